@@ -1,0 +1,206 @@
+"""A number that knows its unit, its source and how far to trust it.
+
+`Figure` is the value of every quantity in a spec. The text is parsed once, here;
+the room that uses it takes `float(figure)`, which is SI.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+
+from accelsim import units
+from accelsim.errors import InputError, nearest
+
+Kind = Literal["datasheet", "documentation", "measured", "press", "assumed"]
+KINDS: tuple[str, ...] = get_args(Kind)
+SOFT_KINDS = ("press", "assumed")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A quantity with its provenance.
+
+    Attributes
+    ----------
+    value : float
+        In SI units of `dimension` (see `accelsim.units.UNITS`).
+    text : str
+        The quantity as it was written.
+    dimension : str
+        Key of `accelsim.units.UNITS`.
+    source, kind : str
+        Where the figure comes from, and what kind of source that is.
+    spread : tuple of float, optional
+        Lowest and highest plausible value in SI, where the source gives a range.
+    """
+
+    value: float
+    text: str
+    dimension: str
+    source: str = ""
+    kind: str = "assumed"
+    spread: tuple[float, float] | None = None
+
+    def __float__(self) -> float:
+        """Return the value in SI units."""
+        return self.value
+
+    def scaled(self, factor: float, why: str) -> "Figure":
+        """Return the figure times `factor`: a figure derived from a changed one."""
+        unit = units.UNITS[self.dimension][0]
+        text = units.show(self.value * factor, unit, digits=6)
+        source = f"{why}; from {self.text} ({self.source})"
+        return replace(
+            self, value=self.value * factor, text=text, source=source, kind="assumed"
+        )
+
+
+class Cited(str):
+    """A text from a file that remembers the file's source and kind.
+
+    Inheritance (`base = …`) mixes figures of two files; each keeps its own source.
+    """
+
+    source: str
+    kind: str
+
+    def __new__(cls, text: str, source: str, kind: str) -> "Cited":
+        """Attach the provenance to the text."""
+        self = super().__new__(cls, text)
+        self.source = source
+        self.kind = kind
+        return self
+
+
+def _read(raw: Any, dimension: str, low: float, high: float) -> Figure:
+    if isinstance(raw, Figure):
+        figure = raw
+    elif isinstance(raw, dict):
+        figure = _from_table(raw, dimension)
+    else:
+        figure = _from_plain(raw, dimension)
+    if not low <= figure.value <= high:
+        raise ValueError(_range_message(figure, low, high))
+    return figure
+
+
+def _range_message(figure: Figure, low: float, high: float) -> str:
+    if high == float("inf"):
+        allowed = "zero or more" if low == 0 else "more than zero"
+    else:
+        allowed = f"between {low:g} and {high:g}"
+    return f"{figure.text!r} must be {allowed}"
+
+
+def _from_plain(raw: Any, dimension: str) -> Figure:
+    source = getattr(raw, "source", "")
+    kind = getattr(raw, "kind", "assumed")
+    bare = isinstance(raw, int | float) and not isinstance(raw, bool)
+    if bare and dimension in ("fraction", "count"):
+        return Figure(float(raw), f"{raw:g}", dimension, source, kind)
+    if not isinstance(raw, str) and not bare:
+        raise ValueError(
+            f"{raw!r} is not a quantity; {units._expected(dimension)}"
+        )
+    try:
+        return Figure(
+            units.parse(str(raw), dimension), str(raw), dimension, source, kind
+        )
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+_TABLE_KEYS = ("value", "source", "kind", "spread")
+
+
+def _from_table(raw: dict[str, Any], dimension: str) -> Figure:
+    for key in raw:
+        if key not in _TABLE_KEYS:
+            raise ValueError(f"unknown field {key!r}; {nearest(key, _TABLE_KEYS)}")
+    if "value" not in raw:
+        raise ValueError("a figure needs a 'value'")
+    figure = _from_plain(raw["value"], dimension)
+    kind = str(raw.get("kind", figure.kind))
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}; valid: {', '.join(KINDS)}")
+    spread = None
+    if "spread" in raw:
+        bounds = [_from_plain(bound, dimension).value for bound in raw["spread"]]
+        if len(bounds) != 2 or not bounds[0] <= figure.value <= bounds[1]:
+            raise ValueError("spread must be [low, high] around the value")
+        spread = (bounds[0], bounds[1])
+    source = str(raw.get("source", figure.source))
+    return replace(figure, kind=kind, source=source, spread=spread)
+
+
+def _quantity(
+    dimension: str, low: float = 5e-324, high: float = float("inf")
+) -> BeforeValidator:
+    def read(raw: Any, _info: ValidationInfo) -> Figure:
+        return _read(raw, dimension, low, high)
+
+    return BeforeValidator(read)
+
+
+# The quantities that specs are made of; positive unless the name says otherwise.
+Bytes = Annotated[Figure, _quantity("bytes")]
+Bandwidth = Annotated[Figure, _quantity("bandwidth")]
+LinkBandwidth = Annotated[Figure, _quantity("link_bandwidth")]
+BitRate = Annotated[Figure, _quantity("bit_rate")]
+Time = Annotated[Figure, _quantity("time", low=0.0)]
+Frequency = Annotated[Figure, _quantity("frequency")]
+ComputeRate = Annotated[Figure, _quantity("compute_rate")]
+Power = Annotated[Figure, _quantity("power", low=0.0)]
+EnergyPerBit = Annotated[Figure, _quantity("energy_per_bit", low=0.0)]
+MoneyRate = Annotated[Figure, _quantity("money_rate", low=0.0)]
+Area = Annotated[Figure, _quantity("area")]
+Fraction = Annotated[Figure, _quantity("fraction", low=0.0, high=1.0)]
+Ratio = Annotated[Figure, _quantity("fraction", low=0.0)]
+Count = Annotated[Figure, _quantity("count", low=0.0)]
+
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NamedSpec(Spec):
+    """A spec that is a file of its own in the catalog.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its ending.
+    source, kind : str
+        Cover every figure of the file that does not say otherwise.
+    note : str
+        What a reader should know: conflicts between sources, what was chosen.
+    """
+
+    name: str
+    source: str = ""
+    kind: Kind = "assumed"
+    note: str = ""
+
+
+def figures(spec: BaseModel, prefix: str = "") -> dict[str, Figure]:
+    """Return every figure of a spec by its dotted path."""
+    found: dict[str, Figure] = {}
+    for field in type(spec).model_fields:
+        _collect(getattr(spec, field), f"{prefix}{field}", found)
+    return found
+
+
+def _collect(value: Any, path: str, found: dict[str, Figure]) -> None:
+    if isinstance(value, Figure):
+        found[path] = value
+    elif isinstance(value, BaseModel):
+        found.update(figures(value, f"{path}."))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _collect(item, f"{path}.{key}", found)
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            _collect(item, f"{path}.{index}", found)

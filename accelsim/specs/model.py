@@ -1,0 +1,125 @@
+"""The architecture of a large language model."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from accelsim.specs.figure import NamedSpec, Spec
+
+Activation = Literal["gelu", "relu", "squared-relu", "swiglu", "geglu"]
+
+
+class MoeSpec(Spec):
+    """Mixture of experts in place of the feed-forward network.
+
+    Attributes
+    ----------
+    experts, top_k : int
+        Routed experts of a layer, and how many of them see each token.
+    ffn : int
+        Inner width of one expert.
+    shared_experts : int
+        Experts that see every token.
+    dense_layers : int
+        The first layers, which stay dense.
+    every : int
+        One layer in `every` is a mixture, the rest are dense.
+    """
+
+    experts: int = Field(gt=1)
+    top_k: int = Field(gt=0)
+    ffn: int = Field(gt=0)
+    shared_experts: int = Field(default=0, ge=0)
+    shared_ffn: int = Field(default=0, ge=0)
+    dense_layers: int = Field(default=0, ge=0)
+    every: int = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _routes(self) -> "MoeSpec":
+        if self.top_k > self.experts:
+            raise ValueError(f"top_k {self.top_k} exceeds experts {self.experts}")
+        return self
+
+
+class MlaSpec(Spec):
+    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1)."""
+
+    q_lora_rank: int = Field(ge=0)
+    kv_lora_rank: int = Field(gt=0)
+    qk_nope_dim: int = Field(gt=0)
+    qk_rope_dim: int = Field(gt=0)
+    v_dim: int = Field(gt=0)
+
+
+class ModelSpec(NamedSpec):
+    """A decoder (or encoder) of equal layers.
+
+    Attributes
+    ----------
+    hidden, heads, kv_heads, head_dim, ffn, vocab : int
+        Widths; `head_dim` is hidden/heads unless stated.
+    seq_len : int
+        Sequence length that it is trained at, unless a run says otherwise.
+    tied_embeddings : bool
+        Input embedding and LM head are one matrix.
+    learned_positions : bool
+        A trained table of positions (GPT-2, GPT-3), counted as parameters.
+    window : int
+        Sliding attention window in tokens, 0 for full attention; it holds in one
+        layer in `window_every` … all layers if that is 1.
+    mtp_layers : int
+        Extra layers that predict further tokens (DeepSeek-V3).
+    """
+
+    family: Literal["decoder", "encoder"] = "decoder"
+    layers: int = Field(gt=0)
+    hidden: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    kv_heads: int = Field(gt=0)
+    head_dim: int = Field(gt=0)
+    ffn: int = Field(gt=0)
+    vocab: int = Field(gt=0)
+    seq_len: int = Field(gt=0)
+    activation: Activation = "swiglu"
+    norm: Literal["rms", "layer"] = "rms"
+    biases: bool = False
+    tied_embeddings: bool = False
+    learned_positions: bool = False
+    parallel_block: bool = False
+    dropout: bool = False
+    window: int = Field(default=0, ge=0)
+    window_every: int = Field(default=1, gt=0)
+    mtp_layers: int = Field(default=0, ge=0)
+    moe: MoeSpec | None = None
+    mla: MlaSpec | None = None
+
+    @property
+    def gated(self) -> bool:
+        """Return whether the feed-forward network has a gate matrix."""
+        return self.activation in ("swiglu", "geglu")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_widths(cls, raw: dict[str, object]) -> dict[str, object]:
+        raw = dict(raw)
+        heads, hidden = raw.get("heads"), raw.get("hidden")
+        if isinstance(heads, int) and heads > 0:
+            raw.setdefault("kv_heads", heads)
+            if isinstance(hidden, int) and "head_dim" not in raw:
+                if hidden % heads:
+                    raise ValueError(
+                        f"hidden {hidden} is no multiple of heads {heads}; "
+                        "state head_dim"
+                    )
+                raw["head_dim"] = hidden // heads
+        return raw
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ModelSpec":
+        if self.heads % self.kv_heads:
+            raise ValueError(
+                f"kv_heads {self.kv_heads} does not divide heads {self.heads}"
+            )
+        if self.moe is not None and self.moe.dense_layers >= self.layers:
+            raise ValueError("moe.dense_layers leaves no layer for the experts")
+        return self

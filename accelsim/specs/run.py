@@ -1,0 +1,87 @@
+"""A training run: what, on what, with which plan."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from accelsim.specs.chip import Precision
+from accelsim.specs.figure import Spec
+from accelsim.specs.price import Offer
+from accelsim.specs.software import Recompute, Sharding
+
+
+class PlanSpec(Spec):
+    """How the work is cut up; what is left out is searched for.
+
+    Sizes count workers: tp x cp x pp x dp = chips x workers_per_chip, and ep divides
+    dp x cp.
+
+    Attributes
+    ----------
+    tp, cp, pp, ep, dp : int
+        Tensor, context, pipeline, expert and data parallelism.
+    sp : bool
+        Sequence parallelism beside tensor parallelism (Korthikanti et al. 2022).
+    vp : int
+        Virtual stages of each pipeline stage (interleaved 1F1B).
+    micro_batch : int
+        Sequences of one micro-batch on one data-parallel rank.
+    sharding : str
+        `none`, `zero1` (optimizer), `zero2` (gradients too), `zero3` (weights too).
+    recompute : str
+        `none`, `selective` (attention core) or `full`.
+    """
+
+    tp: int | None = Field(default=None, gt=0)
+    sp: bool | None = None
+    cp: int | None = Field(default=None, gt=0)
+    pp: int | None = Field(default=None, gt=0)
+    vp: int | None = Field(default=None, gt=0)
+    ep: int | None = Field(default=None, gt=0)
+    dp: int | None = Field(default=None, gt=0)
+    micro_batch: int | None = Field(default=None, gt=0)
+    sharding: Sharding | None = None
+    recompute: Recompute | None = None
+
+
+class RunSpec(Spec):
+    """One question: the model, the system, how many chips, and the plan.
+
+    Attributes
+    ----------
+    global_batch, global_batch_tokens : int
+        Sequences or tokens of a step, one of them; 4 Mi tokens if neither is given.
+    seq_len : int, optional
+        The model's own if left out.
+    precision : str
+        Of the GEMMs in the layers; `best` takes the narrowest format of the chip
+        that is in use for training (fp8).
+    software : str, optional
+        The system's own stack if left out.
+    offer : str
+        Kind of price.
+    set : dict
+        Overrides by dotted path.
+    """
+
+    name: str = "run"
+    source: str = ""
+    kind: str = "assumed"
+    note: str = ""
+    model: str
+    system: str
+    chips: int = Field(gt=0)
+    global_batch: int | None = Field(default=None, gt=0)
+    global_batch_tokens: int | None = Field(default=None, gt=0)
+    seq_len: int | None = Field(default=None, gt=0)
+    precision: Precision | Literal["best"] = "bf16"
+    software: str | None = None
+    offer: Offer | None = None
+    plan: PlanSpec = PlanSpec()
+    set: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_batch(self) -> "RunSpec":
+        if self.global_batch is not None and self.global_batch_tokens is not None:
+            raise ValueError("give global_batch or global_batch_tokens, not both")
+        return self

@@ -1,0 +1,94 @@
+"""What a training stack can and cannot do, and what it does if nobody says."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from accelsim.specs.figure import Bytes, NamedSpec, Ratio, Spec, Time
+
+Recompute = Literal["none", "selective", "full"]
+Sharding = Literal["none", "zero1", "zero2", "zero3"]
+
+
+class OverlapSpec(Spec):
+    """Which communication may run behind computation.
+
+    tp : ring exchange of tensor-parallel chunks behind their GEMM.
+    dp : gradient reduction behind the backward pass, in buckets.
+    gather : parameter all-gather behind the forward pass (ZeRO-1, ZeRO-3).
+    pp, cp, ep : stage hand-over, key/value ring, expert all-to-all.
+    """
+
+    tp: bool = False
+    dp: bool = False
+    gather: bool = False
+    pp: bool = False
+    cp: bool = False
+    ep: bool = False
+
+
+class DefaultsSpec(Spec):
+    """The framework's documented defaults, which a blank in a table stands for."""
+
+    sharding: Sharding = "none"
+    recompute: Recompute = "none"
+    micro_batch: int | None = None
+    tp: int | None = None
+    pp: int | None = None
+    cp: int | None = None
+    vp: int | None = None
+    sp: bool = True
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+
+
+class SoftwareSpec(NamedSpec):
+    """One training stack.
+
+    Attributes
+    ----------
+    attention : str
+        `unfused` (batched GEMMs and a softmax in memory) or the name of a fused
+        kernel, which the chip's `attention` table may know.
+    fused_norms, fused_optimizer, fused_loss : bool
+        One kernel instead of a chain; what is not fused moves its data again.
+    launch : Time
+        Host time between two kernel launches. `graphs` replays captured launches.
+    recompute : tuple of str
+        Kinds of activation recomputation that the stack offers.
+    sharding : tuple of str
+        Kinds of optimizer and parameter sharding that it offers.
+    grad_bytes, master_bytes : float
+        Bytes of a gradient, and of optimizer state and master copy a parameter.
+    reserved_memory : Bytes
+        Context, libraries and workspace of each worker.
+    fragmentation : Ratio
+        Part of the activations that the allocator loses.
+    pipelined_collectives : bool
+        Phases of a hierarchical collective overlap (NCCL) or follow each other.
+    communication_share : Ratio
+        Part of the matrix units that collectives occupy while they run behind
+        computation (SMs on GPUs; none where engines are dedicated).
+    step_overhead : Time
+        Host work of a step: loader, norm, scheduler, logging.
+    """
+
+    attention: str
+    fused_norms: bool
+    fused_optimizer: bool
+    fused_loss: bool
+    launch: Time
+    graphs: bool = False
+    overlap: OverlapSpec
+    recompute: tuple[Recompute, ...]
+    sharding: tuple[Sharding, ...]
+    pipeline: bool = True
+    tensor: bool = True
+    interleaved: bool = True
+    grad_bytes: float = Field(gt=0)
+    master_bytes: float = Field(ge=0)
+    reserved_memory: Bytes
+    fragmentation: Ratio
+    pipelined_collectives: bool
+    communication_share: Ratio
+    step_overhead: Time
+    defaults: DefaultsSpec

@@ -1,0 +1,131 @@
+"""A system that one can rent or build: chips in nodes, domains and a fabric."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from accelsim.specs.figure import Fraction, NamedSpec, Power, Ratio, Spec, Time
+
+Topology = Literal["switch", "mesh", "torus", "fat-tree"]
+
+
+class TierSpec(Spec):
+    """One level of the network, from the inside out.
+
+    Attributes
+    ----------
+    chips : int
+        Packages inside one domain of this tier, all inner tiers included.
+    topology : str
+        `switch` and `fat-tree`: any pair at full rate. `mesh`: one direct link to
+        each other member. `torus`: rings along `dims`, two links a dimension.
+    dims : tuple of int
+        Torus only: extent by dimension, the first filled first; the product is the
+        number of inner domains (or chips) that the tier joins.
+    link : str
+        Name of the link spec.
+    links_per_chip : tuple of float
+        Ports of each chip into this tier: one number, or one a dimension of a torus
+        (both directions of a ring are two ports). A fraction is a shared port.
+    efficiency : Fraction
+        Share of the ports' payload rate that a large collective reaches.
+    latency : Time
+        One step of a collective, software included.
+    in_network_reduction : bool
+        The switch adds (NVLS, SHARP): an all-reduce crosses each port once.
+    oversubscription : Ratio
+        Fat tree only: bandwidth into the tier over bandwidth across it.
+    """
+
+    chips: int = Field(gt=0)
+    topology: Topology
+    dims: tuple[int, ...] = ()
+    wrap: bool = True
+    link: str
+    links_per_chip: tuple[float, ...]
+    efficiency: Fraction
+    latency: Time
+    in_network_reduction: bool = False
+    oversubscription: Ratio | None = None
+
+    @model_validator(mode="after")
+    def _dims_match(self) -> "TierSpec":
+        if (self.topology == "torus") != bool(self.dims):
+            raise ValueError("dims belong to a torus, and a torus needs them")
+        if any(count <= 0 for count in self.links_per_chip):
+            raise ValueError("links_per_chip must be more than zero")
+        if len(self.links_per_chip) not in (1, len(self.dims)):
+            raise ValueError("links_per_chip takes one number, or one per dimension")
+        return self
+
+
+class NodeSpec(Spec):
+    """What is priced and powered as a whole: a server, a tray, a sled.
+
+    Attributes
+    ----------
+    chips : int
+        Packages in a node.
+    overhead_power : Power
+        Host, NICs, fans and supplies of a node, beside its chips.
+    """
+
+    chips: int = Field(gt=0)
+    overhead_power: Power
+
+
+class SystemSpec(NamedSpec):
+    """Chips, how they are joined, and what a user pays for them.
+
+    Attributes
+    ----------
+    tiers : dict of str to TierSpec
+        Ordered from the inside out; each holds whole domains of the one before.
+    rent_unit : int
+        Packages that are rented together (a node, or a rack of 72).
+    software : str
+        The stack that a plan on this system assumes if the run names none.
+    price : str
+        Name of the price spec.
+    pue : Ratio
+        Power usage effectiveness of the hall that it stands in.
+    """
+
+    status: Literal["shipping", "announced", "projected"]
+    chip: str
+    node: NodeSpec
+    tiers: dict[str, TierSpec]
+    rent_unit: int = Field(gt=0)
+    software: str
+    price: str
+    pue: Ratio
+
+    @property
+    def max_chips(self) -> int:
+        """Return the chips of the outermost tier."""
+        return max(tier.chips for tier in self.tiers.values())
+
+    @model_validator(mode="after")
+    def _tiers_nest(self) -> "SystemSpec":
+        inner = 1
+        for name, tier in self.tiers.items():
+            if tier.chips % inner or (tier.chips == inner and inner > 1):
+                raise ValueError(
+                    f"tiers.{name}.chips {tier.chips} must be a multiple of the "
+                    f"inner tier's {inner}"
+                )
+            joined = tier.chips // inner
+            volume = 1
+            for extent in tier.dims:
+                volume *= extent
+            if tier.dims and volume != joined:
+                raise ValueError(
+                    f"tiers.{name}.dims multiply to {volume}, but the tier joins "
+                    f"{joined}"
+                )
+            inner = tier.chips
+        if not self.tiers:
+            raise ValueError("a system needs at least one tier")
+        if self.rent_unit % self.node.chips:
+            raise ValueError("rent_unit must be whole nodes")
+        return self
