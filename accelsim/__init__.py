@@ -1,0 +1,56 @@
+"""From decibels to dollars: what a change of hardware does to an LLM training run.
+
+This file knows the public names and where each of them lives. It loads nothing:
+``import accelsim`` costs milliseconds, and a room is loaded when one of its names is
+first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from accelsim.catalog import load
+    from accelsim.errors import AccelsimError, InputError, NoAnswerError
+    from accelsim.explore import Estimate, compare, estimate, estimate_many
+    from accelsim.specs.run import PlanSpec, RunSpec
+
+__version__ = "0.1.0"
+__all__ = [
+    "AccelsimError",
+    "Estimate",
+    "InputError",
+    "NoAnswerError",
+    "PlanSpec",
+    "RunSpec",
+    "compare",
+    "estimate",
+    "estimate_many",
+    "load",
+]
+
+_HOME = {
+    "AccelsimError": "accelsim.errors",
+    "Estimate": "accelsim.explore",
+    "InputError": "accelsim.errors",
+    "NoAnswerError": "accelsim.errors",
+    "PlanSpec": "accelsim.specs.run",
+    "RunSpec": "accelsim.specs.run",
+    "compare": "accelsim.explore",
+    "estimate": "accelsim.explore",
+    "estimate_many": "accelsim.explore",
+    "load": "accelsim.catalog",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the room of a public name when the name is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return sorted([*__all__, "__version__"])

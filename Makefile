@@ -1,0 +1,78 @@
+# Everything that can be asked of a clone. `make compare` is the main job.
+# Needs Python 3.11 or newer; the virtual environment is made here, in .venv.
+#
+#   make PYTHON=python3.13 compare    another interpreter
+#   make WORKERS=8 test               more processes for the tests
+
+PYTHON ?= python3
+WORKERS ?= 2
+CHIPS ?= 512
+MODEL ?= llama3-70b
+SYSTEMS ?= trn2-ultraserver,trn3-ultraserver-gen2,dgx-h100,gb200-nvl72
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# What is installed changes with these files alone: the install is editable, so that
+# the sources need none of it.
+PINS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help compare validate test lint types bench clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' \
+		$(firstword $(MAKEFILE_LIST))
+
+compare: $(VENV)/.runtime ## Compare a training run on Trainium and on GPUs
+	@$(BIN)/accelsim compare $(MODEL) --systems $(SYSTEMS) --chips $(CHIPS)
+
+validate: $(VENV)/.runtime ## Compare our predictions with published training runs
+	@$(BIN)/accelsim validate training benchmarks/measured/training.csv
+
+# Two passes: compiled, and as plain Python for what compiled code cannot tell
+# (coverage, integers that do not overflow, indices out of range). Tests of one file
+# share a process, so that two processes seldom compile the same kernel.
+test: $(VENV)/.dev ## Run the tests, compiled and as plain Python
+	$(BIN)/python -m pytest tests -q -n $(WORKERS) --dist loadfile
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest tests/kernels -q
+	$(BIN)/python -m coverage report --include='kernels/*' --fail-under=90
+
+lint: $(VENV)/.dev ## Check style, format and which room imports which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+
+types: $(VENV)/.dev ## Check the types, strictly
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev ## Time the rooms, beside peers where there are any
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
+
+clean: ## Remove the virtual environment and everything that tools left
+	rm -rf $(VENV) build dist .coverage .benchmarks .hypothesis \
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find accelsim kernels benchmarks tests -name __pycache__ -exec rm -rf {} +
+
+# The stamps: an install that failed leaves none, and is tried again.
+$(VENV)/.runtime: $(PINS) | $(BIN)/pip
+	@echo "installing accelsim into $(VENV) ..."
+	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+# Groups came with pip 25.1.
+$(VENV)/.dev: $(PINS) $(VENV)/.runtime
+	@echo "installing the tools for tests and checks into $(VENV) ..."
+	@$(PIP) install --quiet 'pip>=25.1'
+	@$(PIP) install --quiet --constraint constraints.txt --group dev
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "accelsim needs Python 3.11 or newer, and '$(PYTHON)' is not:" \
+			"try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "'$(PYTHON)' cannot make a virtual environment: install its venv module" \
+			"(Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)

@@ -1,0 +1,58 @@
+"""From a chip's spec to one worker's row of the chip table.
+
+Knows which fused attention kernel a software stack brings and how a package is shared
+between its workers.
+"""
+
+import numpy as np
+
+from accelsim.kernels import tables
+from accelsim.specs.chip import ChipSpec
+
+_FAMILY = {"gpu": tables.GPU, "neuron": tables.SYSTOLIC, "tpu": tables.SYSTOLIC}
+
+
+def sustained(chip: ChipSpec, precision: str) -> float:
+    """Return the share of the peak that a large product reaches at a precision."""
+    table = chip.matrix.sustained
+    figure = table.get(precision, table["bf16"])  # type: ignore[call-overload]
+    return float(figure)
+
+
+def attention_kernel(chip: ChipSpec, name: str) -> str | None:
+    """Return the chip's fused kernel that serves a stack asking for `name`.
+
+    A stack that asks for a kernel that the chip has no figure for gets the chip's best;
+    `unfused`, or a chip without any, gives None.
+    """
+    if name == "unfused" or not chip.attention:
+        return None
+    if name in chip.attention:
+        return name
+    return max(chip.attention, key=lambda kernel: float(chip.attention[kernel].forward))
+
+
+def fill_chip(row: np.record, chip: ChipSpec, attention: str) -> None:
+    """Fill a CHIP row: one worker's share of the package, in SI units."""
+    share = 1.0 / chip.workers_per_chip
+    row.family = _FAMILY[chip.family]
+    row.units = chip.matrix.units * share
+    row.rows, row.columns = chip.matrix.rows, chip.matrix.columns
+    for index, precision in enumerate(tables.PRECISIONS):
+        peak = chip.matrix.peak.get(precision)  # type: ignore[call-overload]
+        if peak is not None:
+            row.peak_rate[index] = float(peak) * share
+            row.matrix_rate[index] = row.peak_rate[index] * sustained(chip, precision)
+    row.vector_rate = float(chip.vector.peak) * share
+    row.memory_bandwidth = float(chip.hbm.bandwidth) * float(chip.hbm.efficiency) * share
+    row.memory_capacity = float(chip.hbm.capacity) * share
+    sram = chip.sram.bandwidth
+    row.sram_bandwidth = np.inf if sram is None else float(sram) * share
+    kernel = attention_kernel(chip, attention)
+    if kernel is not None:
+        peak_bf16 = float(chip.matrix.peak["bf16"]) * share
+        row.attention_forward = peak_bf16 * float(chip.attention[kernel].forward)
+        row.attention_backward = peak_bf16 * float(chip.attention[kernel].backward)
+    row.kernel_latency = float(chip.kernel_latency)
+    row.busy_power = float(chip.power.tdp) * share
+    row.idle_power = float(chip.power.idle) * share

@@ -1,0 +1,76 @@
+"""`accelsim compare`: one model on several systems, side by side."""
+
+from typing import Any
+
+import click
+
+from accelsim.cli import options
+from accelsim.cli.output import print_json, print_tables
+from accelsim.errors import InputError, NoAnswerError
+
+
+@click.command(
+    "compare",
+    epilog="""\b
+Examples:
+  accelsim compare llama3-70b --systems trn2-ultraserver,dgx-h100 --chips 512
+  accelsim compare llama3-8b --systems dgx-h100,gb200-nvl72 --chips 64 --match power
+
+Exit code 1: no system has a plan that fits.""",
+)
+@click.argument("model")
+@click.option(
+    "--systems", required=True, metavar="A,B", help="Names or TOML files, by commas."
+)
+@click.option(
+    "--chips",
+    type=int,
+    required=True,
+    metavar="N",
+    help="Packages (of the baseline, where --match holds something else equal).",
+)
+@click.option(
+    "--match",
+    type=click.Choice(options.MATCHES),
+    default="chips",
+    show_default=True,
+    help="What is held equal.",
+)
+@click.option("--baseline", metavar="S", help="Ratios against.  [default: the first]")
+@click.option(
+    "--precision",
+    type=click.Choice(options.PRECISIONS),
+    default="bf16",
+    show_default=True,
+    help="Of the GEMMs; best: the narrowest that each chip trains in.",
+)
+@options.batch_options
+@options.plan_options
+@options.set_option
+@options.json_option
+def compare_command(
+    model: str, systems: str, changes: tuple[str, ...], as_json: bool, **given: Any
+) -> None:
+    """Compare the best plan for MODEL on each of several systems.
+
+    MODEL is a name, a TOML file or a Hugging Face config.json. For each system the
+    fastest plan that fits is searched for; parts of the plan may be fixed for all.
+    """
+    from accelsim.catalog import parse_overrides
+    from accelsim.explore.compare import compare
+
+    names = list(dict.fromkeys(s.strip() for s in systems.split(",") if s.strip()))
+    if not names:
+        raise InputError("--systems: names no system; write --systems A,B")
+    plan = options.plan_of(given)
+    overrides = parse_overrides(changes)
+    answer = compare(model, names, **given, plan=plan, overrides=overrides)
+    if all(row.estimate is None for row in answer.rows):
+        reasons = "; ".join(f"{row.system}: {row.failure}" for row in answer.rows)
+        raise NoAnswerError(f"no system can run it: {reasons}")
+    if as_json:
+        print_json(answer.to_dict())
+        return
+    from accelsim.report.compare import comparison_tables
+
+    print_tables(comparison_tables(answer))

@@ -1,0 +1,58 @@
+"""`accelsim estimate`: one run, answered in full."""
+
+from typing import Any
+
+import click
+
+from accelsim.cli import options
+from accelsim.cli.output import print_json, print_tables
+
+
+@click.command(
+    "estimate",
+    epilog="""\b
+Examples:
+  accelsim estimate --model llama3-70b --system dgx-h100 --chips 512 --tp 8
+  accelsim estimate megatron-175b-selene --set chip.hbm.bandwidth="3 TB/s"
+
+Exit code 1: no plan fits; the message says what is short and what comes nearest.""",
+)
+@click.argument("run", required=False, metavar="[RUN.toml]")
+@click.option("--model", metavar="M", help="Name, TOML or Hugging Face config.json.")
+@click.option("--system", metavar="S", help="Name or TOML of the system.")
+@click.option("--chips", type=int, metavar="N", help="Packages that work.")
+@click.option(
+    "--precision",
+    type=click.Choice(options.PRECISIONS),
+    help="Of the GEMMs in the layers.  [default: bf16]",
+)
+@options.batch_options
+@options.plan_options
+@options.set_option
+@options.json_option
+def estimate_command(
+    run: str | None, changes: tuple[str, ...], as_json: bool, **given: Any
+) -> None:
+    """Estimate the step time, memory, energy and cost of one training run.
+
+    RUN.toml is a file or the name of a run in the catalog; options win over what it
+    says. Parts of the plan that are left out are searched for: the answer is the
+    fastest plan that fits in memory.
+    """
+    from accelsim.catalog import parse_overrides
+    from accelsim.explore.estimate import estimate
+    from accelsim.explore.question import read_run, run_from
+
+    if run is None:
+        instead = " (or name a RUN.toml that says so)"
+        options.require(given, "model", "system", "chips", otherwise=instead)
+    overrides = parse_overrides(changes)
+    base = None if run is None else read_run(run)
+    plan = options.plan_of(given)
+    answer = estimate(run_from(given | {"plan": plan}, base), overrides)
+    if as_json:
+        print_json(answer.to_dict())
+        return
+    from accelsim.report.estimate import estimate_tables
+
+    print_tables(estimate_tables(answer))

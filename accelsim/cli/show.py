@@ -1,0 +1,107 @@
+"""`accelsim list` and `accelsim show`: what the catalog holds, with its sources."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from accelsim.cli import options
+from accelsim.cli.output import print_json, print_tables
+from accelsim.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from accelsim.catalog import Override
+    from accelsim.specs.figure import Spec
+
+
+@click.command(
+    "list",
+    epilog="""\b
+Example:
+  accelsim list chips""",
+)
+@click.argument("kind", required=False)
+@options.json_option
+def list_command(kind: str | None, as_json: bool) -> None:
+    """List what the catalog holds, or one KIND of it.
+
+    Kinds: chips, links, systems, models, software, prices, runs. Files in the
+    folders of ACCELSIM_PATH are listed with the built-in ones.
+    """
+    from accelsim.catalog import KINDS_OF_THING
+    from accelsim.report.catalog import catalog_tables, describe_all
+
+    kinds = list(KINDS_OF_THING) if kind is None else [_kind(kind)]
+    found = {each: describe_all(each) for each in kinds}
+    if as_json:
+        print_json(found)
+    else:
+        print_tables(catalog_tables(found))
+
+
+@click.command(
+    "show",
+    epilog="""\b
+Examples:
+  accelsim show h100-sxm
+  accelsim show systems:dgx-h100 --json""",
+)
+@click.argument("name")
+@options.set_option
+@options.json_option
+def show_command(name: str, changes: tuple[str, ...], as_json: bool) -> None:
+    """Show every figure of NAME with its kind and source.
+
+    NAME is a name of the catalog, kind:name where two kinds share it, or the path of
+    a TOML file or a Hugging Face config.json.
+    """
+    from accelsim.catalog import any_named, override, parse_overrides
+    from accelsim.report.catalog import spec_fields, spec_tables
+
+    kind, spec = any_named(_canonical(name))
+    own = [_inside(change, kind, spec) for change in parse_overrides(changes)]
+    spec = override(spec, own, f"{_singular(kind)} {spec.name}")
+    if as_json:
+        print_json(spec_fields(kind, spec))
+    else:
+        print_tables(spec_tables(kind, spec, _namesakes(kind, name)))
+
+
+def _singular(kind: str) -> str:
+    return kind if kind == "software" else kind.removesuffix("s")
+
+
+def _kind(word: str) -> str:
+    """Return the kind that a word means: `chip` is as good as `chips`."""
+    from accelsim.catalog import KINDS_OF_THING
+
+    for kind in KINDS_OF_THING:
+        if word in (kind, _singular(kind)):
+            return kind
+    hint = nearest(word, KINDS_OF_THING)
+    raise InputError(f"unknown kind {word!r}; {hint}".rstrip("; "))
+
+
+def _canonical(name: str) -> str:
+    word, colon, rest = name.partition(":")
+    is_path = "/" in name or name.endswith((".toml", ".json"))
+    return f"{_kind(word)}:{rest}" if colon and not is_path else name
+
+
+def _inside(change: "Override", kind: str, spec: "Spec") -> "Override":
+    """Return the change with a path inside the spec: `chip.clock` is `clock`."""
+    from dataclasses import replace
+
+    path = change.path
+    if len(path) > 1 and path[0] in (kind, _singular(kind)):
+        path = path[1:]
+        if kind == "links" and len(path) > 1 and path[0] == getattr(spec, "name", ""):
+            path = path[1:]
+    return replace(change, path=path)
+
+
+def _namesakes(kind: str, name: str) -> list[str]:
+    """Return the other kinds in which the catalog has the name, as `kind:name`."""
+    from accelsim.catalog import KINDS_OF_THING, names
+
+    others: list[Any] = [k for k in KINDS_OF_THING if k != kind and name in names(k)]
+    return [f"{other}:{name}" for other in others]

@@ -1,0 +1,1 @@
+"""The energy and the money of a finished estimate."""

@@ -1,0 +1,54 @@
+"""Joules of a step: power by phase, integrated over the phases.
+
+While it computes a chip draws its TDP (a training step runs at the power limit: the
+sustained rates of the chip files were measured there); while it waits for a link or in
+a bubble it draws its idle power. Links charge for the bytes that they carry. Hosts and
+fans draw their share all the time, and the hall multiplies everything by its PUE.
+"""
+
+from dataclasses import dataclass
+
+from accelsim.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTimes:
+    """Seconds of a step by what the chip does [s]: they sum to the step time."""
+
+    compute: float
+    communication: float
+    idle: float
+
+    @property
+    def total(self) -> float:
+        """Return the step time [s]."""
+        return self.compute + self.communication + self.idle
+
+
+def energy_parts(
+    q: Question, phases: PhaseTimes, link_joules: float
+) -> dict[str, float]:
+    """Return the energy of a step by cause, for the whole job [J].
+
+    Parameters
+    ----------
+    phases : PhaseTimes
+        Of one worker; all workers run alike.
+    link_joules : float
+        Energy of all bytes that the job sends in a step [J].
+    """
+    chips = q.run.chips
+    tdp, idle = float(q.chip.power.tdp), float(q.chip.power.idle)
+    nodes = -(-chips // q.system.node.chips)
+    compute = chips * tdp * phases.compute
+    communication = chips * idle * phases.communication + link_joules
+    waiting = chips * idle * phases.idle
+    node = nodes * float(q.system.node.overhead_power) * phases.total
+    meter = compute + communication + waiting + node
+    return {
+        "compute": compute,
+        "communication": communication,
+        "idle": waiting,
+        "node": node,
+        "facility": meter * (max(1.0, float(q.system.pue)) - 1.0),
+    }

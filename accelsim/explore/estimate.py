@@ -1,0 +1,238 @@
+"""One question or many: search what a plan leaves open, and explain the answer.
+
+The walk: questions -> tables (`training.lower`) -> legal plans (`training.plans`) ->
+kernels (`training.evaluate`) -> the best row of each question -> energy and money
+(`economics`) -> `Estimate`. One question is a batch of one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from accelsim import catalog
+from accelsim.catalog import Override
+from accelsim.economics.energy import PhaseTimes, energy_parts
+from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
+from accelsim.errors import AccelsimError, InputError, NoAnswerError
+from accelsim.explore.nearest import nearest_that_fits
+from accelsim.explore.result import (
+    Cost,
+    EnergyParts,
+    Estimate,
+    MemoryParts,
+    Plan,
+    TimeParts,
+)
+from accelsim.kernels import tables
+from accelsim.question import Question, resolve, run_from
+from accelsim.specs.run import RunSpec
+from accelsim.training.evaluate import Evaluated, evaluate
+from accelsim.training.lower import RECOMPUTES, SHARDINGS, Cases, lower
+from accelsim.training.plans import candidates, why_none
+from accelsim.workload.lower import flops_per_token
+
+CHUNK = 64  # questions that are evaluated together; bounds the memory of a search
+
+
+def estimate(
+    run: RunSpec | Mapping[str, Any],
+    overrides: Iterable[Override] | Iterable[str] | Mapping[str, Any] = (),
+) -> Estimate:
+    """Return what a training run takes: time, memory, energy and cost.
+
+    Parameters
+    ----------
+    run : RunSpec or mapping
+        What is asked; plan sizes that are left out are searched for, and the fastest
+        plan that fits in memory is returned.
+    overrides : iterable or mapping
+        Dotted paths: ``{"chip.hbm.bandwidth": "8 TB/s"}``.
+
+    Raises
+    ------
+    InputError
+        Something in the question is wrong.
+    NoAnswerError
+        No legal plan fits in memory.
+    """
+    spec = run if isinstance(run, RunSpec) else run_from(run)
+    found = answer([resolve(spec, _overrides(overrides))])[0]
+    if isinstance(found, AccelsimError):
+        raise found
+    return found
+
+
+def estimate_many(
+    runs: Sequence[RunSpec | Mapping[str, Any]],
+) -> list[Estimate | AccelsimError]:
+    """Return the estimates of many runs, a failure standing in its run's place."""
+    specs = [run if isinstance(run, RunSpec) else run_from(run) for run in runs]
+    return answer([resolve(spec) for spec in specs])
+
+
+def _overrides(
+    given: Iterable[Override] | Iterable[str] | Mapping[str, Any],
+) -> tuple[Override, ...]:
+    if isinstance(given, Mapping):
+        return catalog.parse_overrides(given)
+    return tuple(
+        o if isinstance(o, Override) else catalog.parse_overrides([o])[0] for o in given
+    )
+
+
+def answer(
+    questions: Sequence[Question], *, must_fit: bool = True
+) -> list[Estimate | AccelsimError]:
+    """Return an estimate or the reason for none, question by question.
+
+    must_fit : refuse plans that do not fit in memory; otherwise the fastest plan that
+    fits is taken, and where none does the one that needs the least memory.
+    """
+    found: list[Estimate | AccelsimError] = []
+    for start in range(0, len(questions), CHUNK):
+        found += _answer_chunk(questions[start : start + CHUNK], must_fit=must_fit)
+    return found
+
+
+def _answer_chunk(
+    questions: Sequence[Question], *, must_fit: bool
+) -> list[Estimate | AccelsimError]:
+    rows = lower(questions)
+    tried = [candidates(q, i) for i, q in enumerate(questions)]
+    legal = [plans[plans.reason == tables.OK] for plans in tried]
+    done = evaluate(rows, _join(legal), only_fitting=must_fit)
+    ends = np.cumsum([len(plans) for plans in legal])
+    found: list[Estimate | AccelsimError] = []
+    for i, q in enumerate(questions):
+        part = slice(int(ends[i]) - len(legal[i]), int(ends[i]))
+        try:
+            error = _size_error(q)
+            if error:
+                raise InputError(error)
+            if not len(legal[i]):
+                raise _no_legal_plan(q, tried[i])
+            best = _best(q, rows, done, part, must_fit=must_fit)
+            found.append(explain(q, rows, i, done, best))
+        except AccelsimError as failure:
+            found.append(failure)
+    return found
+
+
+def _join(parts: list[np.recarray]) -> np.recarray:
+    joined = np.concatenate(parts)
+    return joined.view(np.recarray)
+
+
+def _size_error(q: Question) -> str:
+    if q.run.chips > q.system.max_chips:
+        return (
+            f"run: chips: {q.run.chips} exceeds the {q.system.max_chips} chips of "
+            f"{q.system.name}"
+        )
+    return ""
+
+
+def _no_legal_plan(q: Question, tried: np.recarray) -> AccelsimError:
+    reason = why_none(q, tried)
+    fixed = [v for v in q.plan.model_dump().values() if v is not None]
+    return InputError(reason) if fixed else NoAnswerError(f"no legal plan: {reason}")
+
+
+def _best(
+    q: Question, rows: Cases, done: Evaluated, part: slice, *, must_fit: bool
+) -> int:
+    fits = done.fits(rows)[part]
+    if fits.any():
+        times = np.where(fits, done.results.step_time[part], np.inf)
+        return part.start + int(np.argmin(times))
+    least = part.start + int(np.argmin(done.memory.total[part]))
+    if not must_fit:
+        return least
+    raise NoAnswerError(_short_of_memory(q, rows, done, least))
+
+
+def _short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> str:
+    need = float(done.memory.total[least])
+    have = float(rows.chips.memory_capacity[done.plans.case[least]])
+    plan = plan_of(done.plans[least]).text()
+    message = (
+        f"no plan fits in memory: {q.model.name} on {q.run.chips} chips of "
+        f"{q.system.name} needs at least {need / 2**30:.1f} GiB a worker ({plan}) "
+        f"of {have / 2**30:.1f} GiB, short by {(need - have) / 2**30:.1f} GiB"
+    )
+    return f"{message}; {nearest_that_fits(q)}"
+
+
+def plan_of(row: np.record) -> Plan:
+    """Return a PLAN row as the object that people read."""
+    sizes = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
+    return Plan(
+        sp=bool(row.sp),
+        sharding=SHARDINGS[int(row.sharding)],
+        recompute=RECOMPUTES[int(row.recompute)],
+        **{name: int(row[name]) for name in sizes},
+    )
+
+
+def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Estimate:
+    """Return row `i` of evaluated plans as an `Estimate` with all its parts."""
+    result, memory = done.results[i], done.memory[i]
+    time = TimeParts(**{k: float(result[k]) for k in TimeParts.__slots__})
+    tokens = float(q.global_batch) * q.seq_len
+    busy = time.compute
+    phases = PhaseTimes(busy, time.communication, time.total - busy - time.communication)
+    hardware = float(result.hardware_flops) * q.workers
+    return Estimate(
+        question=q,
+        plan=plan_of(done.plans[i]),
+        time=time,
+        memory=MemoryParts(**{k: float(memory[k]) for k in MemoryParts.__slots__}),
+        memory_capacity=float(rows.chips.memory_capacity[case]),
+        energy=EnergyParts(
+            **energy_parts(q, phases, float(result.link_energy) * q.workers)
+        ),
+        cost=_cost(q),
+        matmul_memory_bound=float(result.memory_bound),
+        model_flops=tokens * flops_per_token(q.model, q.seq_len, causal=False),
+        model_flops_causal=tokens * flops_per_token(q.model, q.seq_len, causal=True),
+        hardware_flops=hardware,
+        peak=float(q.chip.matrix.peak[q.precision]) * q.run.chips,
+        link_bytes={
+            k: float(result[f"{k}_bytes"]) for k in ("tp", "cp", "ep", "pp", "dp")
+        },
+        notes=_notes(q),
+    )
+
+
+def _cost(q: Question) -> Cost | None:
+    if q.price is None:
+        return None
+    offer = choose_offer(q.price, q.run.offer)
+    return Cost(
+        offer=offer.offer,
+        date=offer.date.isoformat(),
+        source=offer.usd.source,
+        kind=offer.usd.kind,
+        chips_rented=rented_chips(q),
+        usd_per_second=usd_per_second(q, offer),
+    )
+
+
+def _notes(q: Question) -> tuple[str, ...]:
+    notes = []
+    rented = rented_chips(q)
+    if rented != q.run.chips:
+        notes.append(
+            f"{q.run.chips} chips are no multiple of {q.system.rent_unit}: "
+            f"{rented} are rented, the last unit is partly filled"
+        )
+    for name, tier in q.system.tiers.items():
+        if tier.chips < q.run.chips and q.run.chips % tier.chips:
+            notes.append(
+                f"{q.run.chips} chips fill {q.run.chips // tier.chips} domains of "
+                f"tier {name} ({tier.chips} chips) and part of another"
+            )
+    if q.chip.status == "projected" or q.system.status == "projected":
+        notes.append(f"{q.system.name} is projected from announced multipliers")
+    return tuple(notes)

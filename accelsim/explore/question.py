@@ -1,0 +1,1 @@
+from accelsim.question import *  # noqa: F403

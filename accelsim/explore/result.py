@@ -1,0 +1,364 @@
+"""Answers: what an estimate says, and how its totals are made of parts.
+
+Frozen dataclasses without physics. Every total is the sum of the parts that the
+answer carries; keys that leave the program carry their unit.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from accelsim.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the work is cut up, every choice made. Sizes count workers."""
+
+    tp: int
+    sp: bool
+    cp: int
+    pp: int
+    vp: int
+    ep: int
+    dp: int
+    micro_batch: int
+    micro_batches: int
+    sharding: str
+    recompute: str
+
+    def text(self) -> str:
+        """Return the plan in the field's short form: `tp8 pp4 dp16 mb1 …`."""
+        sizes = {"tp": self.tp, "cp": self.cp, "pp": self.pp, "vp": self.vp}
+        sizes |= {"ep": self.ep}
+        words = [f"{name}{size}" for name, size in sizes.items() if size > 1]
+        words += [f"dp{self.dp}", f"mb{self.micro_batch}"]
+        words += [self.sharding] if self.sharding != "none" else []
+        words += [f"{self.recompute}-recompute"] if self.recompute != "none" else []
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeParts:
+    """Where the seconds of a step go, on the slowest pipeline stage [s].
+
+    matmul, attention, elementwise : the layers' operators by class, all passes.
+    head : embedding, LM head and loss, as far as the stage holds them.
+    recompute : forward work done again in the backward pass.
+    launch : waiting for the host to launch kernels.
+    tp, cp, ep, pp, dp : communication of each kind that nothing hides.
+    bubble : pipeline fill and drain.
+    optimizer : the update.
+    host : what the host does once a step.
+    """
+
+    matmul: float
+    attention: float
+    elementwise: float
+    head: float
+    recompute: float
+    launch: float
+    tp: float
+    cp: float
+    ep: float
+    pp: float
+    dp: float
+    bubble: float
+    optimizer: float
+    host: float
+
+    @property
+    def total(self) -> float:
+        """Return the step time [s]."""
+        return sum(float(getattr(self, f.name)) for f in fields(self))
+
+    @property
+    def compute(self) -> float:
+        """Return the time in which the chip computes [s]."""
+        parts = ("matmul", "attention", "elementwise", "head", "recompute")
+        return sum(float(getattr(self, p)) for p in (*parts, "optimizer"))
+
+    @property
+    def communication(self) -> float:
+        """Return the exposed communication [s]."""
+        return self.tp + self.cp + self.ep + self.pp + self.dp
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryParts:
+    """What fills the memory of the fullest worker at the peak of a step [B]."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    activations: float
+    head: float
+    buffers: float
+    reserved: float
+
+    @property
+    def total(self) -> float:
+        """Return the peak [B]."""
+        return sum(float(getattr(self, f.name)) for f in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyParts:
+    """Joules of a step by cause, for the whole job [J].
+
+    compute, communication, idle : the chips by phase; node : hosts, NICs and fans;
+    facility : what the hall adds (PUE).
+    """
+
+    compute: float
+    communication: float
+    idle: float
+    node: float
+    facility: float
+
+    @property
+    def total(self) -> float:
+        """Return the energy of a step [J]."""
+        return sum(float(getattr(self, f.name)) for f in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the job costs while it runs.
+
+    Attributes
+    ----------
+    offer, date, source : str
+        The price that was used.
+    chips_rented : int
+        Whole rent units, never fewer than the chips used.
+    usd_per_second : float
+        For all rented chips.
+    """
+
+    offer: str
+    date: str
+    source: str
+    kind: str
+    chips_rented: int
+    usd_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The answer to one question; it explains itself.
+
+    Attributes
+    ----------
+    time, memory, energy : parts whose totals are step time, peak memory and energy
+    matmul_memory_bound : float
+        Part of `time.matmul` in which memory, not the matrix unit, is the limit [s].
+    memory_capacity : float
+        Usable memory of one worker [B].
+    model_flops, model_flops_causal : float
+        FLOPs of a step that the model needs, attention counted full or causal
+        (masked half left out); no recomputation.
+    hardware_flops : float
+        FLOPs of a step with recomputation, attention counted full.
+    peak : float
+        Dense peak of all chips at the run's precision [FLOP/s].
+    link_bytes : dict
+        Bytes that each worker sends in a step, by parallelism [B].
+    notes : tuple of str
+        What the reader must know: partly filled domains, defaults taken.
+    """
+
+    question: Question
+    plan: Plan
+    time: TimeParts
+    memory: MemoryParts
+    memory_capacity: float
+    energy: EnergyParts
+    cost: Cost | None
+    matmul_memory_bound: float
+    model_flops: float
+    model_flops_causal: float
+    hardware_flops: float
+    peak: float
+    link_bytes: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def chips(self) -> int:
+        """Return the packages that work."""
+        return self.question.run.chips
+
+    @property
+    def step_time(self) -> float:
+        """Return the time of one optimizer step [s]."""
+        return self.time.total
+
+    @property
+    def tokens(self) -> float:
+        """Return the tokens of a step."""
+        return float(self.question.global_batch) * self.question.seq_len
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Return the throughput of the job."""
+        return self.tokens / self.step_time
+
+    @property
+    def tokens_per_s_per_chip(self) -> float:
+        """Return the throughput a package."""
+        return self.tokens_per_s / self.chips
+
+    @property
+    def mfu(self) -> float:
+        """Return model FLOPs utilisation, full attention (PaLM's convention)."""
+        return self.model_flops / (self.step_time * self.peak)
+
+    @property
+    def mfu_causal(self) -> float:
+        """Return model FLOPs utilisation with causal attention counted half."""
+        return self.model_flops_causal / (self.step_time * self.peak)
+
+    @property
+    def hfu(self) -> float:
+        """Return hardware FLOPs utilisation: recomputation counts, full attention."""
+        return self.hardware_flops / (self.step_time * self.peak)
+
+    @property
+    def fits(self) -> bool:
+        """Return whether the plan fits in memory."""
+        return self.memory.total <= self.memory_capacity
+
+    @property
+    def power(self) -> float:
+        """Return the mean power of the job at the meter [W]."""
+        return self.energy.total / self.step_time
+
+    @property
+    def joule_per_token(self) -> float:
+        """Return the energy of a token [J]."""
+        return self.energy.total / self.tokens
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """Return the price of all rented chips, or None if there is none."""
+        return None if self.cost is None else self.cost.usd_per_second * 3600
+
+    @property
+    def usd_per_million_tokens(self) -> float | None:
+        """Return the price of 10^6 tokens, or None if there is none."""
+        if self.cost is None:
+            return None
+        return self.cost.usd_per_second / self.tokens_per_s * 1e6
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the estimate as plain data; every key carries its unit."""
+        q = self.question
+        return {
+            "model": q.model.name,
+            "system": q.system.name,
+            "chip": q.chip.name,
+            "software": q.software.name,
+            "chips": self.chips,
+            "workers": q.workers,
+            "precision": q.precision,
+            "seq_len": q.seq_len,
+            "global_batch": q.global_batch,
+            "global_batch_tokens": q.global_batch * q.seq_len,
+            "plan": asdict(self.plan),
+            "fits": self.fits,
+            "step_time_s": self.step_time,
+            "time_s": asdict(self.time),
+            "matmul_memory_bound_s": self.matmul_memory_bound,
+            "tokens_per_s": self.tokens_per_s,
+            "tokens_per_s_per_chip": self.tokens_per_s_per_chip,
+            "mfu": self.mfu,
+            "mfu_causal": self.mfu_causal,
+            "hfu": self.hfu,
+            "model_flops": self.model_flops,
+            "hardware_flops": self.hardware_flops,
+            "peak_flop_per_s": self.peak,
+            "memory_bytes": self.memory.total,
+            "memory_capacity_bytes": self.memory_capacity,
+            "memory_parts_bytes": asdict(self.memory),
+            "link_bytes": dict(self.link_bytes),
+            "energy_j": self.energy.total,
+            "energy_parts_j": asdict(self.energy),
+            "power_w": self.power,
+            "j_per_token": self.joule_per_token,
+            "cost": None if self.cost is None else asdict(self.cost),
+            "usd_per_hour": self.usd_per_hour,
+            "usd_per_million_tokens": self.usd_per_million_tokens,
+            "soft_figures": {
+                path: {"text": f.text, "kind": f.kind, "source": f.source}
+                for path, f in q.soft_figures().items()
+            },
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One system of a comparison: its best plan, or why there is none."""
+
+    system: str
+    estimate: Estimate | None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Systems side by side on one question.
+
+    Attributes
+    ----------
+    match : str
+        What is held equal: chips, power, usd_per_hour or throughput.
+    baseline : str
+        The system that the ratios are taken against.
+    """
+
+    rows: tuple[Row, ...]
+    match: str
+    baseline: str
+    notes: tuple[str, ...] = ()
+
+    def ratios(self, row: Row) -> dict[str, float | None]:
+        """Return a row's figures over the baseline's."""
+        base = next(r for r in self.rows if r.system == self.baseline).estimate
+        mine = row.estimate
+        if base is None or mine is None:
+            return {}
+        old, new = base.to_dict(), mine.to_dict()
+        return {
+            key: new[key] / old[key] if new[key] is not None and old[key] else None
+            for key in RATIO_KEYS
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain data."""
+        return {
+            "match": self.match,
+            "baseline": self.baseline,
+            "notes": list(self.notes),
+            "rows": [
+                {
+                    "system": row.system,
+                    "failure": row.failure or None,
+                    "relative": self.ratios(row),
+                    "estimate": row.estimate.to_dict() if row.estimate else None,
+                }
+                for row in self.rows
+            ],
+        }
+
+
+RATIO_KEYS = (
+    "step_time_s",
+    "tokens_per_s",
+    "tokens_per_s_per_chip",
+    "mfu",
+    "memory_bytes",
+    "power_w",
+    "usd_per_hour",
+    "usd_per_million_tokens",
+    "j_per_token",
+)

@@ -1,0 +1,67 @@
+"""From a system's tiers and links to one worker's rows of the tier table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from accelsim.kernels import tables
+from accelsim.specs.chip import ChipSpec
+from accelsim.specs.link import LinkSpec
+from accelsim.specs.system import SystemSpec, TierSpec
+
+_TOPOLOGY = {
+    "switch": tables.SWITCH,
+    "fat-tree": tables.SWITCH,
+    "mesh": tables.MESH,
+    "torus": tables.TORUS,
+}
+# What moves inside a package costs about as much as a die-to-die link: UCIe advanced
+# package, 0.25-0.5 pJ/b (UCIe 1.1 white paper).
+_ON_PACKAGE_ENERGY = 0.4e-12 * 8
+
+
+def fill_tiers(
+    rows: np.recarray, system: SystemSpec, chip: ChipSpec, links: Mapping[str, LinkSpec]
+) -> None:
+    """Fill the TIER rows of one case, inside out, in SI units a worker.
+
+    Workers that share a package share its ports; they are the innermost tier and talk
+    over the package's own interconnect.
+    """
+    share = 1.0 / chip.workers_per_chip
+    index = 0
+    if chip.core_link is not None and chip.workers_per_chip > 1:
+        row = rows[0]
+        row.workers = chip.workers_per_chip
+        row.bandwidth = float(chip.core_link.bandwidth) * share
+        row.latency = float(chip.core_link.latency)
+        row.energy = _ON_PACKAGE_ENERGY
+        index = 1
+    inner = 1
+    for tier in system.tiers.values():
+        row = rows[index]
+        row.workers = tier.chips * chip.workers_per_chip
+        _fill_tier(row, tier, links[tier.link], tier.chips // inner, share)
+        inner = tier.chips
+        index += 1
+
+
+def _fill_tier(
+    row: np.record, tier: TierSpec, link: LinkSpec, joined: int, share: float
+) -> None:
+    port = float(link.bandwidth) * float(tier.efficiency) * share
+    if tier.oversubscription is not None:
+        port /= max(1.0, float(tier.oversubscription))
+    row.topology = _TOPOLOGY[tier.topology]
+    row.bandwidth = sum(tier.links_per_chip) * port
+    row.latency = float(tier.latency) + float(link.latency)
+    row.reduces = float(tier.in_network_reduction)
+    row.energy = float(link.energy) * 8
+    row.wrap = float(tier.wrap)
+    row.dims = len(tier.dims)
+    row.extent[0] = joined
+    for d, extent in enumerate(tier.dims):
+        count = tier.links_per_chip[d] if len(tier.links_per_chip) > 1 else None
+        ports = tier.links_per_chip[0] / len(tier.dims) if count is None else count
+        row.extent[d] = extent
+        row.port_bandwidth[d] = ports * port

@@ -1,0 +1,186 @@
+"""From a run as the user wrote it to a question with every name resolved.
+
+This file knows the catalog and the order of overrides; it computes nothing but the
+size of the batch.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from accelsim import catalog
+from accelsim.catalog import Override
+from accelsim.errors import InputError, nearest
+from accelsim.specs.chip import ChipSpec, Precision
+from accelsim.specs.figure import SOFT_KINDS, Figure, Spec, figures
+from accelsim.specs.link import LinkSpec
+from accelsim.specs.model import ModelSpec
+from accelsim.specs.price import PriceSpec
+from accelsim.specs.run import PlanSpec, RunSpec
+from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.system import SystemSpec
+
+DEFAULT_BATCH_TOKENS = 4 * 2**20
+ROOTS = ("chip", "link", "system", "model", "software", "price", "plan", "run")
+# Narrowest first: the formats that stacks in production train with.
+BEST_PRECISIONS: tuple[Precision, ...] = ("fp8", "bf16")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A run whose names are specs. Sizes count sequences and tokens."""
+
+    run: RunSpec
+    model: ModelSpec
+    system: SystemSpec
+    chip: ChipSpec
+    links: dict[str, LinkSpec]
+    software: SoftwareSpec
+    price: PriceSpec | None
+    precision: Precision
+    seq_len: int
+    global_batch: int
+
+    @property
+    def plan(self) -> PlanSpec:
+        """Return what the user fixed of the plan."""
+        return self.run.plan
+
+    @property
+    def workers(self) -> int:
+        """Return the ranks of the job."""
+        return self.run.chips * self.chip.workers_per_chip
+
+    def soft_figures(self) -> dict[str, Figure]:
+        """Return the figures that rest on press reports or assumptions, by path."""
+        parts: dict[str, Spec] = {"chip": self.chip, "system": self.system}
+        parts |= {f"link.{name}": link for name, link in self.links.items()}
+        parts["software"] = self.software
+        found = {
+            f"{root}.{path}": figure
+            for root, spec in parts.items()
+            for path, figure in figures(spec).items()
+        }
+        return {path: f for path, f in found.items() if f.kind in SOFT_KINDS}
+
+
+def read_run(path: Path | str) -> RunSpec:
+    """Return the run of a TOML file; names inside are found as everywhere."""
+    run: RunSpec = catalog.load("runs", str(path))
+    return run
+
+
+def run_from(fields: Mapping[str, Any], base: RunSpec | None = None) -> RunSpec:
+    """Return a run from fields (and those of `base` where they are None)."""
+    given = {k: v for k, v in fields.items() if v is not None and k != "plan"}
+    if "global_batch" in given or "global_batch_tokens" in given:
+        drop = {"global_batch", "global_batch_tokens"}
+    else:
+        drop = set()
+    start = base.model_dump(exclude=drop, exclude_none=True) if base else {}
+    plan = dict(start.pop("plan", {}))
+    plan |= {k: v for k, v in dict(fields.get("plan") or {}).items() if v is not None}
+    return catalog.validate(RunSpec, start | given | {"plan": plan}, "run")
+
+
+def resolve(
+    run: RunSpec,
+    overrides: Iterable[Override] = (),
+    model: ModelSpec | None = None,
+) -> Question:
+    """Return the run with every name resolved and every override applied.
+
+    Parameters
+    ----------
+    overrides : iterable of Override
+        Dotted paths that begin with one of `ROOTS`; they win over the run's own.
+    model : ModelSpec, optional
+        Used instead of the run's model name (a table may describe its own).
+
+    Raises
+    ------
+    InputError
+        Unknown name or field, wrong unit, impossible value.
+    """
+    changes = _by_root([*catalog.parse_overrides(run.set), *overrides])
+    run = _apply(run, changes)
+    spec = model or catalog.load("models", run.model)
+    spec = catalog.override(spec, changes["model"], f"model {run.model}")
+    system: SystemSpec = catalog.load("systems", run.system, changes["system"])
+    chip: ChipSpec = catalog.load("chips", system.chip, changes["chip"])
+    name = run.software or system.software
+    software: SoftwareSpec = catalog.load("software", name, changes["software"])
+    return Question(
+        run=run,
+        model=spec,
+        system=system,
+        chip=chip,
+        links=_links(system, changes["link"]),
+        software=software,
+        price=catalog.load("prices", system.price, changes["price"]),
+        precision=_precision(run, chip),
+        seq_len=run.seq_len or spec.seq_len,
+        global_batch=_global_batch(run, run.seq_len or spec.seq_len),
+    )
+
+
+def _by_root(changes: Iterable[Override]) -> dict[str, list[Override]]:
+    found: dict[str, list[Override]] = {root: [] for root in ROOTS}
+    for change in changes:
+        root, inner = change.path[0], change.path[1:]
+        if root not in found or not inner:
+            hint = nearest(root, ROOTS)
+            raise InputError(
+                f"--set {change.text}: a path begins with "
+                f"{', '.join(f'{r}.' for r in ROOTS)}; {hint}".rstrip("; ")
+            )
+        found[root].append(replace(change, path=inner))
+    return found
+
+
+def _apply(run: RunSpec, changes: dict[str, list[Override]]) -> RunSpec:
+    whole = [replace(c, path=("plan", *c.path)) for c in changes["plan"]]
+    return catalog.override(run, [*changes["run"], *whole], "run")
+
+
+def _links(system: SystemSpec, changes: list[Override]) -> dict[str, LinkSpec]:
+    used = {tier.link for tier in system.tiers.values()}
+    for change in changes:
+        if change.path[0] not in used:
+            raise InputError(
+                f"--set link.{change.text}: system {system.name} has no such link; "
+                f"{nearest(change.path[0], used)}"
+            )
+    return {
+        name: catalog.load(
+            "links",
+            name,
+            [replace(c, path=c.path[1:]) for c in changes if c.path[0] == name],
+        )
+        for name in sorted(used)
+    }
+
+
+def _precision(run: RunSpec, chip: ChipSpec) -> Precision:
+    if run.precision == "best":
+        return next(p for p in BEST_PRECISIONS if p in chip.matrix.peak)
+    if run.precision in chip.matrix.peak:
+        return run.precision
+    if run.precision == "fp16":
+        return "bf16"  # same rate and width on every chip of the catalog
+    raise InputError(
+        f"run: precision: chip {chip.name} has no {run.precision}; "
+        f"valid: {', '.join(chip.matrix.peak)}"
+    )
+
+
+def _global_batch(run: RunSpec, seq_len: int) -> int:
+    if run.global_batch is not None:
+        return run.global_batch
+    tokens = run.global_batch_tokens or DEFAULT_BATCH_TOKENS
+    if run.global_batch_tokens and tokens % seq_len:
+        raise InputError(
+            f"run: global_batch_tokens: {tokens} is no multiple of seq_len {seq_len}"
+        )
+    return max(1, tokens // seq_len)

@@ -1,0 +1,1 @@
+"""Answers as tables and as JSON, for people and for programs."""

@@ -1,0 +1,64 @@
+"""Run the kernels over a table of plans: layers, memory, steps.
+
+Most plans share their layers: each distinct shard is evaluated once and its rows are
+gathered by index. A single estimate takes this same path with a table of one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.kernels import tables
+from accelsim.kernels.layers import fill_layers
+from accelsim.kernels.memory import fill_memory
+from accelsim.kernels.step import fill_steps
+from accelsim.training.lower import Cases, table
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Plans with what they need and take, row by row.
+
+    plans : PLAN. memory : MEMORY. results : RESULT; NaN step time where not timed.
+    """
+
+    plans: np.recarray
+    memory: np.recarray
+    results: np.recarray
+
+    def fits(self, rows: Cases) -> np.ndarray:
+        """Return which plans fit into their worker's memory."""
+        capacity = rows.chips.memory_capacity[self.plans.case]
+        return np.asarray(self.memory.total <= capacity)
+
+
+def evaluate(rows: Cases, plans: np.recarray, *, only_fitting: bool) -> Evaluated:
+    """Return memory and time of legal plans.
+
+    only_fitting : time none of the plans that do not fit (a search); otherwise all.
+    """
+    keys = np.stack([plans[name] for name in tables.SHARD_FIELDS], axis=1)
+    distinct, index = np.unique(keys, axis=0, return_inverse=True)
+    shards = table(tables.SHARD, len(distinct))
+    for column, name in enumerate(tables.SHARD_FIELDS):
+        shards[name] = distinct[:, column]
+    plans.shard = index.reshape(-1)
+    layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
+    fill_layers(
+        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers
+    )
+    memory = table(tables.MEMORY, len(plans))
+    fill_memory(
+        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory
+    )
+    done = Evaluated(plans, memory, table(tables.RESULT, len(plans)))
+    timed = done.fits(rows) if only_fitting else np.ones(len(plans), dtype=bool)
+    chosen = plans[timed]
+    results = table(tables.RESULT, len(chosen))
+    fill_steps(
+        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, chosen, layers,
+        results,
+    )  # fmt: skip
+    done.results.step_time = np.nan
+    done.results[timed] = results
+    return done

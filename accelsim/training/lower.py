@@ -1,0 +1,80 @@
+"""From questions to the tables that the kernels read: one row of each a question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.chip.lower import fill_chip
+from accelsim.fabric.lower import fill_tiers
+from accelsim.kernels import tables
+from accelsim.question import Question
+from accelsim.specs.software import SoftwareSpec
+from accelsim.workload.lower import fill_model
+
+SHARDINGS = ("none", "zero1", "zero2", "zero3")
+RECOMPUTES = ("none", "selective", "full")
+
+
+def table(dtype: np.dtype, *shape: int) -> np.recarray:
+    """Return a table of zeros whose rows are read by name."""
+    return np.zeros(shape, dtype).view(np.recarray)
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The rows of n questions, in the order in which the kernels take them.
+
+    cases, chips, models, software : n rows of CASE, CHIP, MODEL, SOFTWARE.
+    tiers : n x MAX_TIERS rows of TIER.
+    """
+
+    cases: np.recarray
+    chips: np.recarray
+    models: np.recarray
+    software: np.recarray
+    tiers: np.recarray
+
+
+def lower(questions: Sequence[Question]) -> Cases:
+    """Return the tables of the questions."""
+    n = len(questions)
+    rows = Cases(
+        table(tables.CASE, n),
+        table(tables.CHIP, n),
+        table(tables.MODEL, n),
+        table(tables.SOFTWARE, n),
+        table(tables.TIER, n, tables.MAX_TIERS),
+    )
+    for i, q in enumerate(questions):
+        _fill_case(rows.cases[i], q)
+        fill_chip(rows.chips[i], q.chip, q.software.attention)
+        fill_model(rows.models[i], q.model)
+        _fill_software(rows.software[i], q.software)
+        fill_tiers(rows.tiers[i], q.system, q.chip, q.links)
+    return rows
+
+
+def _fill_case(row: np.record, q: Question) -> None:
+    row.precision = tables.PRECISIONS.index(q.precision)
+    row.weight_bytes = 4.0 if q.precision in ("fp32", "tf32") else 2.0
+    row.activation_bytes = row.weight_bytes
+    row.seq_len = q.seq_len
+    row.global_batch = q.global_batch
+    row.workers = q.workers
+
+
+def _fill_software(row: np.record, software: SoftwareSpec) -> None:
+    row.fused_norms = software.fused_norms
+    row.fused_optimizer = software.fused_optimizer
+    row.fused_loss = software.fused_loss
+    row.launch = float(software.launch)
+    for kind in ("tp", "dp", "gather", "pp", "cp", "ep"):
+        row[f"overlap_{kind}"] = getattr(software.overlap, kind)
+    row.grad_bytes = software.grad_bytes
+    row.master_bytes = software.master_bytes
+    row.reserved_memory = float(software.reserved_memory)
+    row.fragmentation = float(software.fragmentation)
+    row.pipelined = software.pipelined_collectives
+    row.communication_share = float(software.communication_share)
+    row.step_overhead = float(software.step_overhead)

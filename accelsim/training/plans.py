@@ -1,0 +1,191 @@
+"""Which plans are legal: the axes of a search and the tests that a plan must pass.
+
+Legality is arithmetic on integers, done for whole tables before anything is timed.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from accelsim.errors import InputError
+from accelsim.kernels import tables
+from accelsim.question import Question
+from accelsim.training.lower import RECOMPUTES, SHARDINGS, table
+
+MAX_TP = 128
+MAX_MICRO_BATCH = 16
+MAX_VP = 8
+LONG_SEQUENCE = 8192  # tokens that one context-parallel rank keeps at least
+
+
+def divisors(number: int) -> list[int]:
+    """Return the divisors of a positive integer in rising order."""
+    small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})
+
+
+def candidates(q: Question, case: int) -> np.recarray:
+    """Return every plan to be tried for a question as a PLAN table.
+
+    What the run fixes is kept; each other axis takes every value that can be legal:
+    divisors of the workers for the parallel sizes, powers of two for the micro-batch,
+    what the software offers for the rest.
+    """
+    rows = [
+        (tp, cp, pp, ep, mb, vp)
+        for tp, cp, pp in _sizes(q)
+        for ep in _expert_sizes(q, tp, cp, pp)
+        for mb in _micro_batches(q, tp, cp, pp)
+        for vp in _virtual_stages(q, pp)
+    ]
+    options = [
+        (sharding, recompute)
+        for sharding in _choice(q.plan.sharding, q.software.sharding, SHARDINGS)
+        for recompute in _choice(q.plan.recompute, q.software.recompute, RECOMPUTES)
+    ]
+    plans = table(tables.PLAN, len(rows) * len(options))
+    if not len(plans):
+        return plans
+    sizes = np.repeat(np.array(rows, dtype=np.int64), len(options), axis=0)
+    kinds = np.tile(np.array(options, dtype=np.int64), (len(rows), 1))
+    plans.case = case
+    plans.tp, plans.cp, plans.pp, plans.ep, plans.micro_batch, plans.vp = sizes.T
+    plans.sharding, plans.recompute = kinds.T
+    plans.sp = _sequence_parallel(q) & (plans.tp > 1)
+    inner = plans.tp * plans.cp * plans.pp
+    plans.dp = q.plan.dp if q.plan.dp is not None else np.maximum(1, q.workers // inner)
+    plans.micro_batches = np.maximum(
+        1, q.global_batch // (plans.dp * plans.micro_batch)
+    )
+    plans.reason = legality(plans, q)
+    return plans
+
+
+def _sequence_parallel(q: Question) -> bool:
+    return q.software.defaults.sp if q.plan.sp is None else q.plan.sp
+
+
+def _choice(
+    fixed: str | None, offered: Iterable[str], order: tuple[str, ...]
+) -> list[int]:
+    return [order.index(name) for name in ([fixed] if fixed else offered)]
+
+
+def _sizes(q: Question) -> Iterable[tuple[int, int, int]]:
+    sizes = divisors(q.workers)
+    tps = [q.plan.tp] if q.plan.tp else [d for d in sizes if d <= MAX_TP]
+    if not q.plan.tp and not q.software.tensor:
+        tps = [1]
+    cps = [q.plan.cp] if q.plan.cp else [
+        d for d in sizes if d == 1 or q.seq_len // d >= LONG_SEQUENCE
+    ]  # fmt: skip
+    pps = [q.plan.pp] if q.plan.pp else [d for d in sizes if d <= q.model.layers]
+    if not q.plan.pp and not q.software.pipeline:
+        pps = [1]
+    for tp in tps:
+        if q.plan.tp is None and (q.model.heads % tp or tp > q.model.heads):
+            continue
+        for cp in cps:
+            for pp in pps:
+                if q.plan.dp is None and q.workers % (tp * cp * pp) and _free(q):
+                    continue
+                yield tp, cp, pp
+
+
+def _free(q: Question) -> bool:
+    return None in (q.plan.tp, q.plan.cp, q.plan.pp)
+
+
+def _expert_sizes(q: Question, tp: int, cp: int, pp: int) -> list[int]:
+    if q.plan.ep:
+        return [q.plan.ep]
+    if q.model.moe is None:
+        return [1]
+    replicas = (q.plan.dp or max(1, q.workers // (tp * cp * pp))) * cp
+    return [d for d in divisors(q.model.moe.experts) if replicas % d == 0]
+
+
+def _micro_batches(q: Question, tp: int, cp: int, pp: int) -> list[int]:
+    if q.plan.micro_batch:
+        return [q.plan.micro_batch]
+    dp = q.plan.dp or max(1, q.workers // (tp * cp * pp))
+    each = q.global_batch // dp
+    return [2**i for i in range(5) if 2**i <= MAX_MICRO_BATCH and each % 2**i == 0] or [1]
+
+
+def _virtual_stages(q: Question, pp: int) -> list[int]:
+    if q.plan.vp:
+        return [q.plan.vp]
+    if pp == 1 or not q.software.interleaved or q.model.layers % pp:
+        return [1]
+    return [v for v in divisors(q.model.layers // pp) if v <= MAX_VP]
+
+
+def legality(plans: np.recarray, q: Question) -> np.ndarray:
+    """Return for each plan the index of the first test it fails (0 = legal).
+
+    The tests are `tables.REASONS`, in that order.
+    """
+    experts = q.model.moe.experts if q.model.moe else 1
+    batches = plans.dp * plans.micro_batch
+    chunks = plans.pp * plans.vp
+    offered = [SHARDINGS.index(s) for s in q.software.sharding]
+    # weights that are gathered layer by layer have no stage to belong to
+    staged = (plans.sharding >= tables.ZERO2) & (plans.pp > 1) & (q.plan.pp is None)
+    undone = ~np.isin(plans.sharding, offered) | staged
+    tests = [
+        q.model.heads % plans.tp != 0,
+        plans.pp > q.model.layers,
+        (plans.vp > 1) & ((chunks > q.model.layers + 2) | (plans.pp == 1)),
+        (plans.vp > 1) & (plans.micro_batches % plans.pp != 0) & (q.plan.vp is None),
+        q.global_batch % batches != 0,
+        experts % plans.ep != 0,
+        (plans.dp * plans.cp) % plans.ep != 0,
+        q.seq_len % plans.cp != 0,
+        plans.tp * plans.cp * plans.pp * plans.dp != q.workers,
+        undone,
+    ]
+    reason = np.zeros(len(plans), dtype=np.int64)
+    for index, failed in reversed(list(enumerate(tests, start=1))):
+        reason[failed] = index
+    return reason
+
+
+def why_none(q: Question, plans: np.recarray) -> str:
+    """Return one line on why no candidate is legal, with the numbers that clash.
+
+    The reason given is that of the plan that gets furthest through the tests.
+    """
+    plan = q.plan
+    if not len(plans):
+        return (
+            f"plan: no tp x cp x pp x dp makes {q.workers} workers "
+            f"({q.run.chips} chips x {q.chip.workers_per_chip})"
+        )
+    row = plans[int(np.argmax(plans.reason))]
+    product = int(row.tp * row.cp * row.pp * row.dp)
+    experts = q.model.moe.experts if q.model.moe else 1
+    details = {
+        1: f"plan.tp: {row.tp} does not divide the {q.model.heads} heads of "
+        f"{q.model.name}; valid: {_list(divisors(q.model.heads))}",
+        2: f"plan.pp: {row.pp} exceeds the {q.model.layers} layers of {q.model.name}",
+        3: f"plan.vp: {row.vp} virtual stages x pp {row.pp} do not cut "
+        f"{q.model.layers} layers",
+        4: f"plan.vp: interleaving needs micro-batches in multiples of pp {row.pp}, "
+        f"not {row.micro_batches}",
+        5: f"run.global_batch: {q.global_batch} is no multiple of dp {row.dp} x "
+        f"micro_batch {row.micro_batch}",
+        6: f"plan.ep: {row.ep} does not divide the {experts} experts of {q.model.name}",
+        7: f"plan.ep: {row.ep} does not divide dp {row.dp} x cp {row.cp}",
+        8: f"plan.cp: {row.cp} does not divide seq_len {q.seq_len}",
+        9: f"plan: tp {row.tp} x cp {row.cp} x pp {row.pp} x dp {row.dp} = {product} "
+        f"is not the {q.workers} workers of {q.run.chips} chips",
+        10: f"plan.sharding: software {q.software.name} offers "
+        f"{', '.join(q.software.sharding)}"
+        + (f", not {plan.sharding}" if plan.sharding else ""),
+    }
+    return details[int(row.reason)]
+
+
+def _list(numbers: list[int]) -> str:
+    return ", ".join(str(n) for n in numbers)

@@ -1,0 +1,1 @@
+"""Published measurements beside our predictions, and how far apart they are."""

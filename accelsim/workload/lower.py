@@ -1,0 +1,66 @@
+"""From a model's spec to its row of the model table, and to its FLOPs."""
+
+import numpy as np
+
+from accelsim.specs.model import ModelSpec
+from accelsim.workload.parameters import parameters
+
+
+def fill_model(row: np.record, model: ModelSpec) -> None:
+    """Fill a MODEL row: widths, and parameters by where they live."""
+    count = parameters(model)
+    moe, mla = model.moe, model.mla
+    row.layers, row.moe_layers = model.layers, count.moe_layers
+    row.hidden, row.heads, row.kv_heads = model.hidden, model.heads, model.kv_heads
+    row.head_dim = row.v_dim = model.head_dim
+    if mla is not None:
+        row.head_dim = mla.qk_nope_dim + mla.qk_rope_dim
+        row.v_dim, row.rope_dim = mla.v_dim, mla.qk_rope_dim
+        row.q_rank, row.kv_rank = mla.q_lora_rank, mla.kv_lora_rank
+    row.ffn, row.vocab = model.ffn, model.vocab
+    row.up_matrices = 2.0 if model.gated else 1.0
+    row.blocks = 1.0 if model.parallel_block else 2.0
+    row.causal = float(model.family == "decoder")
+    row.window = model.window
+    row.window_share = 1.0 / model.window_every if model.window else 0.0
+    row.rotary = float(not model.learned_positions)
+    row.dropout = float(model.dropout)
+    shared = count.attention_per_layer + count.norms_per_layer
+    row.layer_parameters = shared + count.dense_ffn_per_layer
+    if moe is not None:
+        row.experts, row.top_k, row.expert_ffn = moe.experts, moe.top_k, moe.ffn
+        row.shared_ffn = moe.shared_experts * (moe.shared_ffn or moe.ffn)
+        row.expert_parameters = count.experts * count.expert_ffn
+        row.moe_parameters = (
+            shared + count.router_per_layer + count.shared_ffn_per_layer
+        )
+    row.embed_parameters = count.embedding + count.positions
+    row.head_parameters = count.head + count.final_norm
+
+
+def flops_per_token(model: ModelSpec, seq_len: int, *, causal: bool) -> float:
+    """Return the model FLOPs of one trained token, forward and backward [FLOP].
+
+    6 for each weight that multiplies it (experts: those that it is routed to, the LM
+    head included, the embedding look-up not) and 12 x width x seq_len for the scores
+    and values of each layer (PaLM, arXiv:2204.02311 appendix B); with `causal` the
+    masked half of a decoder's scores is left out. No recomputation.
+    """
+    count = parameters(model)
+    head_dim: float = model.head_dim
+    v_dim: float = model.head_dim
+    if model.mla is not None:
+        head_dim = model.mla.qk_nope_dim + model.mla.qk_rope_dim
+        v_dim = model.mla.v_dim
+    context = float(seq_len)
+    if model.window and model.window < seq_len:
+        share = 1.0 / model.window_every
+        context = share * model.window + (1.0 - share) * seq_len
+    half = 0.5 if causal and model.family == "decoder" else 1.0
+    scores = 6.0 * model.layers * model.heads * (head_dim + v_dim) * context * half
+    layers = count.dense_layers + count.moe_layers
+    weights = layers * count.attention_per_layer
+    weights += count.dense_layers * count.dense_ffn_per_layer
+    mixture = count.top_k * count.expert_ffn + count.shared_ffn_per_layer
+    weights += count.moe_layers * (mixture + count.router_per_layer)
+    return 6.0 * (weights + model.vocab * model.hidden) + scores

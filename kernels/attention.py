@@ -1,0 +1,54 @@
+"""Time of fused attention on one worker, and the size of its score matrix."""
+
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.tables import GPU
+
+QUERY_BLOCK = 128.0  # rows of queries of one thread block (FlashAttention-2, sec. 3.3)
+# Exponentials take time that does not shrink with the head: a score costs
+# head_dim + EXP_EQUIVALENT multiply-adds. 64 makes head size 64 reach 3/4 of the rate
+# of 128, the middle of what FlashAttention-2/3 print (Dao 2023 fig. 5, Shah et al.
+# 2024 fig. 5: 60-80 %).
+EXP_EQUIVALENT = 64.0
+
+
+@kernel
+def score_share(seq, window, causal):
+    """Return the share of the seq x seq score matrix that is computed.
+
+    A causal mask keeps (seq + 1) / (2 seq); a window w keeps at most w of each row.
+    """
+    full = 0.5 * (1.0 + 1.0 / seq) if causal else 1.0
+    if window == 0.0 or window >= seq:
+        return full
+    inside = window / seq
+    return inside * (1.0 - 0.5 * inside) if causal else min(1.0, 2.0 * inside)
+
+
+@kernel
+def block_waste(seq, window, causal):
+    """Return computed over needed scores when masks are cut in whole blocks."""
+    needed = score_share(seq, window, causal)
+    if not causal and window == 0.0:
+        return 1.0
+    edge = 0.5 * QUERY_BLOCK / seq  # half a block on each masked edge of a row
+    edges = edge * (2.0 if 0.0 < window < seq else 1.0)
+    return min(1.0, needed + edges) / needed
+
+
+@kernel
+def fused_seconds(chip, rate, flops, heads, queries, seq, head_dim, window, causal):
+    """Return the time [s] of a fused attention kernel.
+
+    rate : FLOP/s that the kernel reaches at length with head size 128.
+    flops : useful FLOPs (masked part left out). heads : batch x heads of this
+    worker. queries, seq : rows and columns of the score matrix. Blocks of queries
+    run in waves over the units; short heads pay for the exponentials.
+    """
+    width = head_dim / (head_dim + EXP_EQUIVALENT)
+    reference = QUERY_BLOCK / (QUERY_BLOCK + EXP_EQUIVALENT)
+    reached = rate * min(1.0, width / reference)
+    seconds = flops * block_waste(seq, window, causal) / reached
+    if chip.family == GPU:
+        blocks = heads * -(-queries // QUERY_BLOCK)
+        seconds *= max(1.0, chip.units / blocks)
+    return seconds + chip.kernel_latency

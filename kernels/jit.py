@@ -1,0 +1,60 @@
+"""The decorator of every kernel, and where its machine code is kept.
+
+This file knows Numba's options and its cache. It knows no formula. Kernels are
+compiled on their first call, run serially, release the GIL and divide by zero as
+NumPy does (to inf or nan).
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _digest() -> str:
+    # Numba compares only the file that a kernel is in. A kernel holds the code of the
+    # kernels and constants that it uses, so its cache must change with all of them;
+    # and with the bounds check, which Numba would otherwise find in or miss from code
+    # that was compiled under another setting.
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    content = b"".join(path.read_bytes() for path in sources)
+    setting = f"boundscheck={numba.config.BOUNDSCHECK}"  # type: ignore[attr-defined]
+    return hashlib.sha256(content + setting.encode()).hexdigest()[:12]
+
+
+def _can_cache() -> bool:
+    env = os.environ
+    base = env.get("NUMBA_CACHE_DIR") or env.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        cache = Path(base).expanduser() / "accelsim" / _digest()
+        cache.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # not writable, or a user without a home
+        return False
+    numba.config.CACHE_DIR = str(cache)  # type: ignore[attr-defined]
+    return os.access(cache, os.W_OK)
+
+
+_CACHE = _can_cache()
+
+
+def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile `function` on its first call for each set of argument types.
+
+    Parameters
+    ----------
+    function
+        A formula over arrays and scalars, without exceptions, strings or objects.
+
+    Returns
+    -------
+    Callable
+        The compiled function, with the signature of the plain one.
+    """
+    jit = numba.njit(cache=_CACHE, nogil=True, error_model="numpy")
+    return cast("Callable[_P, _R]", jit(function))

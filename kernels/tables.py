@@ -1,0 +1,247 @@
+"""The tables that cross the line between objects and kernels: one dtype a noun.
+
+A row is read by name (`plan.tp`, never `p[7]`). Rates, sizes and times are float64 in
+SI units; counts that only count are int64. All figures of `CHIP` and `TIER` belong to
+one *worker* (a chip's share, where a chip holds several ranks).
+
+`cases` tables (CASE, CHIP, MODEL, SOFTWARE and the two-dimensional TIER) have one row
+for each question; a plan points to its question by `plan.case`.
+"""
+
+import numpy as np
+
+# Precisions, in the order of the columns `matrix_rate` and `peak_rate`.
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
+N_PRECISIONS = len(PRECISIONS)
+FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = range(N_PRECISIONS)
+
+GPU, SYSTOLIC = 0, 1  # families of matrix units
+SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
+MAX_TIERS = 6
+MAX_DIMS = 3
+
+UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
+KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
+DENSE, MOE, EMBED, HEAD = range(4)  # rows of a shard's layer table
+N_LAYER_KINDS = 4
+
+# Why a plan is rejected, cheapest test first.
+OK = 0
+REASONS = (
+    "legal",
+    "tp does not divide heads",
+    "pp exceeds layers",
+    "vp does not divide the layers of a stage",
+    "interleaving needs micro-batches in multiples of pp",
+    "micro-batch x dp does not divide the global batch",
+    "ep does not divide experts",
+    "ep does not divide dp x cp",
+    "cp does not divide the sequence",
+    "tp x cp x pp x dp is not the number of workers",
+    "the software cannot do this plan",
+    "does not fit in memory",
+)
+
+CHIP = np.dtype(
+    [
+        ("family", "i8"),
+        ("units", "f8"),  # matrix units
+        ("rows", "f8"),  # tile of a GPU, array of a systolic chip
+        ("columns", "f8"),
+        ("matrix_rate", "f8", (N_PRECISIONS,)),  # sustained FLOP/s, 0 = unsupported
+        ("peak_rate", "f8", (N_PRECISIONS,)),  # datasheet FLOP/s
+        ("vector_rate", "f8"),  # FLOP/s
+        ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
+        ("memory_capacity", "f8"),  # B
+        ("sram_bandwidth", "f8"),  # B/s into all matrix units, inf if not known
+        ("attention_forward", "f8"),  # FLOP/s of the fused kernel at length
+        ("attention_backward", "f8"),  # 0 = no fused kernel
+        ("kernel_latency", "f8"),  # s
+        ("busy_power", "f8"),  # W
+        ("idle_power", "f8"),  # W
+    ]
+)
+
+TIER = np.dtype(
+    [
+        ("workers", "f8"),  # in one domain, inner tiers included; 0 = no such tier
+        ("topology", "i8"),
+        ("dims", "i8"),
+        ("extent", "f8", (MAX_DIMS,)),  # of each dimension of a torus
+        ("port_bandwidth", "f8", (MAX_DIMS,)),  # B/s one way of both ports of a ring
+        ("wrap", "f8"),  # 1 if whole dimensions close to rings
+        ("bandwidth", "f8"),  # B/s one way into a switch or mesh
+        ("latency", "f8"),  # s a step
+        ("reduces", "f8"),  # 1 if the switch adds
+        ("energy", "f8"),  # J/B
+    ]
+)
+
+MODEL = np.dtype(
+    [
+        ("layers", "f8"),
+        ("moe_layers", "f8"),
+        ("hidden", "f8"),
+        ("heads", "f8"),
+        ("kv_heads", "f8"),
+        ("head_dim", "f8"),  # of queries and keys
+        ("v_dim", "f8"),  # of values
+        ("q_rank", "f8"),  # 0 = no compression of queries
+        ("kv_rank", "f8"),  # 0 = no latent attention
+        ("rope_dim", "f8"),  # part of head_dim that latent attention shares
+        ("ffn", "f8"),
+        ("up_matrices", "f8"),  # 2 with a gate, else 1
+        ("vocab", "f8"),
+        ("blocks", "f8"),  # residual blocks a layer: 2, or 1 if parallel
+        ("causal", "f8"),  # 1 decoder, 0 encoder
+        ("window", "f8"),  # tokens, 0 = full attention
+        ("window_share", "f8"),  # share of the layers that have it
+        ("rotary", "f8"),  # 1 if positions are rotations
+        ("dropout", "f8"),  # 1 if trained with dropout
+        ("experts", "f8"),
+        ("top_k", "f8"),
+        ("expert_ffn", "f8"),
+        ("shared_ffn", "f8"),  # all shared experts together
+        ("layer_parameters", "f8"),  # dense layer
+        ("moe_parameters", "f8"),  # of a mixture layer without its routed experts
+        ("expert_parameters", "f8"),  # routed experts of a mixture layer
+        ("embed_parameters", "f8"),
+        ("head_parameters", "f8"),  # 0 if tied
+    ]
+)
+
+SOFTWARE = np.dtype(
+    [
+        ("fused_norms", "f8"),
+        ("fused_optimizer", "f8"),
+        ("fused_loss", "f8"),
+        ("launch", "f8"),  # s
+        ("overlap_tp", "f8"),
+        ("overlap_dp", "f8"),
+        ("overlap_gather", "f8"),
+        ("overlap_pp", "f8"),
+        ("overlap_cp", "f8"),
+        ("overlap_ep", "f8"),
+        ("grad_bytes", "f8"),
+        ("master_bytes", "f8"),
+        ("reserved_memory", "f8"),  # B
+        ("fragmentation", "f8"),
+        ("pipelined", "f8"),  # collective phases overlap
+        ("communication_share", "f8"),
+        ("step_overhead", "f8"),  # s
+    ]
+)
+
+CASE = np.dtype(
+    [
+        ("precision", "i8"),
+        ("weight_bytes", "f8"),  # of a stored parameter
+        ("activation_bytes", "f8"),
+        ("seq_len", "f8"),
+        ("global_batch", "f8"),
+        ("workers", "f8"),
+    ]
+)
+
+PLAN = np.dtype(
+    [
+        ("case", "i8"),
+        ("shard", "i8"),  # row of the layer table, filled by `training.evaluate`
+        ("tp", "i8"),
+        ("sp", "i8"),
+        ("cp", "i8"),
+        ("pp", "i8"),
+        ("vp", "i8"),
+        ("ep", "i8"),
+        ("dp", "i8"),
+        ("micro_batch", "i8"),
+        ("micro_batches", "i8"),
+        ("sharding", "i8"),
+        ("recompute", "i8"),
+        ("reason", "i8"),  # index of REASONS
+    ]
+)
+
+# What of a plan decides the time of one layer on one micro-batch.
+SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "micro_batch")
+SHARD = np.dtype([(name, "i8") for name in SHARD_FIELDS])
+
+# One layer kind of one shard on one micro-batch, on one worker. Times in s.
+LAYER = np.dtype(
+    [
+        (f"{direction}_{part}", "f8")
+        for direction in ("forward", "backward")
+        for part in (
+            "matmul",
+            "memory_bound",  # part of matmul
+            "attention",
+            "elementwise",
+            "kernels",  # number of launches
+            "flops",
+            "tp",
+            "cp",
+            "ep",
+            "tp_bytes",
+            "cp_bytes",
+            "ep_bytes",
+        )
+    ]
+    + [
+        ("core", "f8"),  # forward attention core alone, what `selective` repeats
+        ("core_flops", "f8"),
+        ("saved", "f8"),  # B of activations kept with recompute none
+        ("saved_core", "f8"),  # B of these that belong to the attention core
+        ("input", "f8"),  # B of the layer's input alone
+        ("gather", "f8"),  # workspace while the layer runs, B
+    ]
+)
+
+RESULT = np.dtype(
+    [
+        (name, "f8")
+        for name in (
+            # time of a step on the slowest stage, s
+            "matmul",
+            "attention",
+            "elementwise",
+            "head",
+            "recompute",
+            "launch",
+            "tp",
+            "cp",
+            "ep",
+            "pp",
+            "dp",
+            "bubble",
+            "optimizer",
+            "host",
+            "step_time",
+            "memory_bound",
+            # bytes that one worker sends in a step
+            "tp_bytes",
+            "cp_bytes",
+            "ep_bytes",
+            "pp_bytes",
+            "dp_bytes",
+            "link_energy",  # J a worker and step
+            # FLOPs of one worker in a step
+            "hardware_flops",
+        )
+    ]
+)
+
+MEMORY = np.dtype(
+    [
+        (name, "f8")
+        for name in (
+            "weights",
+            "gradients",
+            "optimizer",
+            "activations",
+            "head",
+            "buffers",
+            "reserved",
+            "total",
+        )
+    ]
+)
