@@ -1,6 +1,6 @@
 """Time of fused attention on one worker, and the size of its score matrix."""
 
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import Record, kernel
 from accelsim.kernels.tables import GPU
 
 QUERY_BLOCK = 128.0  # rows of queries of one thread block (FlashAttention-2, sec. 3.3)
@@ -12,7 +12,7 @@ EXP_EQUIVALENT = 64.0
 
 
 @kernel
-def score_share(seq, window, causal):
+def score_share(seq: float, window: float, causal: float) -> float:
     """Return the share of the seq x seq score matrix that is computed.
 
     A causal mask keeps (seq + 1) / (2 seq); a window w keeps at most w of each row.
@@ -25,7 +25,7 @@ def score_share(seq, window, causal):
 
 
 @kernel
-def block_waste(seq, window, causal):
+def block_waste(seq: float, window: float, causal: float) -> float:
     """Return computed over needed scores when masks are cut in whole blocks."""
     needed = score_share(seq, window, causal)
     if not causal and window == 0.0:
@@ -36,19 +36,25 @@ def block_waste(seq, window, causal):
 
 
 @kernel
-def fused_seconds(chip, rate, flops, heads, queries, seq, head_dim, window, causal):
+def attention_is_fused(chip: Record) -> bool:
+    """Return whether the stack brings a fused attention kernel for this chip."""
+    return bool(chip.attention_forward > 0.0)
+
+
+@kernel
+def fused_seconds(chip: Record, rate: float, flops: float, op: Record) -> float:
     """Return the time [s] of a fused attention kernel.
 
     rate : FLOP/s that the kernel reaches at length with head size 128.
-    flops : useful FLOPs (masked part left out). heads : batch x heads of this
-    worker. queries, seq : rows and columns of the score matrix. Blocks of queries
-    run in waves over the units; short heads pay for the exponentials.
+    flops : useful FLOPs (masked part left out). op : OPERATOR with m queries of
+    `batch` heads, n keys, head size k. Blocks of queries run in waves over the units;
+    short heads pay for the exponentials.
     """
-    width = head_dim / (head_dim + EXP_EQUIVALENT)
+    width = op.k / (op.k + EXP_EQUIVALENT)
     reference = QUERY_BLOCK / (QUERY_BLOCK + EXP_EQUIVALENT)
     reached = rate * min(1.0, width / reference)
-    seconds = flops * block_waste(seq, window, causal) / reached
+    seconds = flops * block_waste(op.n, op.window, op.causal) / reached
     if chip.family == GPU:
-        blocks = heads * -(-queries // QUERY_BLOCK)
+        blocks = op.batch * -(-op.m // QUERY_BLOCK)
         seconds *= max(1.0, chip.units / blocks)
-    return seconds + chip.kernel_latency
+    return float(seconds + chip.kernel_latency)

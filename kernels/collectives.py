@@ -10,14 +10,16 @@ S (n-1)/n through each port in n-1 steps (Thakur, Rabenseifner, Gropp 2005, sec.
 a hierarchy does it level by level, each outer level on 1/n of the bytes.
 """
 
-from accelsim.kernels.jit import kernel
+import numpy as np
+
+from accelsim.kernels.jit import Record, Rows, kernel
 from accelsim.kernels.tables import MAX_TIERS, MESH, TORUS
 
-ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, SEND = 0, 1, 2, 3
+ALL_GATHER, ALL_REDUCE, ALL_TO_ALL = np.arange(3)
 
 
 @kernel
-def torus_bandwidth(tier, offset, members):
+def torus_bandwidth(tier: Record, offset: float, members: float) -> float:
     """Return one worker's bandwidth [B/s] for a ring over part of a torus.
 
     offset : domains that the stride skips; members : extent of the group. Each whole
@@ -40,7 +42,7 @@ def torus_bandwidth(tier, offset, members):
 
 
 @kernel
-def tier_bandwidth(tier, offset, members):
+def tier_bandwidth(tier: Record, offset: float, members: float) -> float:
     """Return one worker's bandwidth [B/s] for `members` at one tier.
 
     In a mesh only the ports that lead to a member of the group carry anything.
@@ -53,7 +55,7 @@ def tier_bandwidth(tier, offset, members):
 
 
 @kernel
-def tier_steps(tier, kind, members):
+def tier_steps(tier: Record, kind: int, members: float) -> float:
     """Return the steps that follow each other at one tier.
 
     One hop to everyone over a mesh; else a ring of members - 1, and twice that for
@@ -70,7 +72,9 @@ def tier_steps(tier, kind, members):
 
 
 @kernel
-def tier_traffic(tier, kind, size, share, members, ranks):
+def tier_traffic(
+    tier: Record, kind: int, size: float, share: float, members: float, ranks: float
+) -> float:
     """Return the bytes that one worker sends at one tier.
 
     size : bytes of the whole buffer [B] (each rank's own for an all-to-all). share :
@@ -86,18 +90,20 @@ def tier_traffic(tier, kind, size, share, members, ranks):
 
 
 @kernel
-def collective(tiers, kind, size, ranks, stride, pipelined):
-    """Return (seconds, bytes, joules) of one collective for one worker.
+def collective(
+    tiers: Rows, kind: int, size: float, ranks: float, stride: float, pipelined: float
+) -> tuple[float, float]:
+    """Return (seconds, bytes sent) of one collective for one worker.
 
     tiers : row of TIER of one case, inside out. kind : ALL_GATHER (also
     reduce-scatter), ALL_REDUCE, ALL_TO_ALL. size : B, see `tier_traffic`. ranks,
     stride : the group. pipelined : 1 if the phases of the hierarchy overlap, so that
     the slowest alone counts, else they add up.
     """
-    total, slowest, latency, sent, energy = 0.0, 0.0, 0.0, 0.0, 0.0
+    total, slowest, latency, sent = 0.0, 0.0, 0.0, 0.0
     inside, below = 1.0, 1.0
     if size <= 0.0 or ranks <= 1.0:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0
     for t in range(MAX_TIERS):
         tier = tiers[t]
         if tier.workers == 0.0 or inside >= ranks:
@@ -112,17 +118,16 @@ def collective(tiers, kind, size, ranks, stride, pipelined):
             slowest = max(slowest, seconds)
             latency += tier_steps(tier, kind, members) * tier.latency
             sent += traffic
-            energy += traffic * tier.energy
             inside = reach
         below = tier.workers
-    return latency + (slowest if pipelined > 0.0 else total), sent, energy
+    return latency + (slowest if pipelined > 0.0 else total), sent
 
 
 @kernel
-def send(tiers, size, stride):
-    """Return (seconds, joules) of `size` bytes [B] to the rank `stride` further."""
+def send(tiers: Rows, size: float, stride: float) -> float:
+    """Return the seconds of `size` bytes [B] to the rank `stride` further."""
     if size <= 0.0:
-        return 0.0, 0.0
+        return 0.0
     below = 1.0
     for t in range(MAX_TIERS):
         tier = tiers[t]
@@ -131,6 +136,6 @@ def send(tiers, size, stride):
         if tier.workers > stride or t == MAX_TIERS - 1 or tiers[t + 1].workers == 0.0:
             offset = max(1.0, stride / below)
             bandwidth = tier_bandwidth(tier, offset, 2.0)
-            return tier.latency + size / bandwidth, size * tier.energy
+            return float(tier.latency + size / bandwidth)
         below = tier.workers
-    return 0.0, 0.0
+    return 0.0

@@ -6,8 +6,8 @@ matrix in each array and streams the other one through it. Both are limited from
 above by the sustained rate of the chip and by its memory.
 """
 
-from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import GPU
+from accelsim.kernels.jit import Record, kernel
+from accelsim.kernels.tables import FP8, FP32, GPU, INT8, MXFP8, NVFP4
 
 # Thread-block tiles are the chip's own and its halves (CUTLASS default tile lists);
 # a sum over k may be cut into slices that other multiprocessors take (split-K).
@@ -17,7 +17,20 @@ PARTIAL_BYTES = 8.0  # a slice's fp32 sums are written and read again
 
 
 @kernel
-def gpu_seconds(chip, rate, m, n, k, batch, bytes_in):
+def element_bytes(precision: int) -> float:
+    """Return the bytes of one operand element of a matrix multiplication."""
+    if precision in (FP8, MXFP8, INT8):
+        return 1.0
+    if precision == NVFP4:
+        return 0.5625  # 4 bits and an 8-bit scale for 16 elements
+    return 4.0 if precision == FP32 else 2.0
+
+
+@kernel
+def gpu_seconds(
+    chip: Record, rate: float, m: float, n: float, k: float, batch: float,
+    bytes_in: float,
+) -> tuple[float, float]:  # fmt: skip
     """Return compute time [s] and extra traffic [B] of the best tile and split.
 
     m, n, k : output rows, columns and sum length; `batch` equal products.
@@ -45,7 +58,9 @@ def gpu_seconds(chip, rate, m, n, k, batch, bytes_in):
 
 
 @kernel
-def systolic_seconds(chip, rate, m, n, k, batch):
+def systolic_seconds(
+    chip: Record, rate: float, m: float, n: float, k: float, batch: float
+) -> float:
     """Return compute time [s] on arrays of rows x columns.
 
     The stationary block is (k rows) x (n columns); m rows stream through it, and the
@@ -57,11 +72,14 @@ def systolic_seconds(chip, rate, m, n, k, batch):
     turns = -(-blocks // chip.units)
     stream = max(m, chip.rows / 2.0)
     flops = 2.0 * chip.rows * chip.columns * stream
-    return turns * chip.units * flops / rate
+    return float(turns * chip.units * flops / rate)
 
 
 @kernel
-def matmul_seconds(chip, precision, m, n, k, batch, bytes_in, bytes_out):
+def matmul_seconds(
+    chip: Record, precision: int, m: float, n: float, k: float, batch: float,
+    bytes_in: float, bytes_out: float,
+) -> tuple[float, float]:  # fmt: skip
     """Return (time, part of it in which memory is the limit) [s] of one kernel.
 
     m, n, k, batch : as in `gpu_seconds`. bytes_in, bytes_out : of an element; a

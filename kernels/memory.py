@@ -6,7 +6,7 @@ et al. 2022, sec. 4) times the micro-batches in flight under 1F1B: as many as st
 for the first stage, and (pp - 1)/(pp v) more if interleaved (ibid., sec. 4.2.3).
 """
 
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import Record, Rows, kernel
 from accelsim.kernels.step import layers_of_stage, stage_parameters
 from accelsim.kernels.tables import (
     DENSE,
@@ -24,27 +24,30 @@ BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 
 
 @kernel
-def layer_activations(row, fused, recompute):
+def layer_activations(row: Record, fused: bool, recompute: int) -> float:
     """Return the bytes [B] that one layer keeps for one micro-batch."""
     if recompute == FULL:
-        return row.input
+        return float(row.input)
     if recompute == SELECTIVE and not fused:
-        return row.saved - row.saved_core
-    return row.saved
+        return float(row.saved - row.saved_core)
+    return float(row.saved)
 
 
 @kernel
-def in_flight(plan):
+def in_flight(plan: Record) -> float:
     """Return the micro-batches that the first stage holds, in whole-stage units."""
     if plan.pp == 1:
         return 1.0
     extra = (plan.pp - 1.0) / plan.vp if plan.vp > 1 else 0.0
     depth = plan.pp + extra
-    return min(depth, float(plan.micro_batches))
+    return float(min(depth, float(plan.micro_batches)))
 
 
 @kernel
-def fill_memory_row(memory, layers, case, chip, model, software, plan):
+def fill_memory_row(
+    memory: Record, layers: Rows, case: Record, chip: Record, model: Record,
+    software: Record, plan: Record,
+) -> None:  # fmt: skip
     """Fill one MEMORY row [B]; the fuller of the first and the last stage counts."""
     dense, experts, ends = stage_parameters(model, plan)
     replicas, expert_replicas = float(plan.dp * plan.cp), plan.dp * plan.cp / plan.ep
@@ -90,7 +93,10 @@ def fill_memory_row(memory, layers, case, chip, model, software, plan):
 
 
 @kernel
-def fill_memory(cases, chips, models, software, plans, layers, memory):
+def fill_memory(
+    cases: Rows, chips: Rows, models: Rows, software: Rows, plans: Rows, layers: Rows,
+    memory: Rows,
+) -> None:  # fmt: skip
     """Fill `memory[i]` (MEMORY, zeroed) for every row of `plans` (PLAN)."""
     for i in range(len(plans)):
         plan = plans[i]

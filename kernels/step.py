@@ -11,7 +11,7 @@ longer; while it runs it takes `communication_share` of the computing units.
 """
 
 from accelsim.kernels.collectives import ALL_GATHER, ALL_REDUCE, collective, send
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import Record, Rows, kernel
 from accelsim.kernels.tables import (
     DENSE,
     EMBED,
@@ -20,7 +20,6 @@ from accelsim.kernels.tables import (
     MOE,
     SELECTIVE,
     UNSHARDED,
-    ZERO1,
     ZERO2,
     ZERO3,
 )
@@ -29,7 +28,7 @@ HALF = 2.0
 
 
 @kernel
-def exposed(may_hide, time, behind, share):
+def exposed(may_hide: float, time: float, behind: float, share: float) -> float:
     """Return the part of a communication `time` [s] that a step sees.
 
     may_hide : 1 if it may run behind `behind` [s] of computation, which then loses
@@ -42,7 +41,10 @@ def exposed(may_hide, time, behind, share):
 
 
 @kernel
-def add_layer(result, row, chip, software, plan, count):
+def add_layer(
+    result: Record, row: Record, chip: Record, software: Record, plan: Record,
+    count: float,
+) -> tuple[float, float]:  # fmt: skip
     """Add `count` layers of one kind for one micro-batch to the result's parts.
 
     Returns (forward, backward) seconds of these layers without sharded weights.
@@ -85,7 +87,9 @@ def add_layer(result, row, chip, software, plan, count):
 
 
 @kernel
-def add_layer_traffic(result, row, again, count):
+def add_layer_traffic(
+    result: Record, row: Record, again: float, count: float
+) -> None:
     """Add the bytes [B] and FLOPs of `count` layers on one micro-batch."""
     result.tp_bytes += count * ((1.0 + again) * row.forward_tp_bytes + row.backward_tp_bytes)
     result.cp_bytes += count * ((1.0 + again) * row.forward_cp_bytes + row.backward_cp_bytes)
@@ -96,22 +100,27 @@ def add_layer_traffic(result, row, again, count):
 
 
 @kernel
-def add_end(result, row, count, overlap_tp):
-    """Add embedding or head to the stage that holds it; returns its seconds."""
-    time = (
+def end_seconds(row: Record) -> float:
+    """Return the seconds of embedding or head on one micro-batch."""
+    return float(
         row.forward_matmul + row.backward_matmul
         + row.forward_elementwise + row.backward_elementwise
+        + row.forward_tp + row.backward_tp
     )  # fmt: skip
-    result.head += count * time
-    result.memory_bound += 0.0
-    tp = row.forward_tp + row.backward_tp
-    result.tp += count * tp
-    add_layer_traffic(result, row, 0.0, count)
-    return time + tp
 
 
 @kernel
-def layers_of_stage(model, plan):
+def add_end(result: Record, row: Record) -> float:
+    """Add embedding or head to the stage that holds it; returns its seconds."""
+    tp = row.forward_tp + row.backward_tp
+    result.head += end_seconds(row) - tp
+    result.tp += tp
+    add_layer_traffic(result, row, 0.0, 1.0)
+    return end_seconds(row)
+
+
+@kernel
+def layers_of_stage(model: Record, plan: Record) -> tuple[float, float]:
     """Return the layers of the fullest and of the last stage.
 
     Layers go to the pp x vp chunks as evenly as they can, the first chunks fuller.
@@ -123,7 +132,7 @@ def layers_of_stage(model, plan):
 
 
 @kernel
-def stage_parameters(model, plan):
+def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
     """Return the parameters of one worker in the fullest stage: (dense, experts, ends).
 
     Tables of the embedding and the head are on the first and last stage, on both if
@@ -140,24 +149,30 @@ def stage_parameters(model, plan):
 
 
 @kernel
-def group_exchange(tiers, software, plan, kind, dense, experts):
+def group_exchange(
+    tiers: Rows, software: Record, plan: Record, kind: int, dense: float,
+    experts: float,
+) -> tuple[float, float]:  # fmt: skip
     """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
 
     Dense weights are replicated over dp x cp workers at stride tp, experts over that
     group divided by ep, at stride tp x ep.
     """
     ranks = float(plan.dp * plan.cp)
-    a, sent, _ = collective(
+    a, sent = collective(
         tiers, kind, dense, ranks, float(plan.tp), software.pipelined
     )
-    b, more, _ = collective(
+    b, more = collective(
         tiers, kind, experts, ranks / plan.ep, float(plan.tp * plan.ep), software.pipelined
     )
     return a + b, sent + more
 
 
 @kernel
-def add_data_parallel(result, model, software, tiers, plan, forward, backward):
+def add_data_parallel(
+    result: Record, model: Record, software: Record, tiers: Rows, plan: Record,
+    forward: float, backward: float,
+) -> None:  # fmt: skip
     """Add what keeps the data-parallel replicas equal.
 
     forward, backward : seconds of the stage on one micro-batch, to hide behind. ZeRO-3
@@ -200,7 +215,10 @@ def add_data_parallel(result, model, software, tiers, plan, forward, backward):
 
 
 @kernel
-def add_pipeline(result, model, software, case, tiers, plan, slowest, middle, last):
+def add_pipeline(
+    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
+    plan: Record, slowest: float, middle: float, last: float,
+) -> None:  # fmt: skip
     """Add fill and drain and the hand-over of activations between stages.
 
     slowest, middle, last : seconds of a stage on one micro-batch. Activations cross
@@ -211,7 +229,7 @@ def add_pipeline(result, model, software, case, tiers, plan, slowest, middle, la
     tokens = plan.micro_batch * case.seq_len / plan.cp
     size = HALF * tokens * model.hidden / plan.tp
     stride = float(plan.tp * plan.cp * plan.dp)
-    hop, _ = send(tiers, size, stride)
+    hop = send(tiers, size, stride)
     others = (plan.pp - 2.0) * middle + middle + last - min(slowest, max(middle, last))
     if plan.pp == 2:
         others = middle + last - max(middle, last)
@@ -223,7 +241,9 @@ def add_pipeline(result, model, software, case, tiers, plan, slowest, middle, la
 
 
 @kernel
-def add_optimizer(result, model, chip, software, plan):
+def add_optimizer(
+    result: Record, model: Record, chip: Record, software: Record, plan: Record
+) -> None:
     """Add the update: it streams gradient, master copy and moments of each parameter.
 
     The gradient is read for the norm and for the update and zeroed; master copy and
@@ -243,7 +263,7 @@ def add_optimizer(result, model, chip, software, plan):
 
 
 @kernel
-def scale_micro_batches(result, times):
+def scale_micro_batches(result: Record, times: float) -> None:
     """Multiply what was added for one micro-batch by their number."""
     result.matmul *= times
     result.memory_bound *= times
@@ -262,7 +282,10 @@ def scale_micro_batches(result, times):
 
 
 @kernel
-def fill_step(result, layers, case, chip, model, software, tiers, plan):
+def fill_step(
+    result: Record, layers: Rows, case: Record, chip: Record, model: Record,
+    software: Record, tiers: Rows, plan: Record,
+) -> None:  # fmt: skip
     """Fill one RESULT row from the four LAYER rows of the plan's shard."""
     full, rest = layers_of_stage(model, plan)
     moe = model.moe_layers / model.layers
@@ -276,23 +299,17 @@ def fill_step(result, layers, case, chip, model, software, tiers, plan):
         whole_f, whole_b = whole_f + f, whole_b + b
     middle = whole_f + whole_b
     head = layers[HEAD]
-    ends = (
-        head.forward_matmul + head.backward_matmul
-        + head.forward_elementwise + head.backward_elementwise
-        + head.forward_tp + head.backward_tp
-    )  # fmt: skip
-    last = middle * rest / full + ends
+    last = middle * rest / full + end_seconds(head)
     slowest = middle
     if plan.pp == 1:
-        slowest += add_end(result, layers[EMBED], 1.0, 0.0)
-        slowest += add_end(result, head, 1.0, 0.0)
+        slowest += add_end(result, layers[EMBED])
+        slowest += add_end(result, head)
     elif last > middle:
         slowest = last
-        shrink = rest / full
-        scale_micro_batches(result, shrink)
-        add_end(result, head, 1.0, 0.0)
+        scale_micro_batches(result, rest / full)
+        add_end(result, head)
     else:
-        slowest += add_end(result, layers[EMBED], 1.0, 0.0)
+        slowest += add_end(result, layers[EMBED])
     scale_micro_batches(result, float(plan.micro_batches))
     add_pipeline(result, model, software, case, tiers, plan, slowest, middle, last)
     add_data_parallel(result, model, software, tiers, plan, whole_f, whole_b)
@@ -305,7 +322,10 @@ def fill_step(result, layers, case, chip, model, software, tiers, plan):
 
 
 @kernel
-def fill_steps(cases, chips, models, software, tiers, plans, layers, results):
+def fill_steps(
+    cases: Rows, chips: Rows, models: Rows, software: Rows, tiers: Rows, plans: Rows,
+    layers: Rows, results: Rows,
+) -> None:  # fmt: skip
     """Fill `results[i]` (RESULT, zeroed) for every row of `plans` (PLAN)."""
     for i in range(len(plans)):
         plan = plans[i]

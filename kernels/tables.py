@@ -13,7 +13,9 @@ import numpy as np
 # Precisions, in the order of the columns `matrix_rate` and `peak_rate`.
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
 N_PRECISIONS = len(PRECISIONS)
-FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = range(N_PRECISIONS)
+# NumPy integers, here and below: Numba compiles a kernel anew for each Python integer
+# that it is called with, because it takes it for a constant.
+FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = np.arange(N_PRECISIONS)
 
 GPU, SYSTOLIC = 0, 1  # families of matrix units
 SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
@@ -166,6 +168,35 @@ PLAN = np.dtype(
 SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "micro_batch")
 SHARD = np.dtype([(name, "i8") for name in SHARD_FIELDS])
 
+# What an operator is, and the part of a layer's time that it counts for.
+MATMUL, STREAM, FUSED_ATTENTION = range(3)
+PART_MATMUL, PART_ATTENTION, PART_ELEMENTWISE = range(3)
+MAX_OPERATORS = 32
+
+# One operator of a layer on one worker and one micro-batch, forward and backward.
+OPERATOR = np.dtype(
+    [
+        ("kind", "i8"),
+        ("part", "i8"),
+        ("precision", "i8"),
+        ("core", "f8"),  # 1 if it belongs to the attention core
+        # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
+        # heads, n keys, head size k
+        ("m", "f8"),
+        ("n", "f8"),
+        ("k", "f8"),
+        ("batch", "f8"),
+        ("gradient_bytes", "f8"),  # read and written for an element of k x n
+        ("window", "f8"),  # attention only, tokens
+        ("causal", "f8"),
+        ("share", "f8"),  # of the layers that have this operator
+        # streams: bytes by pass and number of kernels
+        ("forward_bytes", "f8"),
+        ("backward_bytes", "f8"),
+        ("kernels", "f8"),
+    ]
+)
+
 # One layer kind of one shard on one micro-batch, on one worker. Times in s.
 LAYER = np.dtype(
     [
@@ -192,7 +223,6 @@ LAYER = np.dtype(
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
-        ("gather", "f8"),  # workspace while the layer runs, B
     ]
 )
 
@@ -223,7 +253,6 @@ RESULT = np.dtype(
             "ep_bytes",
             "pp_bytes",
             "dp_bytes",
-            "link_energy",  # J a worker and step
             # FLOPs of one worker in a step
             "hardware_flops",
         )

@@ -73,7 +73,7 @@ def _system_error(error: OSError) -> str:
 
 
 def _fail(message: str, code: int, *, as_json: bool) -> int:
-    line = one_line(message)
+    line = one_line(message).rstrip("; ")
     if as_json:
         kind = "no-answer" if code == NO_ANSWER else "bad-input"
         print_json({"error": line, "kind": kind})

@@ -41,7 +41,7 @@ def estimate_command(
     """
     from accelsim.catalog import parse_overrides
     from accelsim.explore.estimate import estimate
-    from accelsim.explore.question import read_run, run_from
+    from accelsim.question import read_run, run_from
 
     if run is None:
         instead = " (or name a RUN.toml that says so)"

@@ -24,6 +24,7 @@ from accelsim.explore.result import (
     Plan,
     TimeParts,
 )
+from accelsim.fabric.lower import energy_per_byte
 from accelsim.kernels import tables
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.run import RunSpec
@@ -190,7 +191,7 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
         memory=MemoryParts(**{k: float(memory[k]) for k in MemoryParts.__slots__}),
         memory_capacity=float(rows.chips.memory_capacity[case]),
         energy=EnergyParts(
-            **energy_parts(q, phases, float(result.link_energy) * q.workers)
+            **energy_parts(q, phases, _link_joules(q, rows, case, done, i))
         ),
         cost=_cost(q),
         matmul_memory_bound=float(result.memory_bound),
@@ -203,6 +204,23 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
         },
         notes=_notes(q),
     )
+
+
+def _link_joules(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> float:
+    """Return the energy of all bytes of a step [J], each at its group's own tier."""
+    plan, result = done.plans[i], done.results[i]
+    spans = {
+        "tp": plan.tp,
+        "cp": plan.tp * plan.cp,
+        "ep": plan.tp * plan.ep,
+        "dp": plan.tp * plan.cp * plan.dp,
+        "pp": plan.tp * plan.cp * plan.dp * plan.pp,
+    }
+    tiers = rows.tiers[case]
+    return sum(
+        float(result[f"{kind}_bytes"]) * energy_per_byte(tiers, float(span))
+        for kind, span in spans.items()
+    ) * q.workers
 
 
 def _cost(q: Question) -> Cost | None:

@@ -33,6 +33,9 @@ class TierSpec(Spec):
         One step of a collective, software included.
     in_network_reduction : bool
         The switch adds (NVLS, SHARP): an all-reduce crosses each port once.
+    reduction_efficiency : Fraction, optional
+        Share of the ports' payload rate that an all-reduce reaches so (message over
+        time over rate); `efficiency` if left out. Other collectives do not use it.
     oversubscription : Ratio
         Fat tree only: bandwidth into the tier over bandwidth across it.
     """
@@ -46,6 +49,7 @@ class TierSpec(Spec):
     efficiency: Fraction
     latency: Time
     in_network_reduction: bool = False
+    reduction_efficiency: Fraction | None = None
     oversubscription: Ratio | None = None
 
     @model_validator(mode="after")

@@ -44,9 +44,11 @@ def evaluate(rows: Cases, plans: np.recarray, *, only_fitting: bool) -> Evaluate
         shards[name] = distinct[:, column]
     plans.shard = index.reshape(-1)
     layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
+    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(3)
     fill_layers(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers
-    )
+        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
+        operators, volumes,
+    )  # fmt: skip
     memory = table(tables.MEMORY, len(plans))
     fill_memory(
         rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory

@@ -191,10 +191,9 @@ def _latent_attention(model: ModelSpec, mla: MlaSpec) -> float:
     hidden, heads = float(model.hidden), model.heads
     rank, latent = mla.q_lora_rank, mla.kv_lora_rank
     query_width = heads * (mla.qk_nope_dim + mla.qk_rope_dim)
+    query = hidden * query_width
     if rank:
         query = hidden * rank + rank + rank * query_width
-    else:
-        query = hidden * query_width
     down = hidden * (latent + mla.qk_rope_dim) + latent
     up = latent * heads * (mla.qk_nope_dim + mla.v_dim)
     return query + down + up + heads * mla.v_dim * hidden

@@ -1,0 +1,69 @@
+"""Which press reports and guesses a result rests on, the weightiest first.
+
+This file knows which figures a result depends on, by their names, and how much they
+tend to weigh. It computes no result.
+"""
+
+from fnmatch import fnmatchcase
+
+from accelsim.explore.result import Estimate
+from accelsim.specs.figure import SOFT_KINDS, Figure
+
+# (path, what rests on it), the weightiest figures of a training run first.
+_WEIGHT = (
+    ("chip.matrix.peak.*", "time"),
+    ("chip.hbm.bandwidth", "time"),
+    ("chip.hbm.capacity", "memory"),
+    ("chip.power.tdp", "power"),
+    ("chip.matrix.sustained.*", "time"),
+    ("link.*.bandwidth", "time"),
+    ("system.tiers.*.efficiency", "time"),
+    ("chip.hbm.efficiency", "time"),
+    ("chip.attention.*", "time"),
+    ("system.node.overhead_power", "power"),
+    ("system.pue", "power"),
+    ("software.communication_share", "time"),
+    ("system.tiers.*.latency", "time"),
+    ("chip.kernel_latency", "time"),
+    ("software.reserved_memory", "memory"),
+    ("software.fragmentation", "memory"),
+    ("chip.power.idle", "power"),
+    ("link.*.energy", "power"),
+    ("software.launch", "time"),
+    ("software.step_overhead", "time"),
+    ("*", "time"),
+)
+# Stated in the catalog, but nothing in an estimate is computed from them.
+_UNUSED = ("chip.headline.*", "chip.die_area", "link.*.lane_rate")
+
+
+def _rank(path: str) -> int:
+    return next(i for i, (p, _) in enumerate(_WEIGHT) if fnmatchcase(path, p))
+
+
+def _is_used(path: str, estimate: Estimate) -> bool:
+    if any(fnmatchcase(path, pattern) for pattern in _UNUSED):
+        return False
+    question = estimate.question
+    word = path.rsplit(".", 1)[-1]
+    if path.startswith("chip.matrix.peak."):
+        return word == question.precision
+    if path.startswith("chip.matrix.sustained."):
+        known = question.chip.matrix.sustained
+        return word == (question.precision if question.precision in known else "bf16")
+    return True
+
+
+def soft_figures(estimate: Estimate) -> dict[str, Figure]:
+    """Return the soft figures that an estimate rests on, the weightiest first."""
+    found = estimate.question.soft_figures()
+    used = [path for path in found if _is_used(path, estimate)]
+    return {path: found[path] for path in sorted(used, key=_rank)}
+
+
+def rests_on(estimate: Estimate) -> set[str]:
+    """Return what rests on soft figures: of time, memory, power and price."""
+    families = {_WEIGHT[_rank(path)][1] for path in soft_figures(estimate)}
+    if estimate.cost is not None and estimate.cost.kind in SOFT_KINDS:
+        families.add("price")
+    return families

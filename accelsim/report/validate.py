@@ -1,0 +1,95 @@
+"""A validation as tables: overall, by group, what was left out, the worst rows.
+
+This file knows the one contract of every `validate` kind, as plain data.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from accelsim.report import numbers
+from accelsim.report.tables import heading, table
+
+WORST_SHOWN = 10
+SMALLEST_FAMILY = 8
+GROUP_WORDS = {"source": "source family", "chip": "chip", "plan": "plan"}
+
+
+def validation_tables(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the whole answer, from top to bottom."""
+    groups = found.get("groups", {})
+    made = [
+        *_overall(found),
+        *(_group(name, members) for name, members in groups.items() if members),
+        *_left_out(found.get("left_out", {})),
+        *_worst(found.get("worst", ())),
+    ]
+    return [part for each in made for part in (each, "")]
+
+
+def _overall(found: Mapping[str, Any]) -> list[RenderableType]:
+    ours, naive = found["metrics"], found["naive"]
+    key = "mean_over_sources_median_ape"
+    lines: list[RenderableType] = [
+        heading(f"{found['kind']}: {found['file']}"),
+        f"{found['rows']:,} rows, {found['scored']:,} scored, "
+        f"{sum(found['left_out'].values()):,} left out",
+        heading(
+            f"mean over families (of {SMALLEST_FAMILY} rows or more) of the median "
+            f"error: {numbers.percent(ours.get(key))}   "
+            f"naive baseline: {numbers.percent(naive.get(key))}"
+        ),
+    ]
+    made = table("all rows", "median", "mean", "bias", "p90", "spearman")
+    for label, metrics in (("accelsim", ours), ("naive", naive)):
+        made.add_row(label, *_figures(metrics), numbers.short(metrics.get("spearman")))
+    return [Group(*lines), made]
+
+
+def _figures(metrics: Mapping[str, Any]) -> list[str]:
+    return [
+        numbers.percent(metrics.get("median_ape")),
+        numbers.percent(metrics.get("mape")),
+        numbers.signed_percent(metrics.get("bias")),
+        numbers.percent(metrics.get("p90_ape")),
+    ]
+
+
+def _group(name: str, members: Mapping[str, Any]) -> RenderableType:
+    words = GROUP_WORDS.get(name, name)
+    made = table(words, "rows", "median", "mean", "bias", "p90", "naive median")
+    by_rows = sorted(members.items(), key=lambda item: (-item[1]["rows"], item[0]))
+    for member, metrics in by_rows:
+        naive = (metrics.get("naive") or {}).get("median_ape")
+        made.add_row(
+            member,
+            f"{metrics['rows']:,}",
+            *_figures(metrics),
+            numbers.percent(naive),
+        )
+    return made
+
+
+def _left_out(reasons: Mapping[str, int]) -> list[RenderableType]:
+    if not reasons:
+        return []
+    made = table("left out because", "rows")
+    for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
+        made.add_row(reason, f"{count:,}")
+    return [made]
+
+
+def _worst(rows: Any) -> list[RenderableType]:
+    if not rows:
+        return []
+    made = table("worst rows", "measured", "predicted", "error")
+    for row in rows[:WORST_SHOWN]:
+        made.add_row(
+            Text(str(row["id"])),
+            numbers.seconds(row["measured"]),
+            numbers.seconds(row["predicted"]),
+            numbers.percent(row["ape"]),
+        )
+    return [made]

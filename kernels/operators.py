@@ -1,0 +1,271 @@
+"""The operators of one layer on one micro-batch of one worker, as a table.
+
+Each function appends rows of OPERATOR (see `tables`) from row `at` on and returns the
+row after the last. The operators are those of a pre-norm transformer cut over tensor
+parallelism by columns and rows (Vaswani et al. 2017; Shoeybi et al. 2019, sec. 3).
+Nothing here knows how long an operator takes.
+"""
+
+import numpy as np
+
+from accelsim.kernels.attention import attention_is_fused
+from accelsim.kernels.jit import Record, Rows, kernel
+from accelsim.kernels.tables import (
+    BF16,
+    FUSED_ATTENTION,
+    MATMUL,
+    PART_ATTENTION,
+    PART_ELEMENTWISE,
+    PART_MATMUL,
+    STREAM,
+)
+
+HALF = 2.0  # bytes of bf16 and fp16
+FIRST = np.int64(0)  # row of a layer's first operator
+
+
+@kernel
+def tokens_of(case: Record, shard: Record) -> float:
+    """Return the tokens of one micro-batch that one context-parallel rank holds."""
+    return float(shard.micro_batch * case.seq_len / shard.cp)
+
+
+@kernel
+def own_tokens(case: Record, shard: Record) -> float:
+    """Return the tokens outside the tensor-parallel regions: sp cuts them over tp."""
+    tokens = tokens_of(case, shard)
+    return tokens / shard.tp if shard.sp else tokens
+
+
+@kernel
+def kv_heads_of(model: Record, shard: Record) -> float:
+    """Return key/value heads of one worker; copied when tp exceeds their number."""
+    if model.kv_rank > 0.0:
+        return float(model.heads / shard.tp)
+    return max(1.0, model.kv_heads / shard.tp)
+
+
+@kernel
+def add_weight(
+    ops: Rows, at: int, precision: int, m: float, n: float, k: float, batch: float,
+    gradient_bytes: float,
+) -> int:  # fmt: skip
+    """Append the products with a weight: m x k times k x n, `batch` times."""
+    op = ops[at]
+    op.kind = MATMUL
+    op.part = PART_MATMUL
+    op.precision = precision
+    op.core = 0.0
+    op.m, op.n, op.k = m, n, k
+    op.batch = batch
+    op.gradient_bytes = gradient_bytes
+    op.share = 1.0
+    return at + 1
+
+
+@kernel
+def add_stream(
+    ops: Rows, at: int, forward: float, backward: float, kernels: float
+) -> int:
+    """Append an operator that only streams memory: bytes [B] by pass."""
+    op = ops[at]
+    op.kind = STREAM
+    op.part = PART_ELEMENTWISE
+    op.core = 0.0
+    op.forward_bytes, op.backward_bytes = forward, backward
+    op.kernels = kernels
+    op.share = 1.0
+    return at + 1
+
+
+@kernel
+def add_unfused_attention(
+    ops: Rows, at: int, model: Record, case: Record, shard: Record
+) -> int:
+    """Append attention as batched products with the scores in memory.
+
+    Scores, softmax with mask, dropout, values. The score matrix is full: masking
+    saves nothing here. Softmax reads and writes the scores; dropout reads them,
+    writes them and a mask of one byte.
+    """
+    batch = shard.micro_batch * model.heads / shard.tp
+    queries, keys = case.seq_len / shard.cp, case.seq_len
+    first = at
+    at = add_weight(ops, at, BF16, queries, keys, model.head_dim, batch, 0.5 * HALF)
+    at = add_weight(ops, at, BF16, queries, model.v_dim, keys, batch, 0.5 * HALF)
+    scores = HALF * batch * queries * keys
+    passes = 2.0 + 2.5 * model.dropout
+    kernels = 1.0 + model.dropout
+    at = add_stream(ops, at, passes * scores, 1.5 * passes * scores, kernels)
+    for i in range(first, at):
+        ops[i].part = PART_ATTENTION
+        ops[i].core = 1.0
+    return at
+
+
+@kernel
+def add_fused_attention(
+    ops: Rows, at: int, model: Record, case: Record, shard: Record
+) -> int:
+    """Append attention as one fused kernel (Dao 2023): no score matrix in memory.
+
+    Layers with a sliding window and layers without are two operators, each with the
+    share of the layers that have it.
+    """
+    heads = shard.micro_batch * model.heads / shard.tp
+    for windowed in range(2):
+        share = model.window_share if windowed else 1.0 - model.window_share
+        if share > 0.0:
+            op = ops[at]
+            op.kind = FUSED_ATTENTION
+            op.part = PART_ATTENTION
+            op.core = 1.0
+            op.m, op.n = case.seq_len / shard.cp, case.seq_len
+            op.k = 0.5 * (model.head_dim + model.v_dim)
+            op.batch = heads
+            op.window = model.window if windowed else 0.0
+            op.causal = model.causal
+            op.share = share
+            at += 1
+    return at
+
+
+@kernel
+def add_projections(
+    ops: Rows, at: int, model: Record, software: Record, case: Record, shard: Record
+) -> int:
+    """Append the products around attention: queries, keys, values and the output.
+
+    Latent attention (DeepSeek-V2, arXiv:2405.04434 sec. 2.1) goes through low ranks
+    that each tensor-parallel rank computes in full.
+    """
+    tokens, precision = tokens_of(case, shard), case.precision
+    grad, hidden = software.grad_bytes, model.hidden
+    heads, kv_heads = model.heads / shard.tp, kv_heads_of(model, shard)
+    queries = heads * model.head_dim
+    if model.kv_rank > 0.0:
+        source = hidden
+        if model.q_rank > 0.0:
+            at = add_weight(ops, at, precision, tokens, model.q_rank, hidden, 1.0, grad)
+            source = model.q_rank
+        at = add_weight(ops, at, precision, tokens, queries, source, 1.0, grad)
+        down = model.kv_rank + model.rope_dim
+        at = add_weight(ops, at, precision, tokens, down, hidden, 1.0, grad)
+        up = heads * (model.head_dim - model.rope_dim + model.v_dim)
+        at = add_weight(ops, at, precision, tokens, up, model.kv_rank, 1.0, grad)
+    else:
+        columns = queries + kv_heads * (model.head_dim + model.v_dim)
+        at = add_weight(ops, at, precision, tokens, columns, hidden, 1.0, grad)
+    values = heads * model.v_dim
+    at = add_weight(ops, at, precision, tokens, hidden, values, 1.0, grad)
+    if model.rotary > 0.0:
+        rotated = queries + kv_heads * model.head_dim
+        moved = 2.0 * HALF * tokens * rotated
+        at = add_stream(ops, at, moved, moved, 1.0)
+    return at
+
+
+@kernel
+def add_feed_forward(
+    ops: Rows, at: int, model: Record, software: Record, precision: int,
+    tokens: float, ffn: float, experts: float,
+) -> int:  # fmt: skip
+    """Append feed-forward networks of width `ffn` (already cut over tp).
+
+    tokens : rows that each of the `experts` networks sees (1 for a dense layer).
+    """
+    up, grad = model.up_matrices, software.grad_bytes
+    at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
+    size = HALF * tokens * ffn * experts
+    at = add_stream(ops, at, size * (up + 1.0), size * (2.0 * up + 1.0), 1.0)
+    return add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
+
+
+@kernel
+def add_experts(
+    ops: Rows, at: int, model: Record, software: Record, case: Record, shard: Record
+) -> int:
+    """Append router, permutation, routed experts and shared experts of a layer.
+
+    Routing is perfectly balanced: experts/ep experts of this worker see ep times its
+    tokens x top_k. Permuting and un-permuting read and write each choice
+    (Megatron-Core MoE, all-to-all dispatcher).
+    """
+    tokens, own = tokens_of(case, shard), own_tokens(case, shard)
+    mine = model.experts / shard.ep
+    grad = software.grad_bytes
+    at = add_weight(ops, at, BF16, own, model.experts, model.hidden, 1.0, grad)
+    moved = 4.0 * HALF * own * model.top_k * model.hidden
+    at = add_stream(ops, at, moved, moved, 4.0)
+    each, width = tokens * model.top_k / mine, model.expert_ffn / shard.tp
+    at = add_feed_forward(ops, at, model, software, case.precision, each, width, mine)
+    if model.shared_ffn > 0.0:
+        width = model.shared_ffn / shard.tp
+        at = add_feed_forward(
+            ops, at, model, software, case.precision, tokens, width, 1.0
+        )
+    return at
+
+
+@kernel
+def add_norms(
+    ops: Rows, at: int, model: Record, software: Record, case: Record, shard: Record
+) -> int:
+    """Append norms and residuals of a layer, on sp's share of the tokens.
+
+    A norm reads and writes its input; the residual reads two and writes one, and
+    dropout writes a mask. Unfused chains move their data about twice as often: bias,
+    dropout and residual are kernels of their own.
+    """
+    size = HALF * own_tokens(case, shard) * model.hidden
+    chain = 1.0 if software.fused_norms > 0.0 else 2.0
+    passes = chain * model.blocks * (5.0 + 0.5 * model.dropout)
+    return add_stream(ops, at, passes * size, passes * size, 2.0 * chain * model.blocks)
+
+
+@kernel
+def transformer_operators(
+    ops: Rows, mixture: bool, chip: Record, model: Record, software: Record,
+    case: Record, shard: Record,
+) -> int:  # fmt: skip
+    """Write the operators of a dense or mixture layer; returns their number."""
+    at = add_norms(ops, FIRST, model, software, case, shard)
+    at = add_projections(ops, at, model, software, case, shard)
+    if attention_is_fused(chip):
+        at = add_fused_attention(ops, at, model, case, shard)
+    else:
+        at = add_unfused_attention(ops, at, model, case, shard)
+    if mixture:
+        return add_experts(ops, at, model, software, case, shard)
+    tokens, width = tokens_of(case, shard), model.ffn / shard.tp
+    return add_feed_forward(
+        ops, at, model, software, case.precision, tokens, width, 1.0
+    )
+
+
+@kernel
+def head_operators(
+    ops: Rows, model: Record, software: Record, case: Record, shard: Record
+) -> int:
+    """Write the operators of LM head and loss; returns their number.
+
+    The logits are cut over the vocabulary. A fused loss reads and writes them once a
+    pass in bf16; a chain of kernels passes six times in fp32 and three times
+    backward.
+    """
+    tokens, columns = tokens_of(case, shard), model.vocab / shard.tp
+    at = add_weight(
+        ops, FIRST, BF16, tokens, columns, model.hidden, 1.0, software.grad_bytes
+    )
+    logits = tokens * columns
+    norm = 2.0 * HALF * own_tokens(case, shard) * model.hidden
+    if software.fused_loss > 0.0:
+        return add_stream(ops, at, norm + 4.0 * logits, norm + 4.0 * logits, 2.0)
+    return add_stream(ops, at, norm + 24.0 * logits, norm + 12.0 * logits, 7.0)
+
+
+@kernel
+def embedding_operators(ops: Rows, model: Record, case: Record, shard: Record) -> int:
+    """Write the look-up of the embedding; backward it adds into the table."""
+    size = HALF * tokens_of(case, shard) * model.hidden
+    return add_stream(ops, FIRST, 2.0 * size, 3.0 * size, 1.0)

@@ -1,0 +1,162 @@
+"""`accelsim estimate`, `compare` and `validate`: what is asked, what is printed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from accelsim.errors import NoAnswerError
+from accelsim.explore.result import Comparison, Estimate, Row
+from accelsim.specs.run import RunSpec
+
+Program = Callable[..., Result]
+SMALL = ("--model", "llama3-8b", "--system", "dgx-h100", "--chips", "16")
+BATCH = ("--global-batch", "64")
+
+
+@pytest.fixture
+def asked(
+    monkeypatch: pytest.MonkeyPatch,
+    small_estimate: Estimate,
+    small_comparison: Comparison,
+) -> list[Any]:
+    """Catch the questions instead of answering them."""
+    questions: list[Any] = []
+
+    def estimate(run: RunSpec, overrides: object = ()) -> Estimate:
+        questions.append((run, overrides))
+        return small_estimate
+
+    def compare(*names: object, **fields: object) -> Comparison:
+        questions.append((names, fields))
+        return small_comparison
+
+    monkeypatch.setattr("accelsim.explore.estimate.estimate", estimate)
+    monkeypatch.setattr("accelsim.explore.compare.compare", compare)
+    return questions
+
+
+def test_estimate_asks_what_the_options_say(
+    accelsim: Program, asked: list[Any]
+) -> None:
+    plan = "--tp 8 --no-sp --pp 2 --vp 4 --cp 1 --ep 1 --dp 1 --micro-batch 2"
+    rest = "--sharding zero1 --recompute full --offer spot --precision fp8"
+    line = (*SMALL, *plan.split(), *rest.split(), "--seq-len", "4096")
+    done = accelsim("estimate", *line, "--software", "w", "--global-batch-tokens", "8192")
+    assert done.exit_code == 0, done.stderr
+    run = asked[0][0]
+    assert run.plan.model_dump() == {
+        "tp": 8,
+        "sp": False,
+        "cp": 1,
+        "pp": 2,
+        "vp": 4,
+        "ep": 1,
+        "dp": 1,
+        "micro_batch": 2,
+        "sharding": "zero1",
+        "recompute": "full",
+    }
+    assert (run.model, run.system, run.chips) == ("llama3-8b", "dgx-h100", 16)
+    assert (run.precision, run.offer, run.software) == ("fp8", "spot", "w")
+    assert (run.seq_len, run.global_batch_tokens) == (4096, 8192)
+
+
+def test_options_win_over_the_file(
+    accelsim: Program, asked: list[Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'model="llama3-8b"\nsystem="dgx-h100"\nchips=8\nglobal_batch=32\n'
+        'software="w"\n[plan]\ntp=4\npp=2\n'
+    )
+    line = f"estimate {path} --chips 16 --tp 8 --global-batch-tokens 8192"
+    assert accelsim(*line.split()).exit_code == 0
+    run = asked[0][0]
+    assert (run.chips, run.plan.tp, run.plan.pp, run.software) == (16, 8, 2, "w")
+    assert (run.global_batch, run.global_batch_tokens) == (None, 8192)
+
+
+def test_changes_are_passed_on_in_order(accelsim: Program, asked: list[Any]) -> None:
+    sets = ("--set", 'chip.hbm.bandwidth="8 TB/s"', "--set", "plan.tp=4")
+    accelsim("estimate", *SMALL, *sets)
+    assert [c.text for c in asked[0][1]] == ["chip.hbm.bandwidth=8 TB/s", "plan.tp=4"]
+
+
+def test_compare_asks_what_the_options_say(accelsim: Program, asked: list[Any]) -> None:
+    line = "llama3-8b --systems a,b,,a --chips 64 --match power --baseline b --tp 4"
+    assert accelsim("compare", *line.split()).exit_code == 0
+    names, fields = asked[0]
+    assert names == ("llama3-8b", ["a", "b"])
+    assert (fields["match"], fields["baseline"], fields["chips"]) == ("power", "b", 64)
+    assert fields["plan"] == {"tp": 4}
+    assert fields["precision"] == "bf16"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("estimate", *SMALL, *BATCH),
+        ("compare", "llama3-8b", "--systems", "dgx-h100", "--chips", "16", *BATCH),
+    ],
+    ids=["estimate", "compare"],
+)
+def test_json_is_one_object_and_nothing_else(
+    accelsim: Program, line: tuple[str, ...]
+) -> None:
+    done = accelsim(*line, "--json")
+    assert done.exit_code == 0
+    assert done.stderr == ""
+    found = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert isinstance(found, dict)
+    estimate = found if line[0] == "estimate" else found["rows"][0]["estimate"]
+    assert estimate["step_time_s"] == pytest.approx(sum(estimate["time_s"].values()))
+
+
+def test_a_job_too_large_is_an_answer(accelsim: Program) -> None:
+    line = "estimate --model llama3-70b --system dgx-h100 --chips 8"
+    done = accelsim(*line.split())
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "GiB" in done.stderr
+    assert "fit" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_system_with_an_answer_is_exit_code_1(
+    accelsim: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (Row("a", None, "too small"), Row("b", None, "too slow"))
+    monkeypatch.setattr(
+        "accelsim.explore.compare.compare",
+        lambda *_, **__: Comparison(rows, "chips", "a"),
+    )
+    done = accelsim("compare", "llama3-8b", "--systems", "a,b", "--chips", "8")
+    assert done.exit_code == 1
+    assert "a: too small; b: too slow" in done.stderr
+
+
+def test_failure_of_one_system_is_shown_beside_the_others(
+    accelsim: Program, monkeypatch: pytest.MonkeyPatch, small_comparison: Comparison
+) -> None:
+    rows = (Row("tiny", None, "short by 3 GiB"), *small_comparison.rows)
+    failing = replace(small_comparison, rows=rows, baseline="tiny")
+    monkeypatch.setattr("accelsim.explore.compare.compare", lambda *_, **__: failing)
+    done = accelsim("compare", "llama3-8b", "--systems", "a", "--chips", "8")
+    assert done.exit_code == 0
+    assert "- tiny: short by 3 GiB" in done.stdout
+    assert "no ratios" in done.stdout
+
+
+def test_baseline_without_an_answer_to_match_is_exit_code_1(
+    accelsim: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise NoAnswerError("the baseline does not fit")
+
+    monkeypatch.setattr("accelsim.explore.compare.compare", fail)
+    line = "compare llama3-8b --systems a --chips 8 --match power"
+    assert accelsim(*line.split()).exit_code == 1
