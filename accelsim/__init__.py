@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from accelsim.catalog import load
     from accelsim.errors import AccelsimError, InputError, NoAnswerError
-    from accelsim.explore import Estimate, compare, estimate, estimate_many
+    from accelsim.explore.compare import compare
+    from accelsim.explore.estimate import estimate, estimate_many
+    from accelsim.explore.result import Estimate
     from accelsim.specs.run import PlanSpec, RunSpec
 
 __version__ = "0.1.0"
@@ -30,14 +32,14 @@ __all__ = [
 
 _HOME = {
     "AccelsimError": "accelsim.errors",
-    "Estimate": "accelsim.explore",
+    "Estimate": "accelsim.explore.result",
     "InputError": "accelsim.errors",
     "NoAnswerError": "accelsim.errors",
     "PlanSpec": "accelsim.specs.run",
     "RunSpec": "accelsim.specs.run",
-    "compare": "accelsim.explore",
-    "estimate": "accelsim.explore",
-    "estimate_many": "accelsim.explore",
+    "compare": "accelsim.explore.compare",
+    "estimate": "accelsim.explore.estimate",
+    "estimate_many": "accelsim.explore.estimate",
     "load": "accelsim.catalog",
 }
 

@@ -8,6 +8,7 @@ direction or both.
 """
 
 import re
+from math import isfinite
 
 from accelsim.errors import InputError, nearest
 
@@ -109,10 +110,10 @@ def parse(text: str, dimension: str) -> float:
         Not a number, no unit, or a unit of another dimension; the message does
         not name the field, which the caller knows.
     """
-    si_unit, units = UNITS[dimension]
+    units = UNITS[dimension][1]
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise InputError(f"{text!r} is not a quantity; {_expected(dimension)}")
+        raise InputError(f"{text!r} is not a quantity; {expected(dimension)}")
     number, unit = float(match[1].replace("_", "")), match[2]
     if dimension == "link_bandwidth":
         unit, scale = _direction(text, unit)
@@ -120,11 +121,11 @@ def parse(text: str, dimension: str) -> float:
     if unit in units:
         return number * units[unit]
     if not unit:
-        raise InputError(f"{text!r} has no unit; {_expected(dimension)}")
+        raise InputError(f"{text!r} has no unit; {expected(dimension)}")
     other = [name for name, (_, known) in UNITS.items() if unit in known]
     reason = f"is a {other[0].replace('_', ' ')}" if other else "has an unknown unit"
     hint = "" if other else nearest(unit, units)
-    raise InputError(f"{text!r} {reason}; {_expected(dimension)} {hint}".rstrip())
+    raise InputError(f"{text!r} {reason}; {expected(dimension)} {hint}".rstrip())
 
 
 def _direction(text: str, unit: str) -> tuple[str, float]:
@@ -133,11 +134,12 @@ def _direction(text: str, unit: str) -> tuple[str, float]:
             return unit.removesuffix(words).rstrip(" ,"), scale
     raise InputError(
         f"{text!r} must say 'per direction' or 'bidirectional'; "
-        f"{_expected('link_bandwidth')}"
+        f"{expected('link_bandwidth')}"
     )
 
 
-def _expected(dimension: str) -> str:
+def expected(dimension: str) -> str:
+    """Return what a quantity of a dimension looks like, for an error message."""
     si_unit = UNITS[dimension][0]
     example = _EXAMPLES.get(dimension, f"1 {si_unit}".strip())
     return f"expected a {dimension.replace('_', ' ')} such as {example!r}"
@@ -160,11 +162,10 @@ _PREFIXES = [
 
 def show(value: float, unit: str, digits: int = 3) -> str:
     """Return `value` in SI with a decimal prefix: ``show(3.35e12, "B/s")``."""
-    if value == 0 or value != value or value in (float("inf"), float("-inf")):
+    if value == 0 or not isfinite(value):
         return f"{value:g} {unit}".rstrip()
-    for scale, prefix in _PREFIXES:
-        if abs(value) >= scale * 0.9995:
-            break
+    fitting = (pair for pair in _PREFIXES if abs(value) >= pair[0] * 0.9995)
+    scale, prefix = next(fitting, _PREFIXES[-1])
     return f"{value / scale:.{digits}g} {prefix}{unit}".rstrip()
 
 

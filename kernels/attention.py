@@ -1,7 +1,7 @@
 """Time of fused attention on one worker, and the size of its score matrix."""
 
-from accelsim.kernels.jit import Record, kernel
-from accelsim.kernels.tables import GPU
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.tables import GPU, Record
 
 QUERY_BLOCK = 128.0  # rows of queries of one thread block (FlashAttention-2, sec. 3.3)
 # Exponentials take time that does not shrink with the head: a score costs

@@ -10,12 +10,17 @@ S (n-1)/n through each port in n-1 steps (Thakur, Rabenseifner, Gropp 2005, sec.
 a hierarchy does it level by level, each outer level on 1/n of the bytes.
 """
 
-import numpy as np
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.tables import (
+    MAX_TIERS,
+    MESH,
+    TORUS,
+    Record,
+    Rows,
+    codes,
+)
 
-from accelsim.kernels.jit import Record, Rows, kernel
-from accelsim.kernels.tables import MAX_TIERS, MESH, TORUS
-
-ALL_GATHER, ALL_REDUCE, ALL_TO_ALL = np.arange(3)
+ALL_GATHER, ALL_REDUCE, ALL_TO_ALL = codes(3)
 
 
 @kernel
@@ -50,8 +55,9 @@ def tier_bandwidth(tier: Record, offset: float, members: float) -> float:
     if tier.topology == TORUS:
         return torus_bandwidth(tier, offset, members)
     if tier.topology == MESH:
-        return tier.bandwidth * min(1.0, (members - 1.0) / (tier.extent[0] - 1.0))
-    return tier.bandwidth
+        share = min(1.0, (members - 1.0) / (tier.extent[0] - 1.0))
+        return float(tier.bandwidth * share)
+    return float(tier.bandwidth)
 
 
 @kernel

@@ -9,14 +9,9 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
-
-# A row of one of the tables of `accelsim.kernels.tables`, and a table or array of rows:
-# their fields are typed by the dtype, which the checker cannot see.
-Record: TypeAlias = Any
-Rows: TypeAlias = Any
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -61,8 +56,11 @@ def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
     Callable
         The compiled function, with the signature of the plain one.
     """
-    # without the wrapper for C callers, which nothing here needs: a tenth of the time
-    jit = numba.njit(
-        cache=_CACHE, nogil=True, error_model="numpy", no_cfunc_wrapper=True
-    )
-    return cast("Callable[_P, _R]", jit(function))
+    options: dict[str, Any] = {
+        "cache": _CACHE,
+        "nogil": True,
+        "error_model": "numpy",
+        # nothing here is called from C: saves a tenth of the compile time
+        "no_cfunc_wrapper": True,
+    }
+    return cast("Callable[_P, _R]", numba.njit(**options)(function))

@@ -12,7 +12,7 @@ from accelsim.kernels.collectives import (
     ALL_TO_ALL,
     collective,
 )
-from accelsim.kernels.jit import Record, Rows, kernel
+from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import element_bytes, matmul_seconds
 from accelsim.kernels.operators import (
     HALF,
@@ -32,6 +32,8 @@ from accelsim.kernels.tables import (
     MOE,
     PART_ATTENTION,
     PART_MATMUL,
+    Record,
+    Rows,
 )
 
 
@@ -52,9 +54,7 @@ def time_product(row: Record, chip: Record, op: Record) -> tuple[float, float]:
             m, n, k, size = op.m, op.k, op.n, HALF
         else:
             m, n, k, size = op.n, op.k, op.m, out
-        time, bound = matmul_seconds(
-            chip, op.precision, m, n, k, op.batch, width, size
-        )
+        time, bound = matmul_seconds(chip, op.precision, m, n, k, op.batch, width, size)
         if product == 0:
             forward = time
             row.forward_memory_bound += bound
@@ -82,15 +82,19 @@ def time_product(row: Record, chip: Record, op: Record) -> tuple[float, float]:
 def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]:
     """Return (forward, backward) seconds of fused attention and add its FLOPs.
 
-    Backward it repeats the scores: five products for the forward two.
+    Backward it repeats the scores: five products for the forward two. FLOPs are
+    counted as the field counts them: full scores, and the repetition inside the kernel
+    left out.
     """
-    kept = score_share(op.n, op.window, op.causal)
-    flops = 4.0 * op.batch * op.m * op.n * op.k * kept
+    needed = 4.0 * op.batch * op.m * op.n * op.k
+    flops = needed * score_share(op.n, op.window, op.causal)
     forward = fused_seconds(chip, chip.attention_forward, flops, op)
     backward = fused_seconds(chip, chip.attention_backward, 2.5 * flops, op)
-    row.forward_flops += op.share * flops
-    row.backward_flops += op.share * 2.5 * flops
-    row.core_flops += op.share * flops
+    wide = op.window / op.n if 0.0 < op.window < op.n else 1.0
+    counted = op.share * needed * wide
+    row.forward_flops += counted
+    row.backward_flops += 2.0 * counted
+    row.core_flops += counted
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward
@@ -166,7 +170,7 @@ def add_group_traffic(
 
 @kernel
 def keep_activations(
-    row: Record, mixture: bool, chip: Record, model: Record, case: Record, shard: Record
+    row: Record, mixture: int, chip: Record, model: Record, case: Record, shard: Record
 ) -> None:
     """Write the bytes that a transformer layer keeps for its backward pass.
 
@@ -199,7 +203,7 @@ def keep_activations(
 
 @kernel
 def fill_transformer_layer(
-    row: Record, mixture: bool, chip: Record, model: Record, software: Record,
+    row: Record, mixture: int, chip: Record, model: Record, software: Record,
     case: Record, tiers: Rows, shard: Record, ops: Rows, volumes: Rows,
 ) -> None:  # fmt: skip
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
@@ -236,7 +240,9 @@ def fill_ends(
     tokens = tokens_of(case, shard)
     logits = tokens * model.vocab / shard.tp
     bytes_each = 2.0 * HALF if software.fused_loss > 0.0 else HALF + 8.0
-    head.saved = bytes_each * logits + 2.0 * HALF * own_tokens(case, shard) * model.hidden
+    head.saved = (
+        bytes_each * logits + 2.0 * HALF * own_tokens(case, shard) * model.hidden
+    )
     volumes[0] = 0.5 * HALF * tokens * model.hidden
     volumes[1] = volumes[2] = 0.0
     add_group_traffic(embed, software, tiers, shard, volumes)
@@ -259,7 +265,7 @@ def fill_layers(
             if kind == MOE and models[c].moe_layers == 0.0:
                 continue
             fill_transformer_layer(
-                layers[s, kind], kind == MOE, chips[c], models[c], software[c],
+                layers[s, kind], int(kind == MOE), chips[c], models[c], software[c],
                 cases[c], tiers[c], shard, ops, volumes,
             )  # fmt: skip
         fill_ends(

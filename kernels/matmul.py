@@ -6,8 +6,8 @@ matrix in each array and streams the other one through it. Both are limited from
 above by the sustained rate of the chip and by its memory.
 """
 
-from accelsim.kernels.jit import Record, kernel
-from accelsim.kernels.tables import FP8, FP32, GPU, INT8, MXFP8, NVFP4
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.tables import FP8, FP32, GPU, INT8, MXFP8, NVFP4, Record
 
 # Thread-block tiles are the chip's own and its halves (CUTLASS default tile lists);
 # a sum over k may be cut into slices that other multiprocessors take (split-K).

@@ -6,7 +6,7 @@ et al. 2022, sec. 4) times the micro-batches in flight under 1F1B: as many as st
 for the first stage, and (pp - 1)/(pp v) more if interleaved (ibid., sec. 4.2.3).
 """
 
-from accelsim.kernels.jit import Record, Rows, kernel
+from accelsim.kernels.jit import kernel
 from accelsim.kernels.step import layers_of_stage, stage_parameters
 from accelsim.kernels.tables import (
     DENSE,
@@ -18,13 +18,15 @@ from accelsim.kernels.tables import (
     UNSHARDED,
     ZERO2,
     ZERO3,
+    Record,
+    Rows,
 )
 
 BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 
 
 @kernel
-def layer_activations(row: Record, fused: bool, recompute: int) -> float:
+def layer_activations(row: Record, fused: int, recompute: int) -> float:
     """Return the bytes [B] that one layer keeps for one micro-batch."""
     if recompute == FULL:
         return float(row.input)
@@ -55,9 +57,7 @@ def fill_memory_row(
     shard = (dense + ends) / replicas + experts / expert_replicas
     layers_here, _ = layers_of_stage(model, plan)
     memory.weights = case.weight_bytes * (shard if plan.sharding == ZERO3 else mine)
-    memory.gradients = software.grad_bytes * (
-        shard if plan.sharding >= ZERO2 else mine
-    )
+    memory.gradients = software.grad_bytes * (shard if plan.sharding >= ZERO2 else mine)
     memory.optimizer = software.master_bytes * (
         shard if plan.sharding != UNSHARDED else mine
     )

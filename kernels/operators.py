@@ -6,10 +6,8 @@ parallelism by columns and rows (Vaswani et al. 2017; Shoeybi et al. 2019, sec. 
 Nothing here knows how long an operator takes.
 """
 
-import numpy as np
-
 from accelsim.kernels.attention import attention_is_fused
-from accelsim.kernels.jit import Record, Rows, kernel
+from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import (
     BF16,
     FUSED_ATTENTION,
@@ -18,10 +16,13 @@ from accelsim.kernels.tables import (
     PART_ELEMENTWISE,
     PART_MATMUL,
     STREAM,
+    Record,
+    Rows,
+    codes,
 )
 
 HALF = 2.0  # bytes of bf16 and fp16
-FIRST = np.int64(0)  # row of a layer's first operator
+FIRST = codes(1)[0]  # row of a layer's first operator
 
 
 @kernel
@@ -34,7 +35,7 @@ def tokens_of(case: Record, shard: Record) -> float:
 def own_tokens(case: Record, shard: Record) -> float:
     """Return the tokens outside the tensor-parallel regions: sp cuts them over tp."""
     tokens = tokens_of(case, shard)
-    return tokens / shard.tp if shard.sp else tokens
+    return float(tokens / (shard.tp if shard.sp else 1))
 
 
 @kernel
@@ -225,7 +226,7 @@ def add_norms(
 
 @kernel
 def transformer_operators(
-    ops: Rows, mixture: bool, chip: Record, model: Record, software: Record,
+    ops: Rows, mixture: int, chip: Record, model: Record, software: Record,
     case: Record, shard: Record,
 ) -> int:  # fmt: skip
     """Write the operators of a dense or mixture layer; returns their number."""

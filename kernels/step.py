@@ -1,8 +1,8 @@
 """The time of one optimizer step from the times of its layers: schedule and overlap.
 
-`fill_steps` reads LAYER rows (see `layers`) and writes one RESULT row for each plan. The
-step is told from the slowest pipeline stage: its work on all micro-batches, the fill
-and drain of the others, what communication nothing hides, and the optimizer.
+`fill_steps` reads LAYER rows (see `layers`) and writes one RESULT row for each plan.
+The step is told from the slowest pipeline stage: its work on all micro-batches, the
+fill and drain of the others, what communication nothing hides, and the optimizer.
 
 1F1B: T = sum of all stages' times + (micro-batches - 1) x the slowest (Narayanan et al.
 2021, sec. 2.2); v virtual stages divide the first term's rest by v (ibid.).
@@ -11,7 +11,7 @@ longer; while it runs it takes `communication_share` of the computing units.
 """
 
 from accelsim.kernels.collectives import ALL_GATHER, ALL_REDUCE, collective, send
-from accelsim.kernels.jit import Record, Rows, kernel
+from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import (
     DENSE,
     EMBED,
@@ -22,6 +22,8 @@ from accelsim.kernels.tables import (
     UNSHARDED,
     ZERO2,
     ZERO3,
+    Record,
+    Rows,
 )
 
 HALF = 2.0
@@ -64,7 +66,9 @@ def add_layer(
     tp = (1.0 + again) * row.forward_tp + row.backward_tp
     if software.overlap_tp > 0.0:
         # the first of the tp chunks has nothing to hide behind
-        behind = min(row.forward_matmul + row.backward_matmul, tp * (1.0 - 1.0 / plan.tp))
+        behind = min(
+            row.forward_matmul + row.backward_matmul, tp * (1.0 - 1.0 / plan.tp)
+        )
         tp = exposed(1.0, tp, behind, software.communication_share)
     cp = (1.0 + again) * row.forward_cp + row.backward_cp
     attention = row.forward_attention * (1.0 + again) + row.backward_attention
@@ -72,7 +76,9 @@ def add_layer(
     ep = (1.0 + again) * row.forward_ep + row.backward_ep
     ep = exposed(software.overlap_ep, ep, busy, software.communication_share)
     result.matmul += count * (row.forward_matmul + row.backward_matmul)
-    result.memory_bound += count * (row.forward_memory_bound + row.backward_memory_bound)
+    result.memory_bound += count * (
+        row.forward_memory_bound + row.backward_memory_bound
+    )
     result.attention += count * (row.forward_attention + row.backward_attention)
     result.elementwise += count * (row.forward_elementwise + row.backward_elementwise)
     result.recompute += count * recompute
@@ -87,13 +93,17 @@ def add_layer(
 
 
 @kernel
-def add_layer_traffic(
-    result: Record, row: Record, again: float, count: float
-) -> None:
+def add_layer_traffic(result: Record, row: Record, again: float, count: float) -> None:
     """Add the bytes [B] and FLOPs of `count` layers on one micro-batch."""
-    result.tp_bytes += count * ((1.0 + again) * row.forward_tp_bytes + row.backward_tp_bytes)
-    result.cp_bytes += count * ((1.0 + again) * row.forward_cp_bytes + row.backward_cp_bytes)
-    result.ep_bytes += count * ((1.0 + again) * row.forward_ep_bytes + row.backward_ep_bytes)
+    result.tp_bytes += count * (
+        (1.0 + again) * row.forward_tp_bytes + row.backward_tp_bytes
+    )
+    result.cp_bytes += count * (
+        (1.0 + again) * row.forward_cp_bytes + row.backward_cp_bytes
+    )
+    result.ep_bytes += count * (
+        (1.0 + again) * row.forward_ep_bytes + row.backward_ep_bytes
+    )
     result.hardware_flops += count * (
         (1.0 + again) * row.forward_flops + row.backward_flops
     )
@@ -159,11 +169,14 @@ def group_exchange(
     group divided by ep, at stride tp x ep.
     """
     ranks = float(plan.dp * plan.cp)
-    a, sent = collective(
-        tiers, kind, dense, ranks, float(plan.tp), software.pipelined
-    )
+    a, sent = collective(tiers, kind, dense, ranks, float(plan.tp), software.pipelined)
     b, more = collective(
-        tiers, kind, experts, ranks / plan.ep, float(plan.tp * plan.ep), software.pipelined
+        tiers,
+        kind,
+        experts,
+        ranks / plan.ep,
+        float(plan.tp * plan.ep),
+        software.pipelined,
     )
     return a + b, sent + more
 
@@ -293,7 +306,9 @@ def fill_step(
     m = layers[MOE]
     whole_f, whole_b = 0.0, 0.0
     if moe < 1.0:
-        whole_f, whole_b = add_layer(result, d, chip, software, plan, full * (1.0 - moe))
+        whole_f, whole_b = add_layer(
+            result, d, chip, software, plan, full * (1.0 - moe)
+        )
     if moe > 0.0:
         f, b = add_layer(result, m, chip, software, plan, full * moe)
         whole_f, whole_b = whole_f + f, whole_b + b

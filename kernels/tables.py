@@ -8,15 +8,29 @@ one *worker* (a chip's share, where a chip holds several ranks).
 for each question; a plan points to its question by `plan.case`.
 """
 
+from typing import Any, TypeAlias
+
 import numpy as np
+
+# A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
+# fields are typed by the dtype, which a type checker cannot see.
+Record: TypeAlias = Any
+Rows: TypeAlias = Any
+
+
+def codes(count: int) -> Any:
+    """Return 0, 1, … as NumPy integers.
+
+    A kernel that is called with a Python integer is compiled anew for each value,
+    because Numba takes it for a constant.
+    """
+    return np.arange(count)
+
 
 # Precisions, in the order of the columns `matrix_rate` and `peak_rate`.
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
 N_PRECISIONS = len(PRECISIONS)
-# NumPy integers, here and below: Numba compiles a kernel anew for each Python integer
-# that it is called with, because it takes it for a constant.
-FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = np.arange(N_PRECISIONS)
-
+FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = codes(N_PRECISIONS)
 GPU, SYSTOLIC = 0, 1  # families of matrix units
 SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
 MAX_TIERS = 6

@@ -7,6 +7,7 @@ between its workers.
 import numpy as np
 
 from accelsim.kernels import tables
+from accelsim.kernels.tables import Record
 from accelsim.specs.chip import ChipSpec
 
 _FAMILY = {"gpu": tables.GPU, "neuron": tables.SYSTOLIC, "tpu": tables.SYSTOLIC}
@@ -32,7 +33,7 @@ def attention_kernel(chip: ChipSpec, name: str) -> str | None:
     return max(chip.attention, key=lambda kernel: float(chip.attention[kernel].forward))
 
 
-def fill_chip(row: np.record, chip: ChipSpec, attention: str) -> None:
+def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
     """Fill a CHIP row: one worker's share of the package, in SI units."""
     share = 1.0 / chip.workers_per_chip
     row.family = _FAMILY[chip.family]
@@ -44,7 +45,9 @@ def fill_chip(row: np.record, chip: ChipSpec, attention: str) -> None:
             row.peak_rate[index] = float(peak) * share
             row.matrix_rate[index] = row.peak_rate[index] * sustained(chip, precision)
     row.vector_rate = float(chip.vector.peak) * share
-    row.memory_bandwidth = float(chip.hbm.bandwidth) * float(chip.hbm.efficiency) * share
+    row.memory_bandwidth = (
+        float(chip.hbm.bandwidth) * float(chip.hbm.efficiency) * share
+    )
     row.memory_capacity = float(chip.hbm.capacity) * share
     sram = chip.sram.bandwidth
     row.sram_bandwidth = np.inf if sram is None else float(sram) * share

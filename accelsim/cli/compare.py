@@ -14,7 +14,7 @@ from accelsim.errors import InputError, NoAnswerError
     epilog="""\b
 Examples:
   accelsim compare llama3-70b --systems trn2-ultraserver,dgx-h100 --chips 512
-  accelsim compare llama3-8b --systems dgx-h100,gb200-nvl72 --chips 64 --match power
+  accelsim compare mpt-7b --systems dgx-a100,dgx-h100 --chips 8 --match power
 
 Exit code 1: no system has a plan that fits.""",
 )

@@ -10,7 +10,8 @@ from accelsim.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from accelsim.catalog import Override
-    from accelsim.specs.figure import Spec
+    from accelsim.specs.figure import NamedSpec, Spec
+    from accelsim.specs.run import RunSpec
 
 
 @click.command(
@@ -51,13 +52,13 @@ Examples:
 def show_command(name: str, changes: tuple[str, ...], as_json: bool) -> None:
     """Show every figure of NAME with its kind and source.
 
-    NAME is a name of the catalog, kind:name where two kinds share it, or the path of
-    a TOML file or a Hugging Face config.json.
+    NAME is a name of the catalog or the path of a TOML file or a Hugging Face
+    config.json; kind:NAME says which kind it is where that is not clear.
     """
-    from accelsim.catalog import any_named, override, parse_overrides
+    from accelsim.catalog import override, parse_overrides
     from accelsim.report.catalog import spec_fields, spec_tables
 
-    kind, spec = any_named(_canonical(name))
+    kind, spec = _find(name)
     own = [_inside(change, kind, spec) for change in parse_overrides(changes)]
     spec = override(spec, own, f"{_singular(kind)} {spec.name}")
     if as_json:
@@ -81,10 +82,15 @@ def _kind(word: str) -> str:
     raise InputError(f"unknown kind {word!r}; {hint}".rstrip("; "))
 
 
-def _canonical(name: str) -> str:
+def _find(name: str) -> "tuple[str, NamedSpec | RunSpec]":
+    """Return kind and spec of a name or path, or of `kind:name` and `kind:path`."""
+    from accelsim.catalog import any_named, load
+
     word, colon, rest = name.partition(":")
-    is_path = "/" in name or name.endswith((".toml", ".json"))
-    return f"{_kind(word)}:{rest}" if colon and not is_path else name
+    if not colon or "/" in word:
+        return any_named(name)
+    kind = _kind(word)
+    return kind, load(kind, rest)
 
 
 def _inside(change: "Override", kind: str, spec: "Spec") -> "Override":

@@ -69,7 +69,7 @@ def compare(
         run = run_from({"model": model, "system": system, "chips": count, **fields})
         return resolve(run, changes)
 
-    counts = {system: chips for system in systems}
+    counts = dict.fromkeys(systems, chips)
     if match != "chips":
         counts = _matched(systems, base, chips, match, ask)
     questions = [ask(system, counts[system]) for system in systems]
@@ -78,7 +78,8 @@ def compare(
         if isinstance(failure, InputError):
             raise failure
     rows = tuple(
-        Row(system, *_split(result)) for system, result in zip(systems, found, strict=True)
+        Row(system, *_split(result))
+        for system, result in zip(systems, found, strict=True)
     )
     return Comparison(rows, match, base, _notes(questions, match))
 
@@ -184,5 +185,3 @@ def _notes(questions: Sequence[Question], match: str) -> tuple[str, ...]:
     if match != "chips":
         notes.append(f"chips follow from equal {match.replace('_', ' ')}")
     return tuple(notes)
-
-

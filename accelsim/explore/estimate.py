@@ -26,6 +26,7 @@ from accelsim.explore.result import (
 )
 from accelsim.fabric.lower import energy_per_byte
 from accelsim.kernels import tables
+from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.run import RunSpec
 from accelsim.training.evaluate import Evaluated, evaluate
@@ -120,9 +121,8 @@ def _answer_chunk(
     return found
 
 
-def _join(parts: list[np.recarray]) -> np.recarray:
-    joined = np.concatenate(parts)
-    return joined.view(np.recarray)
+def _join(parts: list[Rows]) -> Rows:
+    return np.concatenate(parts).view(np.recarray)
 
 
 def _size_error(q: Question) -> str:
@@ -134,7 +134,7 @@ def _size_error(q: Question) -> str:
     return ""
 
 
-def _no_legal_plan(q: Question, tried: np.recarray) -> AccelsimError:
+def _no_legal_plan(q: Question, tried: Rows) -> AccelsimError:
     reason = why_none(q, tried)
     fixed = [v for v in q.plan.model_dump().values() if v is not None]
     return InputError(reason) if fixed else NoAnswerError(f"no legal plan: {reason}")
@@ -146,8 +146,8 @@ def _best(
     fits = done.fits(rows)[part]
     if fits.any():
         times = np.where(fits, done.results.step_time[part], np.inf)
-        return part.start + int(np.argmin(times))
-    least = part.start + int(np.argmin(done.memory.total[part]))
+        return int(part.start) + int(np.argmin(times))
+    least = int(part.start) + int(np.argmin(done.memory.total[part]))
     if not must_fit:
         return least
     raise NoAnswerError(_short_of_memory(q, rows, done, least))
@@ -165,7 +165,7 @@ def _short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> s
     return f"{message}; {nearest_that_fits(q)}"
 
 
-def plan_of(row: np.record) -> Plan:
+def plan_of(row: Record) -> Plan:
     """Return a PLAN row as the object that people read."""
     sizes = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
     return Plan(
@@ -182,7 +182,9 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     time = TimeParts(**{k: float(result[k]) for k in TimeParts.__slots__})
     tokens = float(q.global_batch) * q.seq_len
     busy = time.compute
-    phases = PhaseTimes(busy, time.communication, time.total - busy - time.communication)
+    phases = PhaseTimes(
+        busy, time.communication, time.total - busy - time.communication
+    )
     hardware = float(result.hardware_flops) * q.workers
     return Estimate(
         question=q,
@@ -217,10 +219,13 @@ def _link_joules(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -
         "pp": plan.tp * plan.cp * plan.dp * plan.pp,
     }
     tiers = rows.tiers[case]
-    return sum(
-        float(result[f"{kind}_bytes"]) * energy_per_byte(tiers, float(span))
-        for kind, span in spans.items()
-    ) * q.workers
+    return (
+        sum(
+            float(result[f"{kind}_bytes"]) * energy_per_byte(tiers, float(span))
+            for kind, span in spans.items()
+        )
+        * q.workers
+    )
 
 
 def _cost(q: Question) -> Cost | None:

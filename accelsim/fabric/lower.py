@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from accelsim.kernels import tables
+from accelsim.kernels.tables import Record, Rows
 from accelsim.specs.chip import ChipSpec
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.system import SystemSpec, TierSpec
@@ -21,7 +20,7 @@ _ON_PACKAGE_ENERGY = 0.4e-12 * 8
 
 
 def fill_tiers(
-    rows: np.recarray, system: SystemSpec, chip: ChipSpec, links: Mapping[str, LinkSpec]
+    rows: Rows, system: SystemSpec, chip: ChipSpec, links: Mapping[str, LinkSpec]
 ) -> None:
     """Fill the TIER rows of one case, inside out, in SI units a worker.
 
@@ -47,7 +46,7 @@ def fill_tiers(
 
 
 def _fill_tier(
-    row: np.record, tier: TierSpec, link: LinkSpec, joined: int, share: float
+    row: Record, tier: TierSpec, link: LinkSpec, joined: int, share: float
 ) -> None:
     port = float(link.bandwidth) * float(tier.efficiency) * share
     if tier.oversubscription is not None:
@@ -67,7 +66,7 @@ def _fill_tier(
         row.port_bandwidth[d] = ports * port
 
 
-def energy_per_byte(tiers: np.recarray, span: float) -> float:
+def energy_per_byte(tiers: Rows, span: float) -> float:
     """Return the energy of a byte [J] that a group spanning `span` workers sends.
 
     It is that of the innermost tier that holds the whole group.

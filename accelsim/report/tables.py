@@ -54,6 +54,7 @@ def table(*columns: str, title: str = "", left: int = 1, **look: Any) -> Table:
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
+        collapse_padding=True,
         header_style="bold",
         **look,
     )

@@ -100,9 +100,7 @@ def _from_plain(raw: Any, dimension: str) -> Figure:
     if bare and dimension in ("fraction", "count"):
         return Figure(float(raw), f"{raw:g}", dimension, source, kind)
     if not isinstance(raw, str) and not bare:
-        raise ValueError(
-            f"{raw!r} is not a quantity; {units._expected(dimension)}"
-        )
+        raise ValueError(f"{raw!r} is not a quantity; {units.expected(dimension)}")
     try:
         return Figure(
             units.parse(str(raw), dimension), str(raw), dimension, source, kind

@@ -38,7 +38,7 @@ class DefaultsSpec(Spec):
     cp: int | None = None
     vp: int | None = None
     sp: bool = True
-    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
 
 
 class SoftwareSpec(NamedSpec):

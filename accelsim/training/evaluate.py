@@ -12,6 +12,7 @@ from accelsim.kernels import tables
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.step import fill_steps
+from accelsim.kernels.tables import Rows
 from accelsim.training.lower import Cases, table
 
 
@@ -22,9 +23,9 @@ class Evaluated:
     plans : PLAN. memory : MEMORY. results : RESULT; NaN step time where not timed.
     """
 
-    plans: np.recarray
-    memory: np.recarray
-    results: np.recarray
+    plans: Rows
+    memory: Rows
+    results: Rows
 
     def fits(self, rows: Cases) -> np.ndarray:
         """Return which plans fit into their worker's memory."""
@@ -32,7 +33,7 @@ class Evaluated:
         return np.asarray(self.memory.total <= capacity)
 
 
-def evaluate(rows: Cases, plans: np.recarray, *, only_fitting: bool) -> Evaluated:
+def evaluate(rows: Cases, plans: Rows, *, only_fitting: bool) -> Evaluated:
     """Return memory and time of legal plans.
 
     only_fitting : time none of the plans that do not fit (a search); otherwise all.

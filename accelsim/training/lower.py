@@ -8,6 +8,7 @@ import numpy as np
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import tables
+from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.software import SoftwareSpec
 from accelsim.workload.lower import fill_model
@@ -16,7 +17,7 @@ SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
 
 
-def table(dtype: np.dtype, *shape: int) -> np.recarray:
+def table(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
     """Return a table of zeros whose rows are read by name."""
     return np.zeros(shape, dtype).view(np.recarray)
 
@@ -29,11 +30,11 @@ class Cases:
     tiers : n x MAX_TIERS rows of TIER.
     """
 
-    cases: np.recarray
-    chips: np.recarray
-    models: np.recarray
-    software: np.recarray
-    tiers: np.recarray
+    cases: Rows
+    chips: Rows
+    models: Rows
+    software: Rows
+    tiers: Rows
 
 
 def lower(questions: Sequence[Question]) -> Cases:
@@ -55,7 +56,7 @@ def lower(questions: Sequence[Question]) -> Cases:
     return rows
 
 
-def _fill_case(row: np.record, q: Question) -> None:
+def _fill_case(row: Record, q: Question) -> None:
     row.precision = tables.PRECISIONS.index(q.precision)
     row.weight_bytes = 4.0 if q.precision in ("fp32", "tf32") else 2.0
     row.activation_bytes = row.weight_bytes
@@ -64,7 +65,7 @@ def _fill_case(row: np.record, q: Question) -> None:
     row.workers = q.workers
 
 
-def _fill_software(row: np.record, software: SoftwareSpec) -> None:
+def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.fused_norms = software.fused_norms
     row.fused_optimizer = software.fused_optimizer
     row.fused_loss = software.fused_loss

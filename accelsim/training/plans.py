@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from accelsim.errors import InputError
 from accelsim.kernels import tables
+from accelsim.kernels.tables import Rows
 from accelsim.question import Question
 from accelsim.training.lower import RECOMPUTES, SHARDINGS, table
 
@@ -24,7 +24,7 @@ def divisors(number: int) -> list[int]:
     return sorted({*small, *(number // d for d in small)})
 
 
-def candidates(q: Question, case: int) -> np.recarray:
+def candidates(q: Question, case: int) -> Rows:
     """Return every plan to be tried for a question as a PLAN table.
 
     What the run fixes is kept; each other axis takes every value that can be legal:
@@ -110,7 +110,9 @@ def _micro_batches(q: Question, tp: int, cp: int, pp: int) -> list[int]:
         return [q.plan.micro_batch]
     dp = q.plan.dp or max(1, q.workers // (tp * cp * pp))
     each = q.global_batch // dp
-    return [2**i for i in range(5) if 2**i <= MAX_MICRO_BATCH and each % 2**i == 0] or [1]
+    return [2**i for i in range(5) if 2**i <= MAX_MICRO_BATCH and each % 2**i == 0] or [
+        1
+    ]
 
 
 def _virtual_stages(q: Question, pp: int) -> list[int]:
@@ -121,7 +123,7 @@ def _virtual_stages(q: Question, pp: int) -> list[int]:
     return [v for v in divisors(q.model.layers // pp) if v <= MAX_VP]
 
 
-def legality(plans: np.recarray, q: Question) -> np.ndarray:
+def legality(plans: Rows, q: Question) -> np.ndarray:
     """Return for each plan the index of the first test it fails (0 = legal).
 
     The tests are `tables.REASONS`, in that order.
@@ -151,7 +153,7 @@ def legality(plans: np.recarray, q: Question) -> np.ndarray:
     return reason
 
 
-def why_none(q: Question, plans: np.recarray) -> str:
+def why_none(q: Question, plans: Rows) -> str:
     """Return one line on why no candidate is legal, with the numbers that clash.
 
     The reason given is that of the plan that gets furthest through the tests.

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from accelsim.kernels.tables import Record
 from accelsim.specs.model import ModelSpec
 from accelsim.workload.parameters import parameters
 
 
-def fill_model(row: np.record, model: ModelSpec) -> None:
+def fill_model(row: Record, model: ModelSpec) -> None:
     """Fill a MODEL row: widths, and parameters by where they live."""
     count = parameters(model)
     moe, mla = model.moe, model.mla

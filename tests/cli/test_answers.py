@@ -46,7 +46,9 @@ def test_estimate_asks_what_the_options_say(
     plan = "--tp 8 --no-sp --pp 2 --vp 4 --cp 1 --ep 1 --dp 1 --micro-batch 2"
     rest = "--sharding zero1 --recompute full --offer spot --precision fp8"
     line = (*SMALL, *plan.split(), *rest.split(), "--seq-len", "4096")
-    done = accelsim("estimate", *line, "--software", "w", "--global-batch-tokens", "8192")
+    done = accelsim(
+        "estimate", *line, "--software", "w", "--global-batch-tokens", "8192"
+    )
     assert done.exit_code == 0, done.stderr
     run = asked[0][0]
     assert run.plan.model_dump() == {

@@ -66,8 +66,8 @@ BAD = [
     ("show h100-sxm --set clokc=1GHz", "'clock'"),
     ("estimate {files}/field.toml", "chip"),
     ("estimate {files}/lacking.toml", "system"),
-    ("show {files}/unit.toml", "clock"),
-    ("show {files}/unitless.toml", "no unit"),
+    ("show chip:{files}/unit.toml", "clock"),
+    ("show chip:{files}/unitless.toml", "no unit"),
     # sizes
     ("estimate {files}/negative.toml", "chips"),
     ("estimate --model {files}/shape.toml --system dgx-h100 --chips 8", "layers"),
@@ -78,7 +78,8 @@ BAD = [
     (f"{ASK} --global-batch-tokens 1000", "seq_len"),
     (f"{ASK} --tp -2", "tp"),
     # plans that cannot be
-    (f"{ASK} --tp 3", "heads"),
+    ("estimate --model llama3-8b --system dgx-h100 --chips 48 --tp 3", "heads"),
+    (f"{ASK} --tp 3", "64"),
     (f"{ASK} --tp 8 --pp 3", "64"),
     (f"{ASK} --tp 8 --pp 2 --dp 2", "64"),
     # files
@@ -137,6 +138,6 @@ def test_a_source_is_not_read_as_markup(accelsim: Program, files: Path) -> None:
         'base="h100-sxm"\nclock={value="2 GHz", source="[/bold] [red]sheet",'
         ' kind="press"}\n'
     )
-    done = accelsim("show", str(path))
+    done = accelsim("show", f"chip:{path}")
     assert done.exit_code == 0
     assert "[/bold] [red]sheet" in done.stdout

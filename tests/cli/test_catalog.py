@@ -18,7 +18,9 @@ def test_list_names_everything_of_a_kind(accelsim: Program, kind: str) -> None:
     done = accelsim("list", kind)
     assert done.exit_code == 0
     assert "cannot be used" not in done.stdout
-    first_words = {line.split(maxsplit=1)[0] for line in done.stdout.splitlines() if line}
+    first_words = {
+        line.split(maxsplit=1)[0] for line in done.stdout.splitlines() if line
+    }
     assert first_words.issuperset(catalog.names(kind))
 
 
@@ -99,7 +101,7 @@ def test_show_names_namesakes(accelsim: Program, tmp_path: Path) -> None:
 def test_show_reads_files(accelsim: Program, tmp_path: Path) -> None:
     chip = tmp_path / "mine.toml"
     chip.write_text('base = "h100-sxm"\nyear = 2030\n')
-    assert "2030" in accelsim("show", str(chip)).stdout
+    assert "2030" in accelsim("show", f"chip:{chip}").stdout
     config = tmp_path / "config.json"
     config.write_text(
         json.dumps(

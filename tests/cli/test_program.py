@@ -118,9 +118,7 @@ def test_choices_are_those_of_the_specs(
     assert sorted(offered) == sorted(valid)
 
 
-def fail_with(
-    monkeypatch: pytest.MonkeyPatch, failure: BaseException
-) -> None:
+def fail_with(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
     def fail(*_: object, **__: object) -> None:
         raise failure
 

@@ -1,0 +1,28 @@
+"""Why a row of a table does not count: the reasons that are told and counted."""
+
+BAD_VALUE = "bad value in a cell"
+BOUND = "average over GPU hours: a bound, shown apart"
+ENCODER = "encoder (comes with the training issue)"
+EVALUATION = "step time includes evaluation"
+EXPERT_SPREAD = "experts spread over tensor-parallel ranks"
+FRACTION = "fraction of a sequence a micro-batch"
+HYBRID = "state-space hybrid: no transformer of equal layers"
+INT8 = "int8 training is not modelled"
+LORA = "LoRA (comes with the training issue)"
+NO_BATCH = "no global batch, and none documented"
+NO_CHIPS = "no chip count"
+NO_FORMULA = "only TFLOP/s, by a formula that is not stated"
+NO_PLAN = "no legal plan in our model"
+NO_SEQUENCE = "no sequence length"
+NO_SIZES = "model sizes not stated"
+NO_SOFTWARE = "framework has no software spec"
+NO_SYSTEM = "chip has no system in the catalog"
+NO_TIME = "no measured time"
+PRECISION = "precision not on this chip"
+PRODUCT = "plan does not multiply to the chips"
+SUPERSEDED = "superseded by a newer release"
+SUSPECT = "suspect data, flagged in its notes"
+
+
+class LeftOutError(Exception):
+    """A row that cannot be scored; its text is one of the reasons above."""

@@ -1,0 +1,133 @@
+"""From the model columns of a training table to a `ModelSpec`.
+
+This file knows the column `moe`, and which model of the catalog stands for the style
+of another one: activation, norm, biases, tied embeddings. Sizes are the row's.
+"""
+
+import re
+from typing import Any
+
+from accelsim import catalog
+from accelsim.errors import InputError
+from accelsim.specs.model import ModelSpec
+from accelsim.validation.left_out import BAD_VALUE, NO_SIZES, LeftOutError
+from accelsim.validation.table import Row, count
+
+SIZES = {
+    "layers": "layers",
+    "hidden": "hidden",
+    "heads": "heads",
+    "kv_heads": "kv_heads",
+    "ffn": "ffn_hidden",
+}
+SAME_MODEL = {
+    "gpt-175b": "gpt3-175b",
+    "llama-7b": "llama2-7b",
+    "llama-13b": "llama2-13b",
+    "llama4-maverick-400b": "llama4-maverick",
+    "mt-nlg-530b": "megatron-530b",
+    "turing-530b": "megatron-530b",
+}
+# The first pattern that is found in a model's name tells its style.
+STYLES = (
+    (r"bloom", "bloom-176b"),
+    (r"mpt", "mpt-7b"),
+    (r"palm", "palm-540b"),
+    (r"neox", "gpt-neox-20b"),
+    (r"nemotron", "nemotron4-15b"),
+    (r"grok", "grok1-314b"),
+    (r"gpt-oss", "gpt-oss-120b"),
+    (r"deepseek|kimi", "deepseek-v3"),
+    (r"qwen", "qwen3-8b"),
+    (r"^(gpt|megatron|turing|opt)", "gpt3-175b"),
+    (r"", "llama2-7b"),
+)
+_MOE = re.compile(
+    r"(?P<experts>\d+)e/top(?P<top_k>\d+)/ffn(?P<ffn>\d+)"
+    r"(?:\+(?P<shared>\d+)shared)?"
+)
+
+
+def model_of(row: Row, seq_len: int) -> ModelSpec:
+    """Return the model that a row describes.
+
+    The catalog's own model counts where its widths agree (a row may cut its layers);
+    else the row's sizes with the style of the nearest relative.
+
+    Raises
+    ------
+    LeftOutError
+        Sizes are missing or impossible.
+    """
+    sizes = {field: count(row, column) for field, column in SIZES.items()}
+    if None in sizes.values():
+        raise LeftOutError(NO_SIZES)
+    name = row["model"]
+    known = _known(name, sizes)
+    fields = _like(known, sizes) if known else _in_style(row, sizes)
+    fields |= {"name": name, "seq_len": seq_len, **_details(row)}
+    fields["vocab"] = count(row, "vocab") or fields["vocab"]
+    try:
+        return catalog.validate(ModelSpec, fields, name)
+    except InputError:
+        raise LeftOutError(BAD_VALUE) from None
+
+
+def _known(name: str, sizes: dict[str, int | None]) -> ModelSpec | None:
+    name = SAME_MODEL.get(name, name)
+    if name not in catalog.names("models"):
+        return None
+    spec = catalog.model(name)
+    widths = [field for field in SIZES if field != "layers"]
+    agrees = all(getattr(spec, field) == sizes[field] for field in widths)
+    return spec if agrees else None
+
+
+def _like(spec: ModelSpec, sizes: dict[str, int | None]) -> dict[str, Any]:
+    return spec.model_dump() | {"layers": sizes["layers"], "mtp_layers": 0}
+
+
+def _in_style(row: Row, sizes: dict[str, int | None]) -> dict[str, Any]:
+    relative = next(like for p, like in STYLES if re.search(p, row["model"]))
+    fields = catalog.model(relative).model_dump()
+    stated = re.search(r"head_dim[ =](\d+)", row.get("notes", ""))
+    fields.pop("head_dim")
+    if stated:
+        fields["head_dim"] = int(stated[1])
+    fields |= {"mtp_layers": 0, "window": 0, "moe": _mixture(row.get("moe", ""))}
+    if "MLA" not in row.get("moe", ""):
+        fields["mla"] = None
+    return fields | sizes
+
+
+def _mixture(text: str) -> dict[str, int] | None:
+    """Return the fields of a `MoeSpec` from ``256e/top8/ffn2048+1shared;…``."""
+    if not text:
+        return None
+    found = _MOE.match(text)
+    if found is None:
+        raise LeftOutError(NO_SIZES)
+    parts = {key: int(value or 0) for key, value in found.groupdict().items()}
+    shared = parts.pop("shared")
+    dense = re.search(r"first(\d+)dense", text)
+    every = re.search(r"every(\d+)", text)
+    return parts | {
+        "shared_experts": shared,
+        "shared_ffn": parts["ffn"] if shared else 0,
+        "dense_layers": int(dense[1]) if dense else 0,
+        "every": int(every[1]) if every else 1,
+    }
+
+
+def _details(row: Row) -> dict[str, Any]:
+    """Return what a row's words say beside its sizes."""
+    notes, words = row.get("notes", ""), row.get("source", "") + row["framework"]
+    found: dict[str, Any] = {}
+    tied = re.search(r"tied embeddings=(True|False)", notes)
+    if tied:
+        found["tied_embeddings"] = tied[1] == "True"
+    if "w/ MTP" in words or "HAI-LLM" in words:
+        found["mtp_layers"] = 1
+    if row["family"] == "mlcommons":
+        found["dropout"] = False  # the reference trains without (run_gpt3.sh)
+    return found
