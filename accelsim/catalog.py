@@ -231,7 +231,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
     marks = {"matrix": "chips", "tiers": "systems", "heads": "models"}
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
     raw = read_toml(path)
-    for mark, kind in marks.items():
-        if mark in raw:
-            return kind, load(kind, name)
-    return "runs", load("runs", name)
+    found = [kind for mark, kind in marks.items() if mark in raw]
+    found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]
+    kind = (found or ["runs"])[0]
+    return kind, load(kind, name)

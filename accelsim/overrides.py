@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelsim.errors import InputError, nearest
-from accelsim.specs.checking import AnySpec, fields_at, validate
-from accelsim.specs.figure import Cited, Spec
+from accelsim.specs.checking import AnySpec, validate
+from accelsim.specs.figure import Cited, Figure, Spec, read_figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ def _plain(text: str) -> Any:
 
 
 # A changed figure scales those that are derived from it: (path, scaled figures).
+_PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
+_PEAKS = tuple(("matrix", "peak", precision) for precision in _PRECISIONS)
 _COUPLED: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("hbm", "bandwidth"): (("hbm", "pin_rate"),),
     ("hbm", "pin_rate"): (("hbm", "bandwidth"),),
@@ -59,17 +61,8 @@ _COUPLED: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("lane_rate",): (("bandwidth",),),
     ("bandwidth",): (("lane_rate",),),
     ("lanes",): (("bandwidth",),),
-    ("matrix", "units"): tuple(
-        ("matrix", "peak", p)
-        for p in ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
-    ),
-    ("clock",): tuple(
-        [
-            ("matrix", "peak", p)
-            for p in ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
-        ]
-        + [("vector", "peak"), ("sram", "bandwidth")]
-    ),
+    ("matrix", "units"): _PEAKS,
+    ("clock",): (*_PEAKS, ("vector", "peak"), ("sram", "bandwidth")),
 }
 
 
@@ -92,31 +85,42 @@ def override(spec: AnySpec, changes: Iterable[Override], where: str) -> AnySpec:
 
 def _override_one(spec: AnySpec, change: Override, where: str) -> AnySpec:
     raw = _as_dict(spec)
-    old = _get(raw, change.path)
-    value = change.value
-    if isinstance(value, str):
-        value = Cited(value, "set by the user", "assumed")
-    _put(raw, change.path, value, spec, where)
-    coupled = _COUPLED.get(change.path, ())
-    if coupled and old is not None:
-        new = validate(type(spec), _without_pin_check(raw), where)
-        ratio = float(_get(_as_dict(new), change.path)) / float(old)
-        for path in coupled:
+    old = _put(raw, change, _tagged(change.value), where)
+    ratio = _ratio(change.value, old)
+    if ratio is not None:
+        for path in _COUPLED.get(change.path, ()):
             derived = _get(raw, path)
             if derived is not None:
-                _put(raw, path, derived.scaled(ratio, change.text), spec, where)
-    return validate(type(spec), raw, where)
+                scaled = derived.scaled(ratio, change.text)
+                _put(raw, Override(path, scaled), scaled, where)
+    return validate(type(spec), _as_raw(raw), where)
 
 
-def _without_pin_check(raw: dict[str, Any]) -> dict[str, Any]:
-    """Leave the pin and lane rate out while the figures disagree for a moment."""
-    loose = dict(raw)
-    if isinstance(loose.get("hbm"), dict):
-        loose["hbm"] = loose["hbm"] | {"pin_rate": loose["hbm"].get("pin_rate")}
-        changed = loose["hbm"]["pin_rate"]
-        if changed is not None and not isinstance(changed, Cited):
-            loose["hbm"]["pin_rate"] = None
-    return loose
+def _tagged(value: Any) -> Any:
+    """Return a value that knows it was set by hand; counts and switches stay plain."""
+    if isinstance(value, bool | int | dict | list | Figure):
+        return value
+    return Cited(str(value), "set by the user", "assumed")
+
+
+def _ratio(value: Any, old: Any) -> float | None:
+    """Return new over old, or None where `validate` will refuse the new value."""
+    try:
+        if isinstance(old, Figure):
+            return read_figure(value, old.dimension).value / old.value
+        if isinstance(old, int) and isinstance(value, int) and value > 0:
+            return value / old
+    except (ValueError, ZeroDivisionError):
+        pass
+    return None
+
+
+class _Keyed(dict[str, Any]):
+    """A table that is keyed by names of the user's choice: new keys may be added."""
+
+
+class _Items(dict[str, Any]):
+    """A list, by index, so that a path may lead through it."""
 
 
 def _as_dict(value: Any) -> Any:
@@ -124,7 +128,17 @@ def _as_dict(value: Any) -> Any:
         fields = type(value).model_fields
         return {name: _as_dict(getattr(value, name)) for name in fields}
     if isinstance(value, dict):
-        return {key: _as_dict(item) for key, item in value.items()}
+        return _Keyed((key, _as_dict(item)) for key, item in value.items())
+    if isinstance(value, tuple):
+        return _Items((str(index), _as_dict(item)) for index, item in enumerate(value))
+    return value
+
+
+def _as_raw(value: Any) -> Any:
+    if isinstance(value, _Items):
+        return [_as_raw(item) for item in value.values()]
+    if isinstance(value, dict):
+        return {key: _as_raw(item) for key, item in value.items()}
     return value
 
 
@@ -134,35 +148,21 @@ def _get(raw: Any, path: tuple[str, ...]) -> Any:
     return raw
 
 
-def _put(
-    raw: dict[str, Any], path: tuple[str, ...], value: Any, spec: Spec, where: str
-) -> None:
+def _put(raw: dict[str, Any], change: Override, value: Any, where: str) -> Any:
+    """Set a value at a path and return the old one; refuse a path that is not there."""
     inner: Any = raw
-    for depth, part in enumerate(path[:-1]):
-        if not isinstance(inner, dict) or not isinstance(inner.get(part), dict):
-            valid = (
-                inner
-                if isinstance(inner, dict)
-                else fields_at(type(spec), path[:depth])
-            )
-            hint = nearest(part, valid)
-            raise InputError(
-                f"{where}: {'.'.join(path)}: unknown field {part!r}; {hint}"
-            )
-        inner = inner[part]
-    if isinstance(inner, dict) and path[-1] not in inner and not _open(spec, path):
-        hint = nearest(path[-1], inner)
-        raise InputError(
-            f"{where}: {'.'.join(path)}: unknown field {path[-1]!r}; {hint}"
-        )
-    inner[path[-1]] = value
-
-
-def _open(spec: Spec, path: tuple[str, ...]) -> bool:
-    """Return whether a new key may be added there (a table keyed by name)."""
-    current: Any = spec
-    for part in path[:-1]:
-        current = (
-            current.get(part) if isinstance(current, dict) else getattr(current, part)
-        )
-    return isinstance(current, dict)
+    for depth, part in enumerate(change.path):
+        path = ".".join(change.path)
+        if not isinstance(inner, dict):
+            above = ".".join(change.path[:depth])
+            raise InputError(f"{where}: {path}: {above} has no fields")
+        last = depth + 1 == len(change.path)
+        if part not in inner and not (last and isinstance(inner, _Keyed)):
+            hint = nearest(part, inner)
+            message = f"{where}: {path}: unknown field {part!r}; {hint}"
+            raise InputError(message.rstrip("; "))
+        if not last:
+            inner = inner[part]
+    old = inner.get(change.path[-1])
+    inner[change.path[-1]] = value
+    return old

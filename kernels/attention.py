@@ -25,23 +25,6 @@ def score_share(seq: float, window: float, causal: float) -> float:
 
 
 @kernel
-def block_waste(seq: float, window: float, causal: float) -> float:
-    """Return computed over needed scores when masks are cut in whole blocks."""
-    needed = score_share(seq, window, causal)
-    if not causal and window == 0.0:
-        return 1.0
-    edge = 0.5 * QUERY_BLOCK / seq  # half a block on each masked edge of a row
-    edges = edge * (2.0 if 0.0 < window < seq else 1.0)
-    return min(1.0, needed + edges) / needed
-
-
-@kernel
-def attention_is_fused(chip: Record) -> bool:
-    """Return whether the stack brings a fused attention kernel for this chip."""
-    return bool(chip.attention_forward > 0.0)
-
-
-@kernel
 def fused_seconds(chip: Record, rate: float, flops: float, op: Record) -> float:
     """Return the time [s] of a fused attention kernel.
 
@@ -53,7 +36,11 @@ def fused_seconds(chip: Record, rate: float, flops: float, op: Record) -> float:
     width = op.k / (op.k + EXP_EQUIVALENT)
     reference = QUERY_BLOCK / (QUERY_BLOCK + EXP_EQUIVALENT)
     reached = rate * min(1.0, width / reference)
-    seconds = flops * block_waste(op.n, op.window, op.causal) / reached
+    kept = score_share(op.n, op.window, op.causal)
+    # a masked edge is cut in whole blocks: half a block a row is computed in vain
+    edges = op.causal + (0.0 < op.window < op.n)
+    waste = min(1.0, kept + edges * 0.5 * QUERY_BLOCK / op.n) / kept
+    seconds = flops * waste / reached
     if chip.family == GPU:
         blocks = op.batch * -(-op.m // QUERY_BLOCK)
         seconds *= max(1.0, chip.units / blocks)

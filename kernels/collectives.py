@@ -24,13 +24,19 @@ ALL_GATHER, ALL_REDUCE, ALL_TO_ALL = codes(3)
 
 
 @kernel
-def torus_bandwidth(tier: Record, offset: float, members: float) -> float:
-    """Return one worker's bandwidth [B/s] for a ring over part of a torus.
+def tier_bandwidth(tier: Record, offset: float, members: float) -> float:
+    """Return one worker's bandwidth [B/s] for a group at one tier.
 
-    offset : domains that the stride skips; members : extent of the group. Each whole
-    dimension gives both ports of its ring, a part of one gives a line, that is one
-    port each way.
+    offset : domains that the stride skips; members : extent of the group. In a mesh
+    only the ports that lead to a member of the group carry anything. In a torus each
+    whole dimension gives both ports of its ring, a part of one gives a line, that is
+    one port each way.
     """
+    if tier.topology == MESH:
+        share = min(1.0, (members - 1.0) / (tier.extent[0] - 1.0))
+        return float(tier.bandwidth * share)
+    if tier.topology != TORUS:
+        return float(tier.bandwidth)
     bandwidth = 0.0
     for d in range(tier.dims):
         extent = tier.extent[d]
@@ -44,20 +50,6 @@ def torus_bandwidth(tier: Record, offset: float, members: float) -> float:
             bandwidth += tier.port_bandwidth[d] * (1.0 if whole else 0.5)
         members = -(-members // inside)
     return bandwidth
-
-
-@kernel
-def tier_bandwidth(tier: Record, offset: float, members: float) -> float:
-    """Return one worker's bandwidth [B/s] for `members` at one tier.
-
-    In a mesh only the ports that lead to a member of the group carry anything.
-    """
-    if tier.topology == TORUS:
-        return torus_bandwidth(tier, offset, members)
-    if tier.topology == MESH:
-        share = min(1.0, (members - 1.0) / (tier.extent[0] - 1.0))
-        return float(tier.bandwidth * share)
-    return float(tier.bandwidth)
 
 
 @kernel

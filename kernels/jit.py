@@ -43,6 +43,17 @@ def _can_cache() -> bool:
 _CACHE = _can_cache()
 
 
+def cached(name: str) -> bool | None:
+    """Return whether machine code of `module.function` is kept, None without a cache.
+
+    Numba's index file is named after module, function and line.
+    """
+    if not _CACHE or numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    folder = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
+    return any(folder.rglob(f"{name}-*.nbi"))
+
+
 def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile `function` on its first call for each set of argument types.
 

@@ -5,7 +5,7 @@ shard: the operators that `operators` lists are timed, and what the workers of a
 context or expert group exchange is added. Nothing here knows schedules or optimizers.
 """
 
-from accelsim.kernels.attention import attention_is_fused, fused_seconds, score_share
+from accelsim.kernels.attention import fused_seconds, score_share
 from accelsim.kernels.collectives import (
     ALL_GATHER,
     ALL_REDUCE,
@@ -13,18 +13,17 @@ from accelsim.kernels.collectives import (
     collective,
 )
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.matmul import element_bytes, matmul_seconds
+from accelsim.kernels.matmul import matmul_seconds
 from accelsim.kernels.operators import (
     HALF,
     embedding_operators,
     head_operators,
-    kv_heads_of,
-    own_tokens,
-    tokens_of,
+    localise,
     transformer_operators,
 )
 from accelsim.kernels.tables import (
     DENSE,
+    ELEMENT_BYTES,
     EMBED,
     FUSED_ATTENTION,
     HEAD,
@@ -45,7 +44,7 @@ def time_product(row: Record, chip: Record, op: Record) -> tuple[float, float]:
     accumulated in place. Narrow formats cast and transpose the activations first
     (Transformer Engine documentation, FP8 primer).
     """
-    width, out = element_bytes(op.precision), 2.0 * op.gradient_bytes
+    width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
     forward, backward = 0.0, 0.0
     for product in range(3):
         if product == 0:
@@ -178,9 +177,8 @@ def keep_activations(
     context, masks (Korthikanti et al. 2022, sec. 4.1, generalised to grouped heads,
     gates and experts); unfused attention keeps the scores too.
     """
-    tokens, own = tokens_of(case, shard), own_tokens(case, shard)
-    heads = model.heads / shard.tp
-    kv_heads = kv_heads_of(model, shard)
+    tokens, own = shard.tokens, shard.own_tokens
+    heads, kv_heads = shard.heads, shard.kv_heads
     size = HALF * own * model.hidden
     row.input = size
     blocks = model.blocks * size * (2.0 + 0.5 * model.dropout)
@@ -195,7 +193,7 @@ def keep_activations(
         blocks += 2.0 * HALF * own * model.top_k * model.hidden
     inner = width * (model.up_matrices + 1.0)
     row.saved = blocks + HALF * tokens * (projected + low_rank + inner)
-    if not attention_is_fused(chip):
+    if chip.attention_forward == 0.0:
         scores = shard.micro_batch * heads * (case.seq_len / shard.cp) * case.seq_len
         row.saved_core = scores * (HALF + model.dropout * (HALF + 1.0))
         row.saved += row.saved_core
@@ -211,14 +209,14 @@ def fill_transformer_layer(
     for i in range(count):
         add_operator(row, chip, ops[i])
     keep_activations(row, mixture, chip, model, case, shard)
-    tokens = tokens_of(case, shard)
+    tokens = shard.tokens
     size = HALF * tokens * model.hidden
-    kv_width = kv_heads_of(model, shard) * (model.head_dim + model.v_dim)
+    kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
     volumes[0] = size * model.blocks
     volumes[1] = HALF * tokens * shard.cp * kv_width
     volumes[2] = 0.0
     if mixture:
-        choices = own_tokens(case, shard) * model.top_k
+        choices = shard.own_tokens * model.top_k
         volumes[0] = size * (1.0 + model.top_k)
         volumes[2] = 2.0 * HALF * choices * model.hidden
     add_group_traffic(row, software, tiers, shard, volumes)
@@ -237,12 +235,10 @@ def fill_ends(
         add_operator(embed, chip, ops[i])
     for i in range(head_operators(ops, model, software, case, shard)):
         add_operator(head, chip, ops[i])
-    tokens = tokens_of(case, shard)
+    tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
     bytes_each = 2.0 * HALF if software.fused_loss > 0.0 else HALF + 8.0
-    head.saved = (
-        bytes_each * logits + 2.0 * HALF * own_tokens(case, shard) * model.hidden
-    )
+    head.saved = bytes_each * logits + 2.0 * HALF * shard.own_tokens * model.hidden
     volumes[0] = 0.5 * HALF * tokens * model.hidden
     volumes[1] = volumes[2] = 0.0
     add_group_traffic(embed, software, tiers, shard, volumes)
@@ -261,6 +257,7 @@ def fill_layers(
     for s in range(len(shards)):
         shard = shards[s]
         c = shard.case
+        localise(shard, models[c], cases[c])
         for kind in (DENSE, MOE):
             if kind == MOE and models[c].moe_layers == 0.0:
                 continue

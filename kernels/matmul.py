@@ -7,23 +7,13 @@ above by the sustained rate of the chip and by its memory.
 """
 
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import FP8, FP32, GPU, INT8, MXFP8, NVFP4, Record
+from accelsim.kernels.tables import GPU, Record
 
 # Thread-block tiles are the chip's own and its halves (CUTLASS default tile lists);
 # a sum over k may be cut into slices that other multiprocessors take (split-K).
 TILE_CUTS = ((1.0, 1.0), (1.0, 2.0), (1.0, 4.0), (2.0, 4.0))
 SPLITS = (1.0, 2.0, 4.0, 8.0)
 PARTIAL_BYTES = 8.0  # a slice's fp32 sums are written and read again
-
-
-@kernel
-def element_bytes(precision: int) -> float:
-    """Return the bytes of one operand element of a matrix multiplication."""
-    if precision in (FP8, MXFP8, INT8):
-        return 1.0
-    if precision == NVFP4:
-        return 0.5625  # 4 bits and an 8-bit scale for 16 elements
-    return 4.0 if precision == FP32 else 2.0
 
 
 @kernel

@@ -6,7 +6,6 @@ parallelism by columns and rows (Vaswani et al. 2017; Shoeybi et al. 2019, sec. 
 Nothing here knows how long an operator takes.
 """
 
-from accelsim.kernels.attention import attention_is_fused
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import (
     BF16,
@@ -26,24 +25,18 @@ FIRST = codes(1)[0]  # row of a layer's first operator
 
 
 @kernel
-def tokens_of(case: Record, shard: Record) -> float:
-    """Return the tokens of one micro-batch that one context-parallel rank holds."""
-    return float(shard.micro_batch * case.seq_len / shard.cp)
+def localise(shard: Record, model: Record, case: Record) -> None:
+    """Fill what one worker holds of a micro-batch.
 
-
-@kernel
-def own_tokens(case: Record, shard: Record) -> float:
-    """Return the tokens outside the tensor-parallel regions: sp cuts them over tp."""
-    tokens = tokens_of(case, shard)
-    return float(tokens / (shard.tp if shard.sp else 1))
-
-
-@kernel
-def kv_heads_of(model: Record, shard: Record) -> float:
-    """Return key/value heads of one worker; copied when tp exceeds their number."""
+    Context parallelism cuts the tokens, sequence parallelism those outside the
+    tensor-parallel regions once more, tensor parallelism the heads.
+    """
+    shard.tokens = shard.micro_batch * case.seq_len / shard.cp
+    shard.own_tokens = shard.tokens / (shard.tp if shard.sp else 1)
+    shard.heads = model.heads / shard.tp
+    shard.kv_heads = max(1.0, model.kv_heads / shard.tp)
     if model.kv_rank > 0.0:
-        return float(model.heads / shard.tp)
-    return max(1.0, model.kv_heads / shard.tp)
+        shard.kv_heads = shard.heads
 
 
 @kernel
@@ -89,7 +82,7 @@ def add_unfused_attention(
     saves nothing here. Softmax reads and writes the scores; dropout reads them,
     writes them and a mask of one byte.
     """
-    batch = shard.micro_batch * model.heads / shard.tp
+    batch = shard.micro_batch * shard.heads
     queries, keys = case.seq_len / shard.cp, case.seq_len
     first = at
     at = add_weight(ops, at, BF16, queries, keys, model.head_dim, batch, 0.5 * HALF)
@@ -113,7 +106,7 @@ def add_fused_attention(
     Layers with a sliding window and layers without are two operators, each with the
     share of the layers that have it.
     """
-    heads = shard.micro_batch * model.heads / shard.tp
+    heads = shard.micro_batch * shard.heads
     for windowed in range(2):
         share = model.window_share if windowed else 1.0 - model.window_share
         if share > 0.0:
@@ -140,9 +133,9 @@ def add_projections(
     Latent attention (DeepSeek-V2, arXiv:2405.04434 sec. 2.1) goes through low ranks
     that each tensor-parallel rank computes in full.
     """
-    tokens, precision = tokens_of(case, shard), case.precision
+    tokens, precision = shard.tokens, case.precision
     grad, hidden = software.grad_bytes, model.hidden
-    heads, kv_heads = model.heads / shard.tp, kv_heads_of(model, shard)
+    heads, kv_heads = shard.heads, shard.kv_heads
     queries = heads * model.head_dim
     if model.kv_rank > 0.0:
         source = hidden
@@ -192,7 +185,7 @@ def add_experts(
     tokens x top_k. Permuting and un-permuting read and write each choice
     (Megatron-Core MoE, all-to-all dispatcher).
     """
-    tokens, own = tokens_of(case, shard), own_tokens(case, shard)
+    tokens, own = shard.tokens, shard.own_tokens
     mine = model.experts / shard.ep
     grad = software.grad_bytes
     at = add_weight(ops, at, BF16, own, model.experts, model.hidden, 1.0, grad)
@@ -218,7 +211,7 @@ def add_norms(
     dropout writes a mask. Unfused chains move their data about twice as often: bias,
     dropout and residual are kernels of their own.
     """
-    size = HALF * own_tokens(case, shard) * model.hidden
+    size = HALF * shard.own_tokens * model.hidden
     chain = 1.0 if software.fused_norms > 0.0 else 2.0
     passes = chain * model.blocks * (5.0 + 0.5 * model.dropout)
     return add_stream(ops, at, passes * size, passes * size, 2.0 * chain * model.blocks)
@@ -232,13 +225,13 @@ def transformer_operators(
     """Write the operators of a dense or mixture layer; returns their number."""
     at = add_norms(ops, FIRST, model, software, case, shard)
     at = add_projections(ops, at, model, software, case, shard)
-    if attention_is_fused(chip):
+    if chip.attention_forward > 0.0:
         at = add_fused_attention(ops, at, model, case, shard)
     else:
         at = add_unfused_attention(ops, at, model, case, shard)
     if mixture:
         return add_experts(ops, at, model, software, case, shard)
-    tokens, width = tokens_of(case, shard), model.ffn / shard.tp
+    tokens, width = shard.tokens, model.ffn / shard.tp
     return add_feed_forward(
         ops, at, model, software, case.precision, tokens, width, 1.0
     )
@@ -254,12 +247,12 @@ def head_operators(
     pass in bf16; a chain of kernels passes six times in fp32 and three times
     backward.
     """
-    tokens, columns = tokens_of(case, shard), model.vocab / shard.tp
+    tokens, columns = shard.tokens, model.vocab / shard.tp
     at = add_weight(
         ops, FIRST, BF16, tokens, columns, model.hidden, 1.0, software.grad_bytes
     )
     logits = tokens * columns
-    norm = 2.0 * HALF * own_tokens(case, shard) * model.hidden
+    norm = 2.0 * HALF * shard.own_tokens * model.hidden
     if software.fused_loss > 0.0:
         return add_stream(ops, at, norm + 4.0 * logits, norm + 4.0 * logits, 2.0)
     return add_stream(ops, at, norm + 24.0 * logits, norm + 12.0 * logits, 7.0)
@@ -268,5 +261,5 @@ def head_operators(
 @kernel
 def embedding_operators(ops: Rows, model: Record, case: Record, shard: Record) -> int:
     """Write the look-up of the embedding; backward it adds into the table."""
-    size = HALF * tokens_of(case, shard) * model.hidden
+    size = HALF * shard.tokens * model.hidden
     return add_stream(ops, FIRST, 2.0 * size, 3.0 * size, 1.0)

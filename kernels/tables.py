@@ -30,6 +30,8 @@ def codes(count: int) -> Any:
 # Precisions, in the order of the columns `matrix_rate` and `peak_rate`.
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
 N_PRECISIONS = len(PRECISIONS)
+# Bytes of an operand element of a product; nvfp4 has 4 bits and a scale each 16.
+ELEMENT_BYTES = (4.0, 4.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.5625)
 FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = codes(N_PRECISIONS)
 GPU, SYSTOLIC = 0, 1  # families of matrix units
 SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
@@ -180,7 +182,16 @@ PLAN = np.dtype(
 
 # What of a plan decides the time of one layer on one micro-batch.
 SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "micro_batch")
-SHARD = np.dtype([(name, "i8") for name in SHARD_FIELDS])
+SHARD = np.dtype(
+    [(name, "i8") for name in SHARD_FIELDS]
+    + [
+        # what follows from them, filled by `operators.localise`
+        ("tokens", "f8"),  # of a micro-batch on one context-parallel rank
+        ("own_tokens", "f8"),  # of these, one worker's outside tensor-parallel regions
+        ("heads", "f8"),  # query heads of one worker
+        ("kv_heads", "f8"),  # copied where tp exceeds their number
+    ]
+)
 
 # What an operator is, and the part of a layer's time that it counts for.
 MATMUL, STREAM, FUSED_ATTENTION = range(3)

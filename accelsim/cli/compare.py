@@ -58,13 +58,15 @@ def compare_command(
     """
     from accelsim.catalog import parse_overrides
     from accelsim.explore.compare import compare
+    from accelsim.kernels.warm import compiling_beside
 
     names = list(dict.fromkeys(s.strip() for s in systems.split(",") if s.strip()))
     if not names:
         raise InputError("--systems: names no system; write --systems A,B")
     plan = options.plan_of(given)
     overrides = parse_overrides(changes)
-    answer = compare(model, names, **given, plan=plan, overrides=overrides)
+    with compiling_beside():
+        answer = compare(model, names, **given, plan=plan, overrides=overrides)
     if all(row.estimate is None for row in answer.rows):
         reasons = "; ".join(f"{row.system}: {row.failure}" for row in answer.rows)
         raise NoAnswerError(f"no system can run it: {reasons}")

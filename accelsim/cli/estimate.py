@@ -41,6 +41,7 @@ def estimate_command(
     """
     from accelsim.catalog import parse_overrides
     from accelsim.explore.estimate import estimate
+    from accelsim.kernels.warm import compiling_beside
     from accelsim.question import read_run, run_from
 
     if run is None:
@@ -49,7 +50,8 @@ def estimate_command(
     overrides = parse_overrides(changes)
     base = None if run is None else read_run(run)
     plan = options.plan_of(given)
-    answer = estimate(run_from(given | {"plan": plan}, base), overrides)
+    with compiling_beside():
+        answer = estimate(run_from(given | {"plan": plan}, base), overrides)
     if as_json:
         print_json(answer.to_dict())
         return

@@ -50,10 +50,12 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
     time or tokens/s. Blank cells stand for the framework's defaults; where it has
     none, the plan is searched for in the model.
     """
+    from accelsim.kernels.warm import compiling_beside
     from accelsim.validation.contract import write_rows
     from accelsim.validation.training import validate_training
 
-    found = validate_training(file)
+    with compiling_beside():
+        found = validate_training(file)
     if out is not None:
         write_rows(found, out)
     if as_json:

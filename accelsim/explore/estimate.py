@@ -30,7 +30,7 @@ from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.run import RunSpec
 from accelsim.training.evaluate import Evaluated, evaluate
-from accelsim.training.lower import RECOMPUTES, SHARDINGS, Cases, lower
+from accelsim.training.lower import RECOMPUTES, SHARDINGS, Cases, lower, table
 from accelsim.training.plans import candidates, why_none
 from accelsim.workload.lower import flops_per_token
 
@@ -101,7 +101,11 @@ def _answer_chunk(
     questions: Sequence[Question], *, must_fit: bool
 ) -> list[Estimate | AccelsimError]:
     rows = lower(questions)
-    tried = [candidates(q, i) for i, q in enumerate(questions)]
+    too_large = [_size_error(q) for q in questions]
+    tried = [
+        table(tables.PLAN, 0) if too_large[i] else candidates(q, i)
+        for i, q in enumerate(questions)
+    ]
     legal = [plans[plans.reason == tables.OK] for plans in tried]
     done = evaluate(rows, _join(legal), only_fitting=must_fit)
     ends = np.cumsum([len(plans) for plans in legal])
@@ -109,9 +113,8 @@ def _answer_chunk(
     for i, q in enumerate(questions):
         part = slice(int(ends[i]) - len(legal[i]), int(ends[i]))
         try:
-            error = _size_error(q)
-            if error:
-                raise InputError(error)
+            if too_large[i]:
+                raise InputError(too_large[i])
             if not len(legal[i]):
                 raise _no_legal_plan(q, tried[i])
             best = _best(q, rows, done, part, must_fit=must_fit)

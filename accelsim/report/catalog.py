@@ -135,8 +135,15 @@ def spec_fields(kind: str, spec: Any) -> dict[str, Any]:
             }
         elif path not in ABOUT:
             fields[path] = value
-    about = {"name": spec.name, "source": spec.source, "note": spec.note}
-    return {"kind": kind, **about, "fields": fields, "figures": figures}
+    return {
+        "kind": kind,
+        "name": spec.name,
+        "source": spec.source,
+        "source_kind": spec.kind,
+        "note": spec.note,
+        "fields": fields,
+        "figures": figures,
+    }
 
 
 def spec_tables(

@@ -6,6 +6,7 @@ tend to weigh. It computes no result.
 
 from fnmatch import fnmatchcase
 
+from accelsim.chip.lower import attention_kernel
 from accelsim.explore.result import Estimate
 from accelsim.specs.figure import SOFT_KINDS, Figure
 
@@ -51,6 +52,9 @@ def _is_used(path: str, estimate: Estimate) -> bool:
     if path.startswith("chip.matrix.sustained."):
         known = question.chip.matrix.sustained
         return word == (question.precision if question.precision in known else "bf16")
+    if path.startswith("chip.attention."):
+        kernel = attention_kernel(question.chip, question.software.attention)
+        return path.split(".")[2] == kernel
     return True
 
 

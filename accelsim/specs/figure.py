@@ -73,13 +73,23 @@ class Cited(str):
         return self
 
 
-def _read(raw: Any, dimension: str, low: float, high: float) -> Figure:
+def read_figure(raw: Any, dimension: str) -> Figure:
+    """Return a figure from `"2.9 TB/s"` or `{value = …, source = …, kind = …}`.
+
+    Raises
+    ------
+    ValueError
+        With a line that says what is wrong and what is expected.
+    """
     if isinstance(raw, Figure):
-        figure = raw
-    elif isinstance(raw, dict):
-        figure = _from_table(raw, dimension)
-    else:
-        figure = _from_plain(raw, dimension)
+        return raw
+    if isinstance(raw, dict):
+        return _from_table(raw, dimension)
+    return _from_plain(raw, dimension)
+
+
+def _read(raw: Any, dimension: str, low: float, high: float) -> Figure:
+    figure = read_figure(raw, dimension)
     if not low <= figure.value <= high:
         raise ValueError(_range_message(figure, low, high))
     return figure

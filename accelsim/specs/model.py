@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from accelsim.specs.figure import NamedSpec, Spec
 
+MAX_SIZE = 10**9  # no width is larger; keeps parameter counts within float64
 Activation = Literal["gelu", "relu", "squared-relu", "swiglu", "geglu"]
 
 
@@ -26,13 +27,13 @@ class MoeSpec(Spec):
         One layer in `every` is a mixture, the rest are dense.
     """
 
-    experts: int = Field(gt=1)
-    top_k: int = Field(gt=0)
-    ffn: int = Field(gt=0)
-    shared_experts: int = Field(default=0, ge=0)
-    shared_ffn: int = Field(default=0, ge=0)
-    dense_layers: int = Field(default=0, ge=0)
-    every: int = Field(default=1, gt=0)
+    experts: int = Field(gt=1, le=MAX_SIZE)
+    top_k: int = Field(gt=0, le=MAX_SIZE)
+    ffn: int = Field(gt=0, le=MAX_SIZE)
+    shared_experts: int = Field(default=0, ge=0, le=MAX_SIZE)
+    shared_ffn: int = Field(default=0, ge=0, le=MAX_SIZE)
+    dense_layers: int = Field(default=0, ge=0, le=MAX_SIZE)
+    every: int = Field(default=1, gt=0, le=MAX_SIZE)
 
     @model_validator(mode="after")
     def _routes(self) -> "MoeSpec":
@@ -44,11 +45,11 @@ class MoeSpec(Spec):
 class MlaSpec(Spec):
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1)."""
 
-    q_lora_rank: int = Field(ge=0)
-    kv_lora_rank: int = Field(gt=0)
-    qk_nope_dim: int = Field(gt=0)
-    qk_rope_dim: int = Field(gt=0)
-    v_dim: int = Field(gt=0)
+    q_lora_rank: int = Field(ge=0, le=MAX_SIZE)
+    kv_lora_rank: int = Field(gt=0, le=MAX_SIZE)
+    qk_nope_dim: int = Field(gt=0, le=MAX_SIZE)
+    qk_rope_dim: int = Field(gt=0, le=MAX_SIZE)
+    v_dim: int = Field(gt=0, le=MAX_SIZE)
 
 
 class ModelSpec(NamedSpec):
@@ -72,14 +73,14 @@ class ModelSpec(NamedSpec):
     """
 
     family: Literal["decoder", "encoder"] = "decoder"
-    layers: int = Field(gt=0)
-    hidden: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    kv_heads: int = Field(gt=0)
-    head_dim: int = Field(gt=0)
-    ffn: int = Field(gt=0)
-    vocab: int = Field(gt=0)
-    seq_len: int = Field(gt=0)
+    layers: int = Field(gt=0, le=MAX_SIZE)
+    hidden: int = Field(gt=0, le=MAX_SIZE)
+    heads: int = Field(gt=0, le=MAX_SIZE)
+    kv_heads: int = Field(gt=0, le=MAX_SIZE)
+    head_dim: int = Field(gt=0, le=MAX_SIZE)
+    ffn: int = Field(gt=0, le=MAX_SIZE)
+    vocab: int = Field(gt=0, le=MAX_SIZE)
+    seq_len: int = Field(gt=0, le=MAX_SIZE)
     activation: Activation = "swiglu"
     norm: Literal["rms", "layer"] = "rms"
     biases: bool = False
@@ -87,9 +88,9 @@ class ModelSpec(NamedSpec):
     learned_positions: bool = False
     parallel_block: bool = False
     dropout: bool = False
-    window: int = Field(default=0, ge=0)
-    window_every: int = Field(default=1, gt=0)
-    mtp_layers: int = Field(default=0, ge=0)
+    window: int = Field(default=0, ge=0, le=MAX_SIZE)
+    window_every: int = Field(default=1, gt=0, le=MAX_SIZE)
+    mtp_layers: int = Field(default=0, ge=0, le=MAX_SIZE)
     moe: MoeSpec | None = None
     mla: MlaSpec | None = None
 

@@ -9,6 +9,8 @@ from accelsim.specs.figure import Spec
 from accelsim.specs.price import Offer
 from accelsim.specs.software import Recompute, Sharding
 
+MAX_SIZE = 2**31 - 1  # far above any job, far below where products overflow
+
 
 class PlanSpec(Spec):
     """How the work is cut up; what is left out is searched for.
@@ -32,14 +34,14 @@ class PlanSpec(Spec):
         `none`, `selective` (attention core) or `full`.
     """
 
-    tp: int | None = Field(default=None, gt=0)
+    tp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     sp: bool | None = None
-    cp: int | None = Field(default=None, gt=0)
-    pp: int | None = Field(default=None, gt=0)
-    vp: int | None = Field(default=None, gt=0)
-    ep: int | None = Field(default=None, gt=0)
-    dp: int | None = Field(default=None, gt=0)
-    micro_batch: int | None = Field(default=None, gt=0)
+    cp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    pp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    vp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    ep: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    dp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    micro_batch: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     sharding: Sharding | None = None
     recompute: Recompute | None = None
 
@@ -70,10 +72,10 @@ class RunSpec(Spec):
     note: str = ""
     model: str
     system: str
-    chips: int = Field(gt=0)
-    global_batch: int | None = Field(default=None, gt=0)
-    global_batch_tokens: int | None = Field(default=None, gt=0)
-    seq_len: int | None = Field(default=None, gt=0)
+    chips: int = Field(gt=0, le=MAX_SIZE)
+    global_batch: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    global_batch_tokens: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    seq_len: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     precision: Precision | Literal["best"] = "bf16"
     software: str | None = None
     offer: Offer | None = None

@@ -180,12 +180,10 @@ def metrics_of(pairs: Sequence[Pair], *, naive: bool = False) -> Metrics:
 def _relative_errors(pairs: Sequence[Pair], *, naive: bool) -> NDArray[np.float64]:
     measured = np.array([pair.measured for pair in pairs])
     predicted = np.array([pair.naive if naive else pair.predicted for pair in pairs])
-    return predicted / measured - 1.0
+    return np.asarray(predicted / measured - 1.0, dtype=np.float64)
 
 
-def _mean_over_sources(
-    pairs: Sequence[Pair], ape: NDArray[np.float64]
-) -> float | None:
+def _mean_over_sources(pairs: Sequence[Pair], ape: NDArray[np.float64]) -> float | None:
     sources = np.array([pair.source for pair in pairs])
     medians = [
         float(np.median(ape[sources == source]))
@@ -208,24 +206,20 @@ def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2.0)[where.reshape(-1)])
+    means = np.cumsum(counts) - (counts - 1) / 2.0
+    return np.asarray(means[where.reshape(-1)], dtype=np.float64)
 
 
 def best_constant(values: Sequence[float]) -> float:
-    """Return the constant whose median absolute percentage error is least.
+    """Return the constant whose mean absolute percentage error is least.
 
     `values` are what the constant stands for, a row each: a prediction made with the
-    constant c is off by value/c - 1. The best one is among the values or between two
-    neighbours (|value/c - 1| of both equal); the values themselves are tried, and the
-    midpoints of those half of the rows apart, where the median's optimum lies.
+    constant c is off by value/c - 1. The sum of |value u - 1| over u = 1/c is least
+    at the weighted median of 1/value, each weighing as much as its value.
     """
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    half = (len(ordered) + 1) // 2
-    low, high = ordered[: len(ordered) - half + 1], ordered[half - 1 :]
-    tried = np.concatenate([ordered, (low + high) / 2.0])
-    errors = [float(np.median(np.abs(ordered / c - 1.0))) for c in tried]
-    return float(tried[int(np.argmin(errors))])
+    falling = np.sort(np.asarray(values, dtype=np.float64))[::-1]
+    weights = np.cumsum(falling)
+    return float(falling[int(np.searchsorted(weights, weights[-1] / 2.0))])
 
 
 def write_rows(found: Validation, path: Path) -> None:

@@ -83,7 +83,7 @@ RECIPES = (
     Recipe(r"(?i)neuronx", r"^llama", r"", "global_batch", _neuron_llama),
     Recipe(r"^NeMo-Megatron", r"^gpt3-5b$", r"", "global_batch", _launcher_5b),
     Recipe(r"^NeMo-Megatron", r"^gpt3-175b$", r"", "global_batch", _launcher_175b),
-    Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex \(2020\)", "seq_len", _megatron_2020),
+    Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
 )
 
 

@@ -22,6 +22,7 @@ PRECISION = "precision not on this chip"
 PRODUCT = "plan does not multiply to the chips"
 SUPERSEDED = "superseded by a newer release"
 SUSPECT = "suspect data, flagged in its notes"
+TOO_LARGE = "more chips than the system has"
 
 
 class LeftOutError(Exception):

@@ -13,6 +13,7 @@ from pathlib import Path
 from accelsim.errors import InputError
 
 Row = Mapping[str, str]
+LARGEST = 2**31  # counts above it are slips of the pen
 
 
 def read(path: Path, required: Collection[str]) -> list[dict[str, str]]:
@@ -85,6 +86,8 @@ def count(row: Row, column: str) -> int | None:
     value = number(row, column)
     if value is None:
         return None
+    if value > LARGEST:
+        raise ValueError(f"{column}: {value:g} is too large")
     if value != int(value):
         raise ValueError(f"{column}: {value:g} is no whole number")
     return int(value)

@@ -9,6 +9,7 @@ from typing import Any
 
 from accelsim import catalog
 from accelsim.errors import InputError
+from accelsim.specs.checking import validate
 from accelsim.specs.model import ModelSpec
 from accelsim.validation.left_out import BAD_VALUE, NO_SIZES, LeftOutError
 from accelsim.validation.table import Row, count
@@ -62,24 +63,31 @@ def model_of(row: Row, seq_len: int) -> ModelSpec:
     sizes = {field: count(row, column) for field, column in SIZES.items()}
     if None in sizes.values():
         raise LeftOutError(NO_SIZES)
-    name = row["model"]
-    known = _known(name, sizes)
-    fields = _like(known, sizes) if known else _in_style(row, sizes)
+    name, mixture = row["model"], _mixture(row.get("moe", ""))
+    known = _known(name, sizes, mixture)
+    fields = _like(known, sizes) if known else _in_style(row, sizes, mixture)
     fields |= {"name": name, "seq_len": seq_len, **_details(row)}
     fields["vocab"] = count(row, "vocab") or fields["vocab"]
     try:
-        return catalog.validate(ModelSpec, fields, name)
+        return validate(ModelSpec, fields, name)
     except InputError:
         raise LeftOutError(BAD_VALUE) from None
 
 
-def _known(name: str, sizes: dict[str, int | None]) -> ModelSpec | None:
+def _known(
+    name: str, sizes: dict[str, int | None], mixture: dict[str, int] | None
+) -> ModelSpec | None:
+    """Return the catalog's model of that name if widths and experts agree."""
     name = SAME_MODEL.get(name, name)
     if name not in catalog.names("models"):
         return None
     spec = catalog.model(name)
     widths = [field for field in SIZES if field != "layers"]
     agrees = all(getattr(spec, field) == sizes[field] for field in widths)
+    agrees &= (spec.moe is None) == (mixture is None)
+    if spec.moe is not None and mixture is not None:
+        routing = ("experts", "top_k", "ffn", "every")
+        agrees &= all(getattr(spec.moe, field) == mixture[field] for field in routing)
     return spec if agrees else None
 
 
@@ -87,14 +95,16 @@ def _like(spec: ModelSpec, sizes: dict[str, int | None]) -> dict[str, Any]:
     return spec.model_dump() | {"layers": sizes["layers"], "mtp_layers": 0}
 
 
-def _in_style(row: Row, sizes: dict[str, int | None]) -> dict[str, Any]:
+def _in_style(
+    row: Row, sizes: dict[str, int | None], mixture: dict[str, int] | None
+) -> dict[str, Any]:
     relative = next(like for p, like in STYLES if re.search(p, row["model"]))
     fields = catalog.model(relative).model_dump()
     stated = re.search(r"head_dim[ =](\d+)", row.get("notes", ""))
     fields.pop("head_dim")
     if stated:
         fields["head_dim"] = int(stated[1])
-    fields |= {"mtp_layers": 0, "window": 0, "moe": _mixture(row.get("moe", ""))}
+    fields |= {"mtp_layers": 0, "window": 0, "moe": mixture}
     if "MLA" not in row.get("moe", ""):
         fields["mla"] = None
     return fields | sizes

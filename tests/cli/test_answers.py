@@ -12,6 +12,7 @@ from click.testing import Result
 from accelsim.errors import NoAnswerError
 from accelsim.explore.result import Comparison, Estimate, Row
 from accelsim.specs.run import RunSpec
+from accelsim.validation.contract import Pair, Validation, validation
 
 Program = Callable[..., Result]
 SMALL = ("--model", "llama3-8b", "--system", "dgx-h100", "--chips", "16")
@@ -162,3 +163,60 @@ def test_baseline_without_an_answer_to_match_is_exit_code_1(
     monkeypatch.setattr("accelsim.explore.compare.compare", fail)
     line = "compare llama3-8b --systems a --chips 8 --match power"
     assert accelsim(*line.split()).exit_code == 1
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Catch the tables that are validated, and answer for two rows."""
+    files: list[Path] = []
+
+    def validate(path: Path) -> Validation:
+        files.append(path)
+        pairs = [
+            Pair("T1", "paper", "h100-sxm", "stated", 2.0, 3.0, 2.5),
+            Pair("T2", "paper", "h100-sxm", "stated", 4.0, 4.4, 3.0),
+        ]
+        details = ({"id": "T1", "ape": 0.5}, {"id": "T2", "ape": 0.1})
+        return validation("training", path.name, pairs, {"LoRA": 3}, (), details)
+
+    monkeypatch.setattr("accelsim.validation.training.validate_training", validate)
+    return files
+
+
+def test_validate_prints_the_contract_as_json(
+    accelsim: Program, table: list[Path]
+) -> None:
+    done = accelsim("validate", "training", "runs.csv", "--json")
+    assert table == [Path("runs.csv")]
+    found = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert (found["rows"], found["scored"]) == (5, 2)
+    assert found["metrics"]["median_ape"] == pytest.approx(0.3)
+    assert found["metrics"]["mean_over_sources_median_ape"] is None
+    assert [row["id"] for row in found["worst"]] == ["T1", "T2"]
+
+
+@pytest.mark.usefixtures("table")
+def test_validate_prints_tables(accelsim: Program) -> None:
+    done = accelsim("validate", "training", "runs.csv")
+    assert done.exit_code == 0
+    assert "5 rows, 2 scored, 3 left out" in done.stdout
+    assert "naive" in done.stdout
+
+
+@pytest.mark.usefixtures("table")
+def test_validate_writes_every_row(accelsim: Program, tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    assert accelsim("validate", "training", "x.csv", "--out", str(out)).exit_code == 0
+    assert out.read_text() == "id,ape\nT1,0.5\nT2,0.1\n"
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("out", ["nowhere/rows.csv", "."])
+def test_validate_that_cannot_write_is_one_line(
+    accelsim: Program, tmp_path: Path, out: str
+) -> None:
+    line = ("validate", "training", "x.csv", "--out", str(tmp_path / out))
+    done = accelsim(*line)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1

@@ -120,6 +120,17 @@ SCALE_OUT = {
     "tpu-v6e-pod": 100,
     "tpu-v7-pod": 100,
 }
+# What a node draws at most [kW]: DGX data sheets; NVIDIA Mission Control's GB300
+# planning example; DGX B300 documentation.
+NODE_POWER = {
+    "dgx2-v100": 10.0,
+    "dgx-a100": 6.5,
+    "dgx-h100": 10.2,
+    "dgx-h200": 10.2,
+    "dgx-b200": 14.3,
+    "dgx-b300": 14.5,
+    "gb300-nvl72": 7.5,
+}
 # All-gather of S bytes over n ranks of one tier, nccl-tests convention (S is the
 # whole result): ai-dynamo/aiconfigurator@095f58a systems/data/*/comm/nccl.
 ALL_GATHER = [
@@ -143,9 +154,7 @@ def load(name: str) -> SystemSpec:
 def ports(tier: TierSpec) -> float:
     """Return the payload rate of a chip's ports into a tier, one way [B/s]."""
     link: LinkSpec = catalog.load("links", tier.link)
-    alone = tier.dims and len(tier.links_per_chip) == 1
-    many = len(tier.dims) if alone else 1
-    return sum(tier.links_per_chip) * many * float(link.bandwidth)
+    return sum(tier.links_per_chip) * float(link.bandwidth)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -242,6 +251,15 @@ def test_only_nvlink_switches_since_hopper_reduce(name: str) -> None:
         adds = tier.topology == "switch" and hopper and not trainium
         assert tier.in_network_reduction == adds
         assert (tier.reduction_efficiency is not None) == adds
+
+
+@pytest.mark.parametrize("name", NODE_POWER)
+def test_node_draws_what_its_data_sheet_says(name: str) -> None:
+    system = load(name)
+    chip = catalog.load("chips", system.chip)
+    watts = system.node.chips * float(chip.power.tdp)
+    watts += float(system.node.overhead_power)
+    assert watts == pytest.approx(NODE_POWER[name] * 1e3, rel=1e-6)
 
 
 def test_trainium3_keeps_the_three_competing_bandwidths() -> None:

@@ -1,0 +1,224 @@
+"""From a row of a training table to a question, and to what was measured.
+
+This file knows what the plan columns count, and puts model, system and stack together.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from accelsim import catalog
+from accelsim.errors import InputError
+from accelsim.question import Question, resolve
+from accelsim.specs.model import ModelSpec
+from accelsim.specs.run import PlanSpec, RunSpec
+from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.system import SystemSpec
+from accelsim.validation.conventions import step_time
+from accelsim.validation.documented import filled
+from accelsim.validation.left_out import (
+    BAD_VALUE,
+    EXPERT_SPREAD,
+    FRACTION,
+    NO_BATCH,
+    NO_CHIPS,
+    NO_PLAN,
+    NO_SEQUENCE,
+    PRODUCT,
+    TOO_LARGE,
+    LeftOutError,
+)
+from accelsim.validation.table import Row, count, number
+from accelsim.validation.training_model import model_of
+from accelsim.validation.training_stack import (
+    COMPILED,
+    changes,
+    precision_of,
+    recompute_of,
+    sharding_of,
+    software_of,
+    system_of,
+)
+
+STATED = ("tp", "pp", "micro_batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A row that can be scored.
+
+    Attributes
+    ----------
+    subset : str
+        `plan-stated` if the row itself gives tp, pp and micro-batch, else
+        `plan-inferred`.
+    measured : float
+        Step time [s].
+    """
+
+    row: Row
+    question: Question
+    measured: float
+    subset: str
+
+
+def case_of(row: Row) -> Case:
+    """Return the question that a row asks, and its answer as measured.
+
+    Raises
+    ------
+    LeftOutError
+        With the reason, if the row cannot be scored.
+    """
+    try:
+        return _case(row)
+    except (ValueError, OverflowError):
+        raise LeftOutError(BAD_VALUE) from None
+
+
+def _case(row: Row) -> Case:
+    full = filled(row)
+    chips = count(full, "n_chips")
+    if chips is None:
+        raise LeftOutError(NO_CHIPS)
+    system, software = system_of(full), software_of(full)
+    if chips > system.max_chips:
+        raise LeftOutError(TOO_LARGE)
+    seq_len = count(full, "seq_len")
+    model = model_of(full, seq_len or 1)
+    if seq_len is None:
+        raise LeftOutError(NO_SEQUENCE)
+    batch = _global_batch(full, software, chips)
+    workers = chips * catalog.load("chips", system.chip).workers_per_chip
+    run = RunSpec(
+        name=full["id"],
+        model=model.name,
+        system=system.name,
+        chips=chips,
+        global_batch=batch,
+        seq_len=seq_len,
+        precision=precision_of(full["precision"], software, system),
+        software=software.name,
+        plan=PlanSpec(**plan_of(full, software, model, workers, batch)),
+    )
+    return Case(
+        row=row,
+        question=_resolve(run, full, system, model),
+        measured=step_time(full, model, batch, chips),
+        subset="plan-stated" if all(row[c] for c in STATED) else "plan-inferred",
+    )
+
+
+def _resolve(run: RunSpec, row: Row, system: SystemSpec, model: ModelSpec) -> Question:
+    try:
+        return resolve(run, changes(row, system, run.software or ""), model=model)
+    except InputError:
+        raise LeftOutError(NO_PLAN) from None
+
+
+def _global_batch(row: Row, software: SoftwareSpec, chips: int) -> int:
+    """Return the sequences of a step, from the local batch where that is documented."""
+    batch = count(row, "global_batch")
+    if batch is not None:
+        return batch
+    local = number(row, "micro_batch")
+    if local and software.name in COMPILED:  # per_device_batch_size: a chip's
+        return max(1, round(local * chips))
+    replicas = count(row, "dp")
+    if local and replicas and software.name == "torchtitan":
+        return round(local) * replicas  # no gradient accumulation by default
+    raise LeftOutError(NO_BATCH)
+
+
+def plan_of(
+    row: Row, software: SoftwareSpec, model: ModelSpec, workers: int, batch: int
+) -> dict[str, Any]:
+    """Return the fields of a `PlanSpec`; what is neither stated nor documented is None.
+
+    Raises
+    ------
+    LeftOutError
+        The plan contradicts itself, or our plans cannot express it.
+    """
+    if software.name in COMPILED:
+        plan = _compiled_plan(row, software, workers, batch)
+    else:
+        plan = _stated_plan(row, software, workers)
+    plan["sp"] = _sequence_parallel(row, software)
+    plan["sharding"] = sharding_of(row["sharding"], software)
+    plan["recompute"] = recompute_of(row["recompute"], software)
+    plan["ep"] = count(row, "ep") if model.moe else 1
+    if plan["ep"] and plan["dp"] and (plan["dp"] * (plan["cp"] or 1)) % plan["ep"]:
+        raise LeftOutError(EXPERT_SPREAD)
+    return plan
+
+
+def _sequence_parallel(row: Row, software: SoftwareSpec) -> bool:
+    return software.defaults.sp and "no sequence parallelism" not in row.get(
+        "notes", ""
+    )
+
+
+def _stated_plan(row: Row, software: SoftwareSpec, workers: int) -> dict[str, Any]:
+    names = ("tp", "cp", "pp", "dp")
+    tp, cp, pp, dp = (count(row, name) for name in names)
+    known = tp is not None or pp is not None
+    tp = tp or software.defaults.tp
+    pp = pp or software.defaults.pp
+    if known:  # a table that gives a plan leaves out what is 1
+        cp = cp or software.defaults.cp
+    if None not in (tp, cp, pp):
+        rest, remainder = divmod(workers, (tp or 1) * (cp or 1) * (pp or 1))
+        if remainder or (dp is not None and dp != rest):
+            raise LeftOutError(PRODUCT)
+        dp = rest
+    return {
+        **dict(zip(names, (tp, cp, pp, dp), strict=True)),
+        "vp": _virtual_stages(row, software, pp),
+        "micro_batch": _micro_batch(row, software, pp),
+    }
+
+
+def _virtual_stages(row: Row, software: SoftwareSpec, pp: int | None) -> int | None:
+    if pp == 1:
+        return 1
+    if software.name == "torchtitan" and "Interleaved" in row.get("notes", ""):
+        return None
+    return count(row, "vp") or software.defaults.vp
+
+
+def _micro_batch(row: Row, software: SoftwareSpec, pp: int | None) -> int | None:
+    local = number(row, "micro_batch")
+    if local is None:
+        return software.defaults.micro_batch
+    if local != int(local):
+        raise LeftOutError(FRACTION)
+    if software.name == "torchtitan" and pp and pp > 1:
+        # the local batch is cut into one micro-batch a stage (pipeline_parallel_
+        # microbatches in config_manager.py)
+        return max(1, int(local) // pp)
+    return int(local)
+
+
+def _compiled_plan(
+    row: Row, software: SoftwareSpec, workers: int, batch: int
+) -> dict[str, Any]:
+    """Return the plan of an XLA stack: one step, all replicas, no accumulation.
+
+    `dp` counts replicas over the data-centre network there and `micro_batch` a chip's
+    share, so both follow from the other sizes.
+    """
+    tp = count(row, "tp") or _tensor_axis(row["sharding"]) or software.defaults.tp or 1
+    pp, cp = count(row, "pp") or 1, count(row, "cp") or 1
+    replicas, remainder = divmod(workers, tp * pp * cp)
+    if remainder:
+        raise LeftOutError(PRODUCT)
+    plan: dict[str, Any] = {"tp": tp, "cp": cp, "pp": pp, "dp": replicas, "vp": 1}
+    if batch % replicas:  # fewer sequences than replicas: other axes are in use
+        return dict.fromkeys([*plan, "micro_batch"]) | {"pp": pp, "vp": 1}
+    return plan | {"micro_batch": batch // replicas}
+
+
+def _tensor_axis(text: str) -> int | None:
+    found = re.search(r"TP(\d+)", text)
+    return int(found[1]) if found else None

@@ -1,0 +1,200 @@
+"""Which system and which training stack a row of a training table ran on.
+
+This file knows the words of the columns `chip`, `framework`, `sharding`, `recompute`
+and `precision`, and what a row's notes change in the spec of its system or stack.
+"""
+
+import re
+from typing import cast
+
+from accelsim import catalog
+from accelsim.overrides import Override
+from accelsim.specs.chip import Precision
+from accelsim.specs.software import Recompute, Sharding, SoftwareSpec
+from accelsim.specs.system import SystemSpec
+from accelsim.validation.left_out import (
+    INT8,
+    NO_SOFTWARE,
+    NO_SYSTEM,
+    PRECISION,
+    LeftOutError,
+)
+from accelsim.validation.table import Row, count
+
+SYSTEMS = {
+    "A100-40GB": "dgx-a100-40gb",
+    "A100-80GB": "dgx-a100",
+    "B200": "dgx-b200",
+    "B200 (~184GB)": "dgx-b200",
+    "B300": "dgx-b300",
+    "GB200": "gb200-nvl72",
+    "GB300": "gb300-nvl72",
+    "GH200": "gh200-nvl",
+    "H100-96GB-HBM2e-500W": "dgx-h100-500w",
+    "H100-SXM": "dgx-h100",
+    "H200": "dgx-h200",
+    "H200-NVL": "h200-nvl-8",
+    "H800-SXM": "dgx-h800",
+    "L40S": "l40s-8",
+    "MI300X": "mi300x-8",
+    "MI325X": "mi325x-8",
+    "MI350X": "mi350x-8",
+    "MI355X": "mi355x-8",
+    "TPU-v3": "tpu-v3-pod",
+    "TPU-v4": "tpu-v4-pod",
+    "TPU-v5e": "tpu-v5e-pod",
+    "TPU-v5p": "tpu-v5p-pod",
+    "TPU-v6e": "tpu-v6e-pod",
+    "TPU-v7x": "tpu-v7-pod",
+    "Trainium1": "trn1-32xlarge",
+    "Trainium2": "trn2-48xlarge",
+    "V100-32GB (DGX-2)": "dgx2-v100",
+}
+# Where a source says which network joins its nodes: (family, chip) -> system.
+NETWORKS = {
+    ("mosaicml/llm-foundry", "A100-40GB"): "roce-a100-40gb",  # 1600 Gb/s RoCE a node
+    ("mosaicml/llm-foundry", "A100-80GB"): "roce-a100-80gb",
+    ("mosaicml/llm-foundry", "H100-SXM"): "roce-h100",  # 3200 Gb/s RoCE a node
+    ("Llama", "H100-SXM"): "roce-h100",  # arXiv:2407.21783, section 3.3.1
+    ("huggingface/nanotron", "H100-SXM"): "p5-h100",  # Ultra-Scale Playbook: EFA
+    ("aws-samples/awsome-distributed-training", "H100-SXM"): "p5-h100",
+}
+# Nodes joined by less than their system has [B/s a node, one way].
+NODE_RATES = {
+    "VIA-Research/vTrain": 100e9,  # 800 Gb/s (arXiv:2312.12391, section IV)
+    "bigscience": 50e9,  # four 100 Gb/s Omni-Path links (bigscience tr11 README)
+}
+# The first pattern that is found in "family framework" tells the stack.
+STACKS = (
+    (r"(?i)^mlcommons.*(maxtext)", "maxtext"),
+    (r"(?i)^mlcommons PAX", "pax"),
+    (r"^mlcommons", "mlperf"),
+    (r"Megatron-Bridge", "megatron-bridge"),
+    (r"(?i)neuronx", "neuron"),
+    (r"(?i)deepspeed|GPT-NeoX", "megatron-deepspeed"),
+    (r"llm-foundry", "llm-foundry"),
+    (r"nanotron", "nanotron"),
+    (r"torchtitan", "torchtitan"),
+    (r"(?i)maxtext", "maxtext"),
+    (r" (PAX|Pax|T5X)", "pax"),
+    (r" AXLearn", "axlearn"),
+    (r"(?i) levanter", "levanter"),
+    (r" MegaScale", "megascale"),
+    (r"HAI-LLM", "hai-llm"),
+    (r"Colossal", "colossalai"),
+    (r"lit-gpt", "lit-gpt"),
+    (r"metaseq", "metaseq"),
+    (r"XLA FSDP", "pytorch-xla"),
+    (r"4D parallel", "meta-llama3"),
+    (r"^Korthikanti", "megatron-2022"),
+    (r"NeMo", "nemo"),
+    (r"Megatron-(Core|LLaMA)", "megatron-core"),
+    (r"PyTorch (FSDP|DDP)", "fsdp-pytorch"),
+)
+SAME_RATE = {"mxfp8": "fp8", "fp16": "bf16"}
+COMPILED = ("maxtext", "axlearn", "levanter", "pax", "pytorch-xla")
+_LAST_PLAIN_MEGATRON = 2021  # before sequence parallelism (v3.0, 2022)
+
+
+def system_of(row: Row) -> SystemSpec:
+    """Return the system of a row's chip and source."""
+    name = NETWORKS.get((row["family"], row["chip"])) or SYSTEMS.get(row["chip"])
+    if name is None:
+        raise LeftOutError(NO_SYSTEM)
+    spec: SystemSpec = catalog.load("systems", name)
+    return spec
+
+
+def software_of(row: Row) -> SoftwareSpec:
+    """Return the stack that a row's framework means."""
+    words = f"{row['family']} {row['framework']}"
+    name = next((stack for p, stack in STACKS if re.search(p, words)), None)
+    if name is None and "Megatron-LM" in words:
+        year = count(row, "year")
+        old = year is not None and year <= _LAST_PLAIN_MEGATRON
+        name = "megatron-2021" if old else "megatron-core"
+    if name is None:
+        raise LeftOutError(NO_SOFTWARE)
+    spec: SoftwareSpec = catalog.load("software", name)
+    return spec
+
+
+def sharding_of(text: str, software: SoftwareSpec) -> Sharding:
+    """Return what is sharded over the data-parallel ranks."""
+    words = text.lower()
+    patterns: tuple[tuple[str, Sharding], ...] = (
+        (r"zero-0", "none"),
+        (r"zero-?1", "zero1"),
+        (r"zero-?2|shard_grad_op", "zero2"),
+        (r"zero-?3|fsdp", "zero3"),
+        (r"distributed ?optimizer", "zero1"),
+    )
+    found = (kind for pattern, kind in patterns if re.search(pattern, words))
+    return next(found, software.defaults.sharding)
+
+
+def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
+    """Return what is recomputed; None where the search is to tell.
+
+    A blank means the stack's default. If that is `none`, a run that did not fit
+    without recomputation must have used some: the search takes the fastest that fits.
+    """
+    if not text:
+        default = software.defaults.recompute
+        return None if default == "none" else default
+    if "layer(s)" in text or text == "custom":  # some layers, or not said which
+        return None
+    if text.startswith("none"):
+        return "none"
+    # Offloading what little is kept computes everything else again.
+    if text.startswith("full") or "offloaded" in text:
+        return "full" if "full" in software.recompute else None
+    return "selective" if "selective" in software.recompute else None
+
+
+def precision_of(text: str, software: SoftwareSpec, system: SystemSpec) -> Precision:
+    """Return the format of the GEMMs."""
+    word = re.split(r"[ _(]", text, maxsplit=1)[0] or software.defaults.precision
+    if word == "int8":
+        raise LeftOutError(INT8)
+    peak = catalog.load("chips", system.chip).matrix.peak
+    for name in (word, SAME_RATE.get(word, "")):
+        if name in peak:
+            return cast(Precision, name)
+    raise LeftOutError(PRECISION)
+
+
+def changes(row: Row, system: SystemSpec, software: str) -> list[Override]:
+    """Return what a row's words change in its system and stack."""
+    found = [*_stack_changes(row, software)]
+    rate = NODE_RATES.get(row["family"])
+    if rate is not None:
+        name, tier = list(system.tiers.items())[-1]
+        port = float(catalog.load("links", tier.link).bandwidth)
+        ports = rate / system.node.chips / port
+        found.append(Override(("system", "tiers", name, "links_per_chip"), [ports]))
+    return found
+
+
+def _stack_changes(row: Row, software: str) -> list[Override]:
+    words = f"{row['precision']}; {row['sharding']}; {row.get('notes', '')}"
+    changed: dict[str, object] = {}
+    if software == "neuron" and re.search(r"\+SR\)|\(SR\)|\(\)", row["precision"]):
+        # bf16 weights and states, rounded stochastically (train_setup.sh, bf16SR)
+        changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
+    if software == "neuron" and re.match(r"gpt3|llama2", row["model"]):
+        changed["attention"] = "unfused"  # use_flash_attention came with Llama 3
+    if row["framework"].startswith("NeMo-Megatron") and row["model"] == "gpt3-5b":
+        changed["attention"] = "unfused"  # transformer_engine: False in its recipe
+    if "mixed_precision=PURE" in words or "bf16 (pure)" in words:
+        changed["grad_bytes"] = 2.0
+    if software == "megatron-deepspeed" and "bf16 optimizer" in words:
+        changed["grad_bytes"] = 4.0  # BF16_Optimizer accumulates in fp32
+    if software == "torchtitan" and re.search(r"(?i)async ?TP", words):
+        changed["overlap.tp"] = True
+    if software == "torchtitan" and "(eager)" in words:
+        changed |= {"fused_norms": False, "fused_loss": False}
+    return [
+        Override(("software", *path.split(".")), value)
+        for path, value in changed.items()
+    ]

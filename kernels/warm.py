@@ -1,0 +1,50 @@
+"""Compile on two cores when nothing has been compiled yet.
+
+The first command on a machine compiles every kernel that it uses. The kernels of a
+layer and those of a step do not need each other, so a second process can compile the
+latter into the cache while the first one does the former.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from accelsim.kernels import tables
+from accelsim.kernels.jit import cached
+from accelsim.kernels.memory import fill_memory
+from accelsim.kernels.step import fill_steps
+
+
+@contextmanager
+def compiling_beside() -> Iterator[None]:
+    """Compile the step kernels in a second process meanwhile, if the cache lacks them.
+
+    Does nothing where there is no cache to hand them over.
+    """
+    if not sys.executable or cached("step.fill_steps") in (None, True):
+        yield
+        return
+    command = [sys.executable, "-m", "accelsim.kernels.warm"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet):
+        yield
+
+
+def compile_steps() -> None:
+    """Compile the step kernels by running them on tables without rows."""
+    case = [tables.CASE, tables.CHIP, tables.MODEL, tables.SOFTWARE]
+    rows = [np.zeros(1, dtype).view(np.recarray) for dtype in case]
+    tiers = np.zeros((1, tables.MAX_TIERS), tables.TIER).view(np.recarray)
+    plans = np.zeros(0, tables.PLAN).view(np.recarray)
+    layers = np.zeros((0, tables.N_LAYER_KINDS), tables.LAYER).view(np.recarray)
+    memory = np.zeros(0, tables.MEMORY).view(np.recarray)
+    results = np.zeros(0, tables.RESULT).view(np.recarray)
+    fill_steps(*rows, tiers, plans, layers, results)
+    fill_memory(*rows, plans, layers, memory)
+
+
+if __name__ == "__main__":
+    compile_steps()

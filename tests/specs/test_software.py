@@ -1,0 +1,81 @@
+"""Every training stack of the catalog says where its features are documented."""
+
+import pytest
+
+from accelsim import catalog
+from accelsim.specs.figure import figures
+from accelsim.specs.software import SoftwareSpec
+
+STACKS = catalog.names("software")
+NAMED = {
+    "axlearn", "colossalai", "fsdp-pytorch", "hai-llm", "levanter", "lit-gpt",
+    "llm-foundry", "maxtext", "megascale", "megatron-2021", "megatron-2022",
+    "megatron-bridge", "megatron-core", "megatron-deepspeed", "metaseq", "mlperf",
+    "nanotron", "nemo", "neuron", "pax", "torchtitan",
+}  # fmt: skip
+KERNELS = {
+    "unfused",
+    "flash1",
+    "flash2",
+    "flash3",
+    "cudnn",
+    "triton",
+    "neuron",
+    "splash",
+}
+
+
+def stack(name: str) -> SoftwareSpec:
+    spec: SoftwareSpec = catalog.load("software", name)
+    return spec
+
+
+def test_the_usual_stacks_are_there() -> None:
+    assert set(STACKS) >= NAMED
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_stack_is_documented_and_consistent(name: str) -> None:
+    spec = stack(name)
+    assert spec.source
+    assert spec.kind == "documentation"
+    assert spec.attention in KERNELS
+    assert spec.defaults.sharding in spec.sharding
+    assert spec.defaults.recompute in spec.recompute
+    assert all(figure.source for figure in figures(spec).values())
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_launch_fits_how_kernels_are_started(name: str) -> None:
+    spec = stack(name)
+    launch = float(spec.launch)
+    assert launch <= 3e-6 if spec.graphs else 4e-6 <= launch <= 10e-6
+
+
+def test_what_changed_from_megatron_to_megatron() -> None:
+    old, middle, new = (stack(f"megatron-{v}") for v in ("2021", "2022", "core"))
+    assert not old.defaults.sp
+    assert middle.defaults.sp
+    assert old.attention == middle.attention == "unfused"
+    assert "selective" not in old.recompute
+    assert "selective" in middle.recompute
+    assert not middle.overlap.dp
+    assert new.overlap.dp
+    assert new.overlap.tp
+
+
+def test_bridge_adds_graphs_to_nemo() -> None:
+    nemo, bridge = stack("nemo"), stack("megatron-bridge")
+    assert not nemo.graphs
+    assert bridge.graphs
+    assert float(bridge.launch) < float(nemo.launch)
+    assert nemo.model_dump(exclude={"name", "source", "note", "graphs", "launch",
+                                    "overlap"}) == bridge.model_dump(
+        exclude={"name", "source", "note", "graphs", "launch", "overlap"}
+    )  # fmt: skip
+
+
+def test_stacks_without_pipelines_say_so() -> None:
+    for name in ("llm-foundry", "maxtext", "lit-gpt"):
+        assert not stack(name).pipeline
+        assert not stack(name).interleaved

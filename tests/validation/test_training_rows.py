@@ -1,0 +1,304 @@
+"""Published rows become the questions that their sources describe."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim import catalog
+from accelsim.specs.software import SoftwareSpec
+from accelsim.validation import left_out
+from accelsim.validation.left_out import LeftOutError
+from accelsim.validation.training_rows import Case, case_of
+from accelsim.validation.training_stack import (
+    STACKS,
+    SYSTEMS,
+    recompute_of,
+    sharding_of,
+)
+from accelsim.workload.lower import flops_per_token
+
+MakeRow = Callable[..., dict[str, str]]
+
+
+def answered(row: dict[str, str]) -> Case | str:
+    try:
+        return case_of(row)
+    except LeftOutError as error:
+        return str(error)
+
+
+def plan(case: Case) -> dict[str, object]:
+    return case.question.plan.model_dump()
+
+
+def software(name: str) -> SoftwareSpec:
+    spec: SoftwareSpec = catalog.load("software", name)
+    return spec
+
+
+def test_korthikanti_full_recomputation(row: MakeRow) -> None:
+    case = case_of(row("T01094"))
+    q = case.question
+    assert (q.system.name, q.software.name) == ("dgx-a100", "megatron-2022")
+    assert (q.run.chips, q.global_batch, q.seq_len) == (64, 64, 2048)
+    assert (q.run.precision, case.measured) == ("fp16", 18.13)
+    assert plan(case) == {
+        "tp": 8, "sp": False, "cp": 1, "pp": 8, "vp": 3, "ep": 1, "dp": 1,
+        "micro_batch": 1, "sharding": "none", "recompute": "full",
+    }  # fmt: skip
+    assert case.subset == "plan-stated"
+    # 175B: 96 layers of 12288, a parameter count that the name states
+    assert (q.model.layers, q.model.hidden, q.model.vocab) == (96, 12288, 51200)
+    assert q.model.activation == "gelu"
+
+
+def test_korthikanti_selective_has_sequence_parallelism(row: MakeRow) -> None:
+    case = case_of(row("T01095"))
+    assert case.question.plan.sp
+    assert case.question.plan.recompute == "selective"
+
+
+def test_trainium_counts_cores(row: MakeRow) -> None:
+    case = case_of(row("T01763"))
+    q = case.question
+    assert q.system.name == "trn1-32xlarge"
+    assert (q.run.chips, q.workers) == (512, 1024)
+    assert (q.plan.tp, q.plan.pp, q.plan.dp) == (32, 8, 4)
+    assert (q.plan.recompute, q.plan.sharding) == ("selective", "zero1")
+    assert case.measured == 128.97
+
+
+def test_trainium_batch_is_the_example_scripts(row: MakeRow) -> None:
+    # neuronx-nemo-megatron test.sh: GBS = 32 a node; 143.75 sequences/s
+    case = case_of(row("T01736"))
+    assert case.question.global_batch == 32 * 16
+    assert case.measured == pytest.approx(512 / 143.75, rel=1e-3)
+    assert case.question.plan.recompute == "full"
+    assert case.question.software.master_bytes == 4.0  # bf16, stochastic rounding
+    llama = case_of(row("T01757"))  # neuronx-distributed: GBS:=1024; 95.14 sequences/s
+    assert llama.measured == pytest.approx(1024 / 95.14, rel=1e-3)
+    assert llama.question.software.master_bytes == 12.0
+
+
+def test_step_time_from_hardware_flops(row: MakeRow) -> None:
+    # Narayanan et al. 2021, table 1: 529.6B on 2520 GPUs at 163 TFLOP/s;
+    # 96 B s l h^2 (1 + s/6h + V/16lh)
+    case = case_of(row("T01068"))
+    tflops = float(row("T01068")["measured_tflops_per_chip"])
+    b, s, layers, h, v = 2520, 2048, 105, 20480, 51200
+    flops = 96 * b * s * layers * h**2 * (1 + s / (6 * h) + v / (16 * layers * h))
+    assert case.measured == pytest.approx(flops / (tflops * 1e12 * 2520))
+    assert case.question.software.name == "megatron-2021"
+    assert case.subset == "plan-inferred"
+
+
+def test_step_time_from_full_attention_flops(row: MakeRow) -> None:
+    # MaxText on v5e-256, 32B: 132 TFLOP/s a chip; 6 N + 12 L a d s a token
+    case = case_of(row("T01607"))
+    q = case.question
+    assert q.model.head_dim == 128
+    a_token = flops_per_token(q.model, 2048, causal=False)
+    expected = a_token * 1024 * 2048 / (132e12 * 256)
+    assert case.measured == pytest.approx(expected)
+
+
+def test_printed_tflops_agree_with_the_printed_time(row: MakeRow) -> None:
+    # NeMo 24.07 prints both: 734 TFLOP/s and 10.751 s for Llama-3-70B on 64 H100
+    timed = case_of(row("T01111"))
+    derived = case_of(
+        row("T01111", measured_step_time_s="", measured_tokens_per_s_per_chip="")
+    )
+    assert derived.measured == pytest.approx(timed.measured, rel=0.01)
+
+
+def test_unstated_formula_is_left_out(row: MakeRow) -> None:
+    # 131,072 tokens: causal or full attention differ by a third
+    with pytest.raises(LeftOutError, match=left_out.NO_FORMULA):
+        case_of(row("T01771"))
+    # at 8,192 they differ by 4 %, which the row bears
+    assert case_of(row("T01770")).measured == pytest.approx(6.7, rel=0.02)
+
+
+def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
+    # per_device_batch_size 5 on 256 chips, FSDP over all of them
+    case = case_of(row("T01638"))
+    assert case.question.system.name == "tpu-v6e-pod"
+    assert (case.question.plan.dp, case.question.plan.micro_batch) == (256, 5)
+    assert case.question.plan.sharding == "zero3"
+    assert case.question.plan.recompute == "full"
+    # FSDP16 x TP8: a replica of eight chips holds eight chips' share
+    case = case_of(row("T01598"))
+    assert (case.question.plan.tp, case.question.plan.dp) == (8, 16)
+    assert case.question.plan.micro_batch == 8
+
+
+def test_fsdp_of_torchtitan(row: MakeRow) -> None:
+    case = case_of(row("T01364"))
+    q = case.question
+    assert (q.software.name, q.system.name) == ("torchtitan", "dgx-a100")
+    assert (q.plan.dp, q.plan.micro_batch, q.plan.sharding) == (64, 1, "zero3")
+    assert case.measured == pytest.approx(64 * 8192 / (2973 * 64))
+
+
+def test_pipeline_of_torchtitan_cuts_the_local_batch(row: MakeRow) -> None:
+    pipelined = row("T01364", tp="8", pp="8", dp="1", micro_batch="32")
+    pipelined["global_batch"] = ""
+    case = case_of(pipelined)
+    assert case.question.global_batch == 32
+    assert case.question.plan.micro_batch == 4
+
+
+def test_asynchronous_tensor_parallelism_is_read_from_the_notes(row: MakeRow) -> None:
+    plain = case_of(row("T01364", notes="FSDP2 1D")).question
+    other = case_of(row("T01364", notes="2D + AsyncTP")).question
+    assert not plain.software.overlap.tp
+    assert other.software.overlap.tp
+
+
+def test_experts_and_latent_attention(row: MakeRow) -> None:
+    q = case_of(row("T00472")).question
+    moe, mla = q.model.moe, q.model.mla
+    assert moe is not None
+    assert mla is not None
+    assert (moe.experts, moe.top_k, moe.ffn, moe.shared_experts) == (256, 8, 2048, 1)
+    assert (moe.dense_layers, mla.kv_lora_rank) == (3, 512)
+    assert (q.plan.ep, q.plan.dp, q.precision) == (64, 64, "mxfp8")
+    assert q.model.mtp_layers == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("8e/top2/ffn14336", {"experts": 8, "top_k": 2, "shared_experts": 0}),
+        ("128e/top1/ffn8192+1shared;every2nd", {"every": 2, "shared_ffn": 8192}),
+        ("384e/top8/ffn2048+1shared;first1dense", {"experts": 384, "dense_layers": 1}),
+    ],
+)
+def test_moe_column(row: MakeRow, text: str, fields: dict[str, int]) -> None:
+    moe = case_of(row("T01364", moe=text)).question.model.moe
+    assert moe is not None
+    assert {name: getattr(moe, name) for name in fields} == fields
+
+
+def test_truncated_model_keeps_the_catalog_s_style(row: MakeRow) -> None:
+    q = case_of(row("T01364", layers="4", model="llama3-70b", hidden="8192",
+                    heads="64", ffn_hidden="28672")).question  # fmt: skip
+    assert q.model.layers == 4
+    assert q.model.activation == "swiglu"
+
+
+def test_slower_network_is_taken_from_the_source(row: MakeRow) -> None:
+    # vTrain: 800 Gb/s a node of 8, half of a DGX A100's
+    q = case_of(row("T01267")).question
+    tier = list(q.system.tiers.values())[-1]
+    port = float(q.links[tier.link].bandwidth)
+    assert tier.links_per_chip[0] * port * 8 == pytest.approx(100e9)
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({"layers": "many"}, left_out.BAD_VALUE),
+        ({"n_chips": "-8"}, left_out.BAD_VALUE),
+        ({"tp": "nan"}, left_out.BAD_VALUE),
+        ({"measured_step_time_s": "fast"}, left_out.BAD_VALUE),
+        ({"kv_heads": "7"}, left_out.BAD_VALUE),
+        ({"n_chips": ""}, left_out.NO_CHIPS),
+        ({"n_chips": "99999999"}, left_out.TOO_LARGE),
+        ({"hidden": ""}, left_out.NO_SIZES),
+        ({"seq_len": ""}, left_out.NO_SEQUENCE),
+        ({"global_batch": ""}, left_out.NO_BATCH),
+        ({"chip": "Abacus"}, left_out.NO_SYSTEM),
+        ({"framework": "own", "family": "us"}, left_out.NO_SOFTWARE),
+        ({"precision": "int8"}, left_out.INT8),
+        ({"precision": "nvfp4"}, left_out.PRECISION),
+        ({"micro_batch": "0.5"}, left_out.FRACTION),
+        ({"dp": "3"}, left_out.PRODUCT),
+        ({"measured_step_time_s": "1"}, left_out.SUSPECT),
+        (
+            {"measured_step_time_s": "", "measured_tokens_per_s_per_chip": ""},
+            left_out.NO_TIME,
+        ),
+        ({"moe": "8e/top2/ffn512", "ep": "8"}, left_out.EXPERT_SPREAD),
+        ({"moe": "eight experts"}, left_out.NO_SIZES),
+    ],
+)
+def test_row_that_cannot_be_scored(
+    row: MakeRow, cells: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(LeftOutError) as failure:
+        case_of(row("T01094", **cells))
+    assert str(failure.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "zero1"),
+        ("ZeRO-0 (plain DDP)", "none"),
+        ("DDP + distributed optimizer (ZeRO-1)", "zero1"),
+        ("OverlappedDistributedOptimizer", "zero1"),
+        ("FSDP SHARD_GRAD_OP (ZeRO-2); mixed_precision=DEFAULT", "zero2"),
+        ("FSDP (ZeRO-2-like, grads sharded)", "zero2"),
+        ("Megatron-FSDP", "zero3"),
+        ("FSDP16 x TP4 (ici)", "zero3"),
+    ],
+)
+def test_sharding_words(text: str, expected: str) -> None:
+    assert sharding_of(text, software("megatron-core")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ("none (8K; per paper no activation checkpointing)", "none"),
+        ("full+offload (decoder_layer_input)", "full"),
+        ("selective (qkv_proj_offloaded)", "full"),
+        ("selective (mla_up_proj)", "selective"),
+        ("full on 5 layer(s) per stage (block)", None),
+        ("custom", None),
+    ],
+)
+def test_recompute_words(text: str, expected: str | None) -> None:
+    assert recompute_of(text, software("megatron-bridge")) == expected
+
+
+def test_blank_recompute_is_the_stack_s_default() -> None:
+    assert recompute_of("", software("megatron-2021")) == "full"
+    assert recompute_of("", software("neuron")) == "selective"
+
+
+def test_every_system_and_stack_is_in_the_catalog() -> None:
+    assert set(SYSTEMS.values()) <= set(catalog.names("systems"))
+    assert {name for _, name in STACKS} <= set(catalog.names("software"))
+
+
+CELLS = st.sampled_from(
+    ["n_chips", "layers", "hidden", "heads", "kv_heads", "ffn_hidden", "vocab", "tp",
+     "seq_len", "global_batch", "micro_batch", "pp", "vp", "cp", "ep", "dp", "moe",
+     "sharding", "recompute", "precision", "framework", "chip", "model",
+     "measured_step_time_s", "measured_tokens_per_s_per_chip"]
+)  # fmt: skip
+WORDS = st.one_of(
+    st.integers(-3, 200).map(str), st.sampled_from(["", "x", "1e30", "8.0", "FSDP"])
+)
+
+
+@given(st.dictionaries(CELLS, WORDS, min_size=1, max_size=4), st.integers(0, 10**6))
+def test_any_row_is_a_case_or_left_out(
+    rows: dict[str, dict[str, str]], cells: dict[str, str], which: int
+) -> None:
+    names = list(rows)
+    base = rows[names[which % len(names)]]
+    case = answered(base | cells)
+    if isinstance(case, str):
+        assert case in vars(left_out).values()
+        return
+    q, found = case.question, case.question.plan
+    assert case.measured > 0
+    if None not in (found.tp, found.cp, found.pp, found.dp):
+        product = (found.tp or 1) * (found.cp or 1) * (found.pp or 1) * (found.dp or 1)
+        assert product == q.workers
