@@ -15,7 +15,6 @@ from accelsim.kernels.collectives import (
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import matmul_seconds
 from accelsim.kernels.operators import (
-    HALF,
     embedding_operators,
     head_operators,
     localise,
@@ -37,7 +36,9 @@ from accelsim.kernels.tables import (
 
 
 @kernel
-def time_product(row: Record, chip: Record, op: Record) -> tuple[float, float]:
+def time_product(
+    row: Record, chip: Record, case: Record, op: Record
+) -> tuple[float, float]:
     """Return (forward, backward) seconds of a product and add its FLOPs.
 
     Backward are the gradients of both factors; the one of the right factor is
@@ -45,23 +46,25 @@ def time_product(row: Record, chip: Record, op: Record) -> tuple[float, float]:
     (Transformer Engine documentation, FP8 primer).
     """
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
+    wide = case.activation_bytes
+    counts = 1.0 if op.part == PART_MATMUL else 0.0
     forward, backward = 0.0, 0.0
     for product in range(3):
         if product == 0:
-            m, n, k, size = op.m, op.n, op.k, HALF
+            m, n, k, size = op.m, op.n, op.k, wide
         elif product == 1:
-            m, n, k, size = op.m, op.k, op.n, HALF
+            m, n, k, size = op.m, op.k, op.n, wide
         else:
             m, n, k, size = op.n, op.k, op.m, out
         time, bound = matmul_seconds(chip, op.precision, m, n, k, op.batch, width, size)
         if product == 0:
             forward = time
-            row.forward_memory_bound += bound
+            row.forward_memory_bound += counts * bound
         else:
             backward += time
-            row.backward_memory_bound += bound
-    if width < HALF:
-        cast = op.batch * op.m * (HALF + 2.0 * width)
+            row.backward_memory_bound += counts * bound
+    if width < wide:
+        cast = op.batch * op.m * (wide + 2.0 * width)
         forward_cast = cast * op.k / chip.memory_bandwidth + chip.kernel_latency
         backward_cast = cast * op.n / chip.memory_bandwidth + chip.kernel_latency
         row.forward_elementwise += forward_cast
@@ -100,10 +103,10 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
 
 
 @kernel
-def add_operator(row: Record, chip: Record, op: Record) -> None:
+def add_operator(row: Record, chip: Record, case: Record, op: Record) -> None:
     """Add one operator to the times of its layer."""
     if op.kind == MATMUL:
-        forward, backward = time_product(row, chip, op)
+        forward, backward = time_product(row, chip, case, op)
     elif op.kind == FUSED_ATTENTION:
         forward, backward = time_attention(row, chip, op)
     else:
@@ -146,6 +149,7 @@ def add_group_traffic(
             ranks, stride = float(group.cp), tp
         else:
             call, ranks, stride = ALL_TO_ALL, float(group.ep), tp
+            times = 2.0  # dispatch and combine
         time, sent = collective(
             tiers, call, volumes[group_kind], ranks, stride, software.pipelined
         )
@@ -179,7 +183,8 @@ def keep_activations(
     """
     tokens, own = shard.tokens, shard.own_tokens
     heads, kv_heads = shard.heads, shard.kv_heads
-    size = HALF * own * model.hidden
+    width = case.activation_bytes
+    size = width * own * model.hidden
     row.input = size
     blocks = model.blocks * size * (2.0 + 0.5 * model.dropout)
     projected = heads * (model.head_dim + model.v_dim)
@@ -187,15 +192,15 @@ def keep_activations(
     low_rank = 0.0
     if model.kv_rank > 0.0:
         low_rank = model.q_rank + model.kv_rank + model.rope_dim
-    width = model.ffn / shard.tp
+    inner = model.ffn / shard.tp
     if mixture:
-        width = model.top_k * model.expert_ffn / shard.tp + model.shared_ffn / shard.tp
-        blocks += 2.0 * HALF * own * model.top_k * model.hidden
-    inner = width * (model.up_matrices + 1.0)
-    row.saved = blocks + HALF * tokens * (projected + low_rank + inner)
+        inner = (model.top_k * model.expert_ffn + model.shared_ffn) / shard.tp
+        blocks += 2.0 * width * own * model.top_k * model.hidden
+    inner *= model.up_matrices + 1.0
+    row.saved = blocks + width * tokens * (projected + low_rank + inner)
     if chip.attention_forward == 0.0:
         scores = shard.micro_batch * heads * (case.seq_len / shard.cp) * case.seq_len
-        row.saved_core = scores * (HALF + model.dropout * (HALF + 1.0))
+        row.saved_core = scores * (width + model.dropout * (width + 1.0))
         row.saved += row.saved_core
 
 
@@ -207,18 +212,18 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
-        add_operator(row, chip, ops[i])
+        add_operator(row, chip, case, ops[i])
     keep_activations(row, mixture, chip, model, case, shard)
     tokens = shard.tokens
-    size = HALF * tokens * model.hidden
+    size = case.activation_bytes * tokens * model.hidden
     kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
     volumes[0] = size * model.blocks
-    volumes[1] = HALF * tokens * shard.cp * kv_width
+    volumes[1] = case.activation_bytes * tokens * shard.cp * kv_width
     volumes[2] = 0.0
     if mixture:
         choices = shard.own_tokens * model.top_k
         volumes[0] = size * (1.0 + model.top_k)
-        volumes[2] = 2.0 * HALF * choices * model.hidden
+        volumes[2] = case.activation_bytes * choices * model.hidden
     add_group_traffic(row, software, tiers, shard, volumes)
 
 
@@ -232,14 +237,17 @@ def fill_ends(
     Both exchange the hidden states of the micro-batch once over the tensor group.
     """
     for i in range(embedding_operators(ops, model, case, shard)):
-        add_operator(embed, chip, ops[i])
+        add_operator(embed, chip, case, ops[i])
     for i in range(head_operators(ops, model, software, case, shard)):
-        add_operator(head, chip, ops[i])
+        add_operator(head, chip, case, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
-    bytes_each = 2.0 * HALF if software.fused_loss > 0.0 else HALF + 8.0
-    head.saved = bytes_each * logits + 2.0 * HALF * shard.own_tokens * model.hidden
-    volumes[0] = 0.5 * HALF * tokens * model.hidden
+    bytes_each = 4.0 if software.fused_loss > 0.0 else 10.0
+    head.saved = (
+        bytes_each * logits
+        + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
+    )
+    volumes[0] = 0.5 * case.activation_bytes * tokens * model.hidden
     volumes[1] = volumes[2] = 0.0
     add_group_traffic(embed, software, tiers, shard, volumes)
     add_group_traffic(head, software, tiers, shard, volumes)

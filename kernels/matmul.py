@@ -19,17 +19,18 @@ PARTIAL_BYTES = 8.0  # a slice's fp32 sums are written and read again
 @kernel
 def gpu_seconds(
     chip: Record, rate: float, m: float, n: float, k: float, batch: float,
-    bytes_in: float,
+    bytes_in: float, traffic: float,
 ) -> tuple[float, float]:  # fmt: skip
-    """Return compute time [s] and extra traffic [B] of the best tile and split.
+    """Return (time, part of it in which memory is the limit) [s] of the best tile.
 
     m, n, k : output rows, columns and sum length; `batch` equal products.
     rate : sustained FLOP/s of the chip at this precision. bytes_in : of an element.
+    traffic : B that the product moves; slices of the sum move more.
     Waves = ceil(tiles / multiprocessors); a tile takes the longer of its FLOPs at
     rate/units and its operands at sram_bandwidth/units (NVIDIA, "Matrix
     Multiplication Background User's Guide", tile and wave quantization).
     """
-    best, traffic = 1e300, 0.0
+    best, bound = 1e300, 0.0
     for rows_cut, columns_cut in TILE_CUTS:
         tile_m, tile_n = chip.rows / rows_cut, chip.columns / columns_cut
         tiles = batch * -(-m // tile_m) * -(-n // tile_n)
@@ -40,11 +41,13 @@ def gpu_seconds(
             flops = 2.0 * tile_m * tile_n * depth / rate
             operands = (tile_m + tile_n) * depth * bytes_in / chip.sram_bandwidth
             waves = -(-tiles * split // chip.units)
-            seconds = waves * chip.units * max(flops, operands)
-            if seconds < best:
-                best = seconds
-                traffic = (split > 1.0) * split * batch * m * n * PARTIAL_BYTES
-    return best, traffic
+            compute = waves * chip.units * max(flops, operands)
+            partial = (split > 1.0) * split * batch * m * n * PARTIAL_BYTES
+            memory = (traffic + partial) / chip.memory_bandwidth
+            if max(compute, memory) < best:
+                best = max(compute, memory)
+                bound = memory if memory > compute else 0.0
+    return best, bound
 
 
 @kernel
@@ -81,10 +84,9 @@ def matmul_seconds(
     rate = chip.matrix_rate[precision]
     traffic = batch * ((m * k + k * n) * bytes_in + m * n * bytes_out)
     if chip.family == GPU:
-        compute, extra = gpu_seconds(chip, rate, m, n, k, batch, bytes_in)
-        traffic += extra
-    else:
-        compute = systolic_seconds(chip, rate, m, n, k, batch)
+        time, bound = gpu_seconds(chip, rate, m, n, k, batch, bytes_in, traffic)
+        return time + chip.kernel_latency, bound
+    compute = systolic_seconds(chip, rate, m, n, k, batch)
     memory = traffic / chip.memory_bandwidth
     bound = memory if memory > compute else 0.0
     return max(compute, memory) + chip.kernel_latency, bound

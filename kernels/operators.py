@@ -8,7 +8,6 @@ Nothing here knows how long an operator takes.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import (
-    BF16,
     FUSED_ATTENTION,
     MATMUL,
     PART_ATTENTION,
@@ -20,7 +19,6 @@ from accelsim.kernels.tables import (
     codes,
 )
 
-HALF = 2.0  # bytes of bf16 and fp16
 FIRST = codes(1)[0]  # row of a layer's first operator
 
 
@@ -85,9 +83,12 @@ def add_unfused_attention(
     batch = shard.micro_batch * shard.heads
     queries, keys = case.seq_len / shard.cp, case.seq_len
     first = at
-    at = add_weight(ops, at, BF16, queries, keys, model.head_dim, batch, 0.5 * HALF)
-    at = add_weight(ops, at, BF16, queries, model.v_dim, keys, batch, 0.5 * HALF)
-    scores = HALF * batch * queries * keys
+    precision, width = case.wide_precision, case.activation_bytes
+    at = add_weight(
+        ops, at, precision, queries, keys, model.head_dim, batch, 0.5 * width
+    )
+    at = add_weight(ops, at, precision, queries, model.v_dim, keys, batch, 0.5 * width)
+    scores = width * batch * queries * keys
     passes = 2.0 + 2.5 * model.dropout
     kernels = 1.0 + model.dropout
     at = add_stream(ops, at, passes * scores, 1.5 * passes * scores, kernels)
@@ -154,23 +155,23 @@ def add_projections(
     at = add_weight(ops, at, precision, tokens, hidden, values, 1.0, grad)
     if model.rotary > 0.0:
         rotated = queries + kv_heads * model.head_dim
-        moved = 2.0 * HALF * tokens * rotated
+        moved = 2.0 * case.activation_bytes * tokens * rotated
         at = add_stream(ops, at, moved, moved, 1.0)
     return at
 
 
 @kernel
 def add_feed_forward(
-    ops: Rows, at: int, model: Record, software: Record, precision: int,
+    ops: Rows, at: int, model: Record, software: Record, case: Record,
     tokens: float, ffn: float, experts: float,
 ) -> int:  # fmt: skip
     """Append feed-forward networks of width `ffn` (already cut over tp).
 
     tokens : rows that each of the `experts` networks sees (1 for a dense layer).
     """
-    up, grad = model.up_matrices, software.grad_bytes
+    up, grad, precision = model.up_matrices, software.grad_bytes, case.precision
     at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
-    size = HALF * tokens * ffn * experts
+    size = case.activation_bytes * tokens * ffn * experts
     at = add_stream(ops, at, size * (up + 1.0), size * (2.0 * up + 1.0), 1.0)
     return add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
 
@@ -188,16 +189,16 @@ def add_experts(
     tokens, own = shard.tokens, shard.own_tokens
     mine = model.experts / shard.ep
     grad = software.grad_bytes
-    at = add_weight(ops, at, BF16, own, model.experts, model.hidden, 1.0, grad)
-    moved = 4.0 * HALF * own * model.top_k * model.hidden
+    at = add_weight(
+        ops, at, case.wide_precision, own, model.experts, model.hidden, 1.0, grad
+    )
+    moved = 4.0 * case.activation_bytes * own * model.top_k * model.hidden
     at = add_stream(ops, at, moved, moved, 4.0)
     each, width = tokens * model.top_k / mine, model.expert_ffn / shard.tp
-    at = add_feed_forward(ops, at, model, software, case.precision, each, width, mine)
+    at = add_feed_forward(ops, at, model, software, case, each, width, mine)
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp
-        at = add_feed_forward(
-            ops, at, model, software, case.precision, tokens, width, 1.0
-        )
+        at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
     return at
 
 
@@ -211,7 +212,7 @@ def add_norms(
     dropout writes a mask. Unfused chains move their data about twice as often: bias,
     dropout and residual are kernels of their own.
     """
-    size = HALF * shard.own_tokens * model.hidden
+    size = case.activation_bytes * shard.own_tokens * model.hidden
     chain = 1.0 if software.fused_norms > 0.0 else 2.0
     passes = chain * model.blocks * (5.0 + 0.5 * model.dropout)
     return add_stream(ops, at, passes * size, passes * size, 2.0 * chain * model.blocks)
@@ -232,9 +233,7 @@ def transformer_operators(
     if mixture:
         return add_experts(ops, at, model, software, case, shard)
     tokens, width = shard.tokens, model.ffn / shard.tp
-    return add_feed_forward(
-        ops, at, model, software, case.precision, tokens, width, 1.0
-    )
+    return add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
 
 
 @kernel
@@ -249,10 +248,17 @@ def head_operators(
     """
     tokens, columns = shard.tokens, model.vocab / shard.tp
     at = add_weight(
-        ops, FIRST, BF16, tokens, columns, model.hidden, 1.0, software.grad_bytes
+        ops,
+        FIRST,
+        case.wide_precision,
+        tokens,
+        columns,
+        model.hidden,
+        1.0,
+        software.grad_bytes,
     )
     logits = tokens * columns
-    norm = 2.0 * HALF * shard.own_tokens * model.hidden
+    norm = 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
     if software.fused_loss > 0.0:
         return add_stream(ops, at, norm + 4.0 * logits, norm + 4.0 * logits, 2.0)
     return add_stream(ops, at, norm + 24.0 * logits, norm + 12.0 * logits, 7.0)
@@ -261,5 +267,5 @@ def head_operators(
 @kernel
 def embedding_operators(ops: Rows, model: Record, case: Record, shard: Record) -> int:
     """Write the look-up of the embedding; backward it adds into the table."""
-    size = HALF * shard.tokens * model.hidden
+    size = case.activation_bytes * shard.tokens * model.hidden
     return add_stream(ops, FIRST, 2.0 * size, 3.0 * size, 1.0)

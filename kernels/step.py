@@ -26,8 +26,6 @@ from accelsim.kernels.tables import (
     Rows,
 )
 
-HALF = 2.0
-
 
 @kernel
 def exposed(may_hide: float, time: float, behind: float, share: float) -> float:
@@ -63,18 +61,19 @@ def add_layer(
     kernels = (1.0 + again) * row.forward_kernels + row.backward_kernels
     busy = compute + backward + recompute
     launch = max(0.0, kernels * software.launch - busy)
+    share = software.communication_share
     tp = (1.0 + again) * row.forward_tp + row.backward_tp
-    if software.overlap_tp > 0.0:
-        # the first of the tp chunks has nothing to hide behind
-        behind = min(
-            row.forward_matmul + row.backward_matmul, tp * (1.0 - 1.0 / plan.tp)
-        )
-        tp = exposed(1.0, tp, behind, software.communication_share)
     cp = (1.0 + again) * row.forward_cp + row.backward_cp
-    attention = row.forward_attention * (1.0 + again) + row.backward_attention
-    cp = exposed(software.overlap_cp, cp, attention, software.communication_share)
     ep = (1.0 + again) * row.forward_ep + row.backward_ep
-    ep = exposed(software.overlap_ep, ep, busy, software.communication_share)
+    # the first of the tp chunks has nothing to hide behind, and what one
+    # communication hides behind cannot hide another
+    behind_tp = min(row.forward_matmul + row.backward_matmul, tp - tp / plan.tp)
+    behind_cp = row.forward_attention * (1.0 + again) + row.backward_attention
+    hidden = software.overlap_tp * min(tp, behind_tp)
+    hidden += software.overlap_cp * min(cp, behind_cp)
+    tp = exposed(software.overlap_tp, tp, behind_tp, share)
+    cp = exposed(software.overlap_cp, cp, behind_cp, share)
+    ep = exposed(software.overlap_ep, ep, busy - hidden, share)
     result.matmul += count * (row.forward_matmul + row.backward_matmul)
     result.memory_bound += count * (
         row.forward_memory_bound + row.backward_memory_bound
@@ -87,14 +86,14 @@ def add_layer(
     result.cp += count * cp
     result.ep += count * ep
     add_layer_traffic(result, row, again, count)
-    forward = compute + row.forward_tp + row.forward_cp + row.forward_ep
     total = busy + launch + tp + cp + ep
-    return count * min(forward, 0.5 * total), count * max(total - forward, 0.5 * total)
+    forward = compute + (total - busy) / (3.0 + again)
+    return count * forward, count * (total - forward)
 
 
 @kernel
 def add_layer_traffic(result: Record, row: Record, again: float, count: float) -> None:
-    """Add the bytes [B] and FLOPs of `count` layers on one micro-batch."""
+    """Add the bytes [B] that `count` layers send on one micro-batch."""
     result.tp_bytes += count * (
         (1.0 + again) * row.forward_tp_bytes + row.backward_tp_bytes
     )
@@ -103,9 +102,6 @@ def add_layer_traffic(result: Record, row: Record, again: float, count: float) -
     )
     result.ep_bytes += count * (
         (1.0 + again) * row.forward_ep_bytes + row.backward_ep_bytes
-    )
-    result.hardware_flops += count * (
-        (1.0 + again) * row.forward_flops + row.backward_flops
     )
 
 
@@ -161,68 +157,77 @@ def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
 @kernel
 def group_exchange(
     tiers: Rows, software: Record, plan: Record, kind: int, dense: float,
-    experts: float,
+    experts: float, calls: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
 
     Dense weights are replicated over dp x cp workers at stride tp, experts over that
-    group divided by ep, at stride tp x ep.
+    group divided by ep, at stride tp x ep. calls : collectives that share the bytes
+    (one a layer where layers are gathered one by one).
     """
-    ranks = float(plan.dp * plan.cp)
-    a, sent = collective(tiers, kind, dense, ranks, float(plan.tp), software.pipelined)
-    b, more = collective(
-        tiers,
-        kind,
-        experts,
-        ranks / plan.ep,
-        float(plan.tp * plan.ep),
-        software.pipelined,
-    )
-    return a + b, sent + more
+    ranks, tp = float(plan.dp * plan.cp), float(plan.tp)
+    pipelined = software.pipelined
+    a, sent = collective(tiers, kind, dense / calls, ranks, tp, pipelined)
+    ep = float(plan.ep)
+    b, more = collective(tiers, kind, experts / calls, ranks / ep, tp * ep, pipelined)
+    return calls * (a + b), calls * (sent + more)
+
+
+@kernel
+def bucketed(
+    may_hide: float, time: float, behind: float, calls: float, share: float
+) -> float:
+    """Return the exposed part of a communication in `calls` buckets.
+
+    The last bucket has nothing left to hide behind, nor is the first layer's
+    computation over when it starts.
+    """
+    rest = 1.0 - 1.0 / calls
+    return exposed(may_hide, time, rest * min(behind, time), share)
 
 
 @kernel
 def add_data_parallel(
-    result: Record, model: Record, software: Record, tiers: Rows, plan: Record,
-    forward: float, backward: float,
+    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
+    plan: Record, forward: float, backward: float,
 ) -> None:  # fmt: skip
     """Add what keeps the data-parallel replicas equal.
 
     forward, backward : seconds of the stage on one micro-batch, to hide behind. ZeRO-3
-    gathers weights twice and reduces gradients in each micro-batch, ZeRO-2 reduces in
-    each, ZeRO-1 reduces and gathers once a step, plain replicas all-reduce once
-    (Rajbhandari et al. 2020, sec. 7). The last bucket of a layer is always exposed.
+    gathers each layer's weights twice and reduces its gradients in each micro-batch,
+    ZeRO-2 reduces in each, ZeRO-1 reduces and gathers once a step, plain replicas
+    all-reduce once (Rajbhandari et al. 2020, sec. 7).
     """
     dense, experts, ends = stage_parameters(model, plan)
     dense += ends
-    layers, _ = layers_of_stage(model, plan)
-    edge = 1.0 / max(1.0, layers)
-    share = software.communication_share
-    grad, half = software.grad_bytes, HALF
+    fullest, _ = layers_of_stage(model, plan)
+    layers = max(1.0, fullest)
+    share, grad, half = (
+        software.communication_share,
+        software.grad_bytes,
+        case.weight_bytes,
+    )
+    calls = layers if plan.sharding >= ZERO2 else 1.0
     kind = ALL_REDUCE if plan.sharding == UNSHARDED else ALL_GATHER
     reduce, sent = group_exchange(
-        tiers, software, plan, kind, dense * grad, experts * grad
+        tiers, software, plan, kind, dense * grad, experts * grad, calls
     )
     gather, gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
+        kind = ALL_GATHER + 0 * kind
+        calls = layers if plan.sharding == ZERO3 else 1.0
         gather, gathered = group_exchange(
-            tiers, software, plan, ALL_GATHER, dense * half, experts * half
+            tiers, software, plan, kind, dense * half, experts * half, calls
         )
     times = float(plan.micro_batches) if plan.sharding >= ZERO2 else 1.0
-    gathers = 2.0 * plan.micro_batches if plan.sharding == ZERO3 else 1.0
-    behind = backward
+    behind, gathers = backward, 1.0
+    time = bucketed(software.overlap_gather, gather, forward, layers, share)
     if plan.sharding == ZERO3:
-        behind = max(0.0, backward - gather)  # it hides the second gather too
-    hidden = behind * (1.0 - edge)
-    time = times * exposed(software.overlap_dp, reduce, hidden, share)
-    hidden = forward * (1.0 - edge)
-    if plan.sharding == ZERO3:
-        first = exposed(software.overlap_gather, gather, hidden, share)
-        hidden = backward * (1.0 - edge)
-        second = exposed(software.overlap_gather, gather, hidden, share)
-        time += plan.micro_batches * (first + second)
-    else:
-        time += exposed(software.overlap_gather, gather, hidden, share)
+        gathers = 2.0 * plan.micro_batches
+        again = bucketed(software.overlap_gather, gather, backward, layers, share)
+        time = plan.micro_batches * (time + again)
+        behind = max(0.0, backward - software.overlap_gather * gather)
+    time += times * bucketed(software.overlap_dp, reduce, behind, layers, share)
     result.dp += time
     result.dp_bytes += times * sent + gathers * gathered
 
@@ -240,12 +245,10 @@ def add_pipeline(
     if plan.pp == 1:
         return
     tokens = plan.micro_batch * case.seq_len / plan.cp
-    size = HALF * tokens * model.hidden / plan.tp
+    size = case.activation_bytes * tokens * model.hidden / plan.tp
     stride = float(plan.tp * plan.cp * plan.dp)
-    hop = send(tiers, size, stride)
-    others = (plan.pp - 2.0) * middle + middle + last - min(slowest, max(middle, last))
-    if plan.pp == 2:
-        others = middle + last - max(middle, last)
+    hop = send(tiers, size, stride, float(plan.pp))
+    others = (plan.pp - 1.0) * middle + last - max(middle, last)
     result.bubble += max(0.0, others) / plan.vp + (plan.pp - 1.0) * 2.0 * hop
     chunk = slowest / plan.vp
     seen = exposed(software.overlap_pp, 2.0 * hop, chunk, 0.0)
@@ -255,7 +258,12 @@ def add_pipeline(
 
 @kernel
 def add_optimizer(
-    result: Record, model: Record, chip: Record, software: Record, plan: Record
+    result: Record,
+    model: Record,
+    chip: Record,
+    software: Record,
+    case: Record,
+    plan: Record,
 ) -> None:
     """Add the update: it streams gradient, master copy and moments of each parameter.
 
@@ -268,7 +276,9 @@ def add_optimizer(
     if plan.sharding != UNSHARDED:
         mine = mine / (plan.dp * plan.cp)
         experts = experts * plan.ep / (plan.dp * plan.cp)
-    traffic = 3.0 * software.grad_bytes + 2.0 * software.master_bytes + HALF
+    traffic = (
+        3.0 * software.grad_bytes + 2.0 * software.master_bytes + case.weight_bytes
+    )
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
     seconds = passes * traffic * (mine + experts) / chip.memory_bandwidth
     result.optimizer += seconds + chip.kernel_latency
@@ -291,7 +301,27 @@ def scale_micro_batches(result: Record, times: float) -> None:
     result.tp_bytes *= times
     result.cp_bytes *= times
     result.ep_bytes *= times
-    result.hardware_flops *= times
+
+
+@kernel
+def layer_flops(row: Record, plan: Record, fused: int) -> float:
+    """Return the FLOPs of one layer on one micro-batch, recomputation included."""
+    flops = row.forward_flops + row.backward_flops
+    if plan.recompute == FULL:
+        flops += row.forward_flops
+    elif plan.recompute == SELECTIVE and not fused:
+        flops += row.core_flops
+    return float(flops)
+
+
+@kernel
+def worker_flops(layers: Rows, chip: Record, model: Record, plan: Record) -> float:
+    """Return the FLOPs of a step, averaged over the stages, of one worker."""
+    fused = int(chip.attention_forward > 0.0)
+    dense = layer_flops(layers[DENSE], plan, fused) * (model.layers - model.moe_layers)
+    mixture = layer_flops(layers[MOE], plan, fused) * model.moe_layers
+    head = layers[HEAD].forward_flops + layers[HEAD].backward_flops
+    return float(plan.micro_batches / plan.pp * (dense + mixture + head))
 
 
 @kernel
@@ -327,8 +357,9 @@ def fill_step(
         slowest += add_end(result, layers[EMBED])
     scale_micro_batches(result, float(plan.micro_batches))
     add_pipeline(result, model, software, case, tiers, plan, slowest, middle, last)
-    add_data_parallel(result, model, software, tiers, plan, whole_f, whole_b)
-    add_optimizer(result, model, chip, software, plan)
+    add_data_parallel(result, model, software, case, tiers, plan, whole_f, whole_b)
+    add_optimizer(result, model, chip, software, case, plan)
+    result.hardware_flops = worker_flops(layers, chip, model, plan)
     result.step_time = (
         result.matmul + result.attention + result.elementwise + result.head
         + result.recompute + result.launch + result.tp + result.cp + result.ep

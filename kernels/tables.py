@@ -90,7 +90,7 @@ TIER = np.dtype(
         ("wrap", "f8"),  # 1 if whole dimensions close to rings
         ("bandwidth", "f8"),  # B/s one way into a switch or mesh
         ("latency", "f8"),  # s a step
-        ("reduces", "f8"),  # 1 if the switch adds
+        ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
     ]
 )
@@ -152,7 +152,8 @@ SOFTWARE = np.dtype(
 
 CASE = np.dtype(
     [
-        ("precision", "i8"),
+        ("precision", "i8"),  # of the products in the layers
+        ("wide_precision", "i8"),  # of what is never narrowed: head, router, scores
         ("weight_bytes", "f8"),  # of a stored parameter
         ("activation_bytes", "f8"),
         ("seq_len", "f8"),

@@ -35,15 +35,17 @@ def compiling_beside() -> Iterator[None]:
 
 def compile_steps() -> None:
     """Compile the step kernels by running them on tables without rows."""
-    case = [tables.CASE, tables.CHIP, tables.MODEL, tables.SOFTWARE]
-    rows = [np.zeros(1, dtype).view(np.recarray) for dtype in case]
+    one = (tables.CASE, tables.CHIP, tables.MODEL, tables.SOFTWARE)
+    cases, chips, models, software = (
+        np.zeros(1, dtype).view(np.recarray) for dtype in one
+    )
     tiers = np.zeros((1, tables.MAX_TIERS), tables.TIER).view(np.recarray)
     plans = np.zeros(0, tables.PLAN).view(np.recarray)
     layers = np.zeros((0, tables.N_LAYER_KINDS), tables.LAYER).view(np.recarray)
     memory = np.zeros(0, tables.MEMORY).view(np.recarray)
     results = np.zeros(0, tables.RESULT).view(np.recarray)
-    fill_steps(*rows, tiers, plans, layers, results)
-    fill_memory(*rows, plans, layers, memory)
+    fill_steps(cases, chips, models, software, tiers, plans, layers, results)
+    fill_memory(cases, chips, models, software, plans, layers, memory)
 
 
 if __name__ == "__main__":

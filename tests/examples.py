@@ -36,7 +36,7 @@ def row(dtype: "np.dtype[np.void]", **values: Any) -> Rows:
 
 
 def chip(**changes: Any) -> Record:
-    """Return a GPU of 100 units of 10 TFLOP/s, 1 TB/s and 80 GB without launch cost."""
+    """Return a GPU of 100 units of 10 TFLOP/s, 4 TB/s and 80 GB; a kernel starts free."""
     rates = np.full(tables.N_PRECISIONS, 1e15)
     rates[tables.FP32] = 1e14
     rates[tables.FP8] = 2e15
@@ -48,7 +48,7 @@ def chip(**changes: Any) -> Record:
         "matrix_rate": rates,
         "peak_rate": rates,
         "vector_rate": 1e14,
-        "memory_bandwidth": 1e12,
+        "memory_bandwidth": 4e12,
         "memory_capacity": 80e9,
         "sram_bandwidth": np.inf,
         "attention_forward": 5e14,

@@ -20,12 +20,17 @@ _ON_PACKAGE_ENERGY = 0.4e-12 * 8
 
 
 def fill_tiers(
-    rows: Rows, system: SystemSpec, chip: ChipSpec, links: Mapping[str, LinkSpec]
+    rows: Rows,
+    system: SystemSpec,
+    chip: ChipSpec,
+    links: Mapping[str, LinkSpec],
+    chips: int,
 ) -> None:
     """Fill the TIER rows of one case, inside out, in SI units a worker.
 
     Workers that share a package share its ports; they are the innermost tier and talk
-    over the package's own interconnect.
+    over the package's own interconnect. A job of `chips` packages spreads evenly over
+    the domains that it needs: 512 chips take 64 of each of eight racks of 72.
     """
     share = 1.0 / chip.workers_per_chip
     index = 0
@@ -39,10 +44,16 @@ def fill_tiers(
     inner = 1
     for tier in system.tiers.values():
         row = rows[index]
-        row.workers = tier.chips * chip.workers_per_chip
+        row.workers = filled(tier.chips, chips) * chip.workers_per_chip
         _fill_tier(row, tier, links[tier.link], tier.chips // inner, share)
         inner = tier.chips
         index += 1
+
+
+def filled(domain: int, chips: int) -> int:
+    """Return the chips of each domain that an evenly placed job uses."""
+    domains = -(-chips // domain)
+    return chips // domains if chips % domains == 0 else domain
 
 
 def _fill_tier(
@@ -54,7 +65,9 @@ def _fill_tier(
     row.topology = _TOPOLOGY[tier.topology]
     row.bandwidth = sum(tier.links_per_chip) * port
     row.latency = float(tier.latency) + float(link.latency)
-    row.reduces = float(tier.in_network_reduction)
+    if tier.in_network_reduction and tier.reduction_efficiency is not None:
+        adding = float(tier.reduction_efficiency) / float(tier.efficiency)
+        row.reduce_bandwidth = row.bandwidth * adding
     row.energy = float(link.energy) * 8
     row.wrap = float(tier.wrap)
     row.dims = len(tier.dims)

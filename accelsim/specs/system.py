@@ -30,7 +30,8 @@ class TierSpec(Spec):
     efficiency : Fraction
         Share of the ports' payload rate that a large collective reaches.
     latency : Time
-        One step of a collective, software included.
+        One step of a collective, software included, beside the hop over the link
+        itself, whose latency is the link's.
     in_network_reduction : bool
         The switch adds (NVLS, SHARP): an all-reduce crosses each port once.
     reduction_efficiency : Fraction, optional

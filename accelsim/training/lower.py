@@ -52,13 +52,15 @@ def lower(questions: Sequence[Question]) -> Cases:
         fill_chip(rows.chips[i], q.chip, q.software.attention)
         fill_model(rows.models[i], q.model)
         _fill_software(rows.software[i], q.software)
-        fill_tiers(rows.tiers[i], q.system, q.chip, q.links)
+        fill_tiers(rows.tiers[i], q.system, q.chip, q.links, q.run.chips)
     return rows
 
 
 def _fill_case(row: Record, q: Question) -> None:
     row.precision = tables.PRECISIONS.index(q.precision)
-    row.weight_bytes = 4.0 if q.precision in ("fp32", "tf32") else 2.0
+    wide = q.precision in ("fp32", "tf32")
+    row.wide_precision = row.precision if wide else tables.BF16
+    row.weight_bytes = 4.0 if wide else 2.0
     row.activation_bytes = row.weight_bytes
     row.seq_len = q.seq_len
     row.global_batch = q.global_batch

@@ -4,6 +4,7 @@ This file knows pairs of a measured and a predicted number and how far apart the
 it does not know what was measured.
 """
 
+import contextlib
 import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -231,7 +232,7 @@ def write_rows(found: Validation, path: Path) -> None:
         The file cannot be written.
     """
     columns = list(dict.fromkeys(key for row in found.details for key in row))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
@@ -239,5 +240,6 @@ def write_rows(found: Validation, path: Path) -> None:
             writer.writerows(found.details)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None

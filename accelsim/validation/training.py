@@ -19,7 +19,7 @@ from accelsim.validation.training_rows import Case, case_of
 from accelsim.validation.training_selection import marked, newest
 
 REQUIRED = (
-    *("id", "family", "chip", "n_chips", "framework", "precision"),
+    *("id", "chip", "n_chips", "framework", "precision"),
     *("model", "layers", "hidden", "heads", "kv_heads", "ffn_hidden", "vocab", "moe"),
     *("seq_len", "global_batch", "micro_batch", "tp", "pp", "vp", "cp", "ep", "dp"),
     *("sharding", "recompute"),
@@ -42,7 +42,7 @@ def validate_training(path: Path | str) -> Validation:
         The file is no such table.
     """
     blank = dict.fromkeys(OPTIONAL, "")
-    rows = [blank | row for row in table.read(Path(path), REQUIRED)]
+    rows = [_with_family(blank | row) for row in table.read(Path(path), REQUIRED)]
     reasons, cases = _select(rows)
     answers = answer([case.question for case in cases.values()], must_fit=False)
     scored: dict[int, Scored] = {}
@@ -64,6 +64,12 @@ def validate_training(path: Path | str) -> Validation:
         apart=apart,
         details=_details(rows, reasons, scored, by_row),
     )
+
+
+def _with_family(row: dict[str, str]) -> dict[str, str]:
+    """Return the row with a family: its own, or what its source begins with."""
+    source = row["source"].partition(" ")[0]
+    return row | {"family": row.get("family") or source or "not named"}
 
 
 def _select(rows: Sequence[Row]) -> tuple[dict[int, str], dict[int, Case]]:

@@ -1,7 +1,5 @@
 """From a model's spec to its row of the model table, and to its FLOPs."""
 
-import numpy as np
-
 from accelsim.kernels.tables import Record
 from accelsim.specs.model import ModelSpec
 from accelsim.workload.parameters import parameters
@@ -53,12 +51,13 @@ def flops_per_token(model: ModelSpec, seq_len: int, *, causal: bool) -> float:
     if model.mla is not None:
         head_dim = model.mla.qk_nope_dim + model.mla.qk_rope_dim
         v_dim = model.mla.v_dim
-    context = float(seq_len)
+    mask = causal and model.family == "decoder"
+    context = seq_len * (0.5 if mask else 1.0)
     if model.window and model.window < seq_len:
         share = 1.0 / model.window_every
-        context = share * model.window + (1.0 - share) * seq_len
-    half = 0.5 if causal and model.family == "decoder" else 1.0
-    scores = 6.0 * model.layers * model.heads * (head_dim + v_dim) * context * half
+        edge = 1.0 - 0.5 * model.window / seq_len if mask else 1.0
+        context = share * model.window * edge + (1.0 - share) * context
+    scores = 6.0 * model.layers * model.heads * (head_dim + v_dim) * context
     layers = count.dense_layers + count.moe_layers
     weights = layers * count.attention_per_layer
     weights += count.dense_layers * count.dense_ffn_per_layer

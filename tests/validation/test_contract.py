@@ -178,6 +178,9 @@ def test_rows_that_cannot_be_written_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_rows(found, tmp_path / "no" / "rows.csv")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_rows(found, tmp_path / "file" / "rows.csv")
     with pytest.raises(InputError, match="cannot be written"):
         write_rows(found, tmp_path / "folder")
-    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
