@@ -36,9 +36,9 @@ def torus_bandwidth(
     dimension gives both ports of its ring, a part of one a line, that is one port
     each way; groups that interleave in a ring share its links. A ring collective
     walks each dimension once. In an all-to-all a byte travels a quarter of a ring, or
-    a third of a line, on average.
+    a third of a line, in each dimension on average, and the slowest dimension counts.
     """
-    bandwidth, steps = 0.0, 0.0
+    bandwidth, slowest, steps = 0.0, 1e300, 0.0
     for d in range(tier.dims):
         extent = tier.extent[d]
         if offset >= extent:
@@ -48,14 +48,13 @@ def torus_bandwidth(
         if inside > 1.0:
             whole = inside >= extent and extent > 2.0 and tier.wrap > 0.0
             ports = tier.port_bandwidth[d] * (1.0 if whole else 0.5) / offset
-            if kind == ALL_TO_ALL:
-                hops = inside * (0.25 if whole else 1.0 / 3.0)
-                ports /= max(1.0, hops)
+            hops = max(1.0, inside * (0.25 if whole else 1.0 / 3.0))
+            slowest = min(slowest, ports / hops)
             bandwidth += ports
             steps += inside - 1.0
         offset = 1.0
         members = -(-members // inside)
-    return bandwidth, steps
+    return (slowest if kind == ALL_TO_ALL else bandwidth), steps
 
 
 @kernel
@@ -181,13 +180,10 @@ def send(tiers: Rows, size: float, stride: float, ranks: float) -> float:
     """
     if size <= 0.0:
         return 0.0
-    below = 1.0
     for t in range(MAX_TIERS):
         tier = tiers[t]
         last = t + 1 == MAX_TIERS or tiers[t + 1].workers == 0.0
         if last or tier.workers >= stride * ranks:
-            offset = max(1.0, stride / below)
-            bandwidth, _ = tier_rate(tier, ALL_GATHER, min(offset, 1.0), 2.0)
+            bandwidth, _ = tier_rate(tier, ALL_GATHER, 1.0, 2.0)
             return float(tier.latency + size / bandwidth)
-        below = tier.workers
     return 0.0

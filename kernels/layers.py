@@ -179,14 +179,16 @@ def keep_activations(
 
     Inputs of norms, products and activation functions, queries, keys, values and
     context, masks (Korthikanti et al. 2022, sec. 4.1, generalised to grouped heads,
-    gates and experts); unfused attention keeps the scores too.
+    gates and experts); unfused attention keeps the scores too. What only a product
+    reads again is kept in the format of its operands.
     """
     tokens, own = shard.tokens, shard.own_tokens
     heads, kv_heads = shard.heads, shard.kv_heads
     width = case.activation_bytes
     size = width * own * model.hidden
     row.input = size
-    blocks = model.blocks * size * (2.0 + 0.5 * model.dropout)
+    narrow = min(1.0, ELEMENT_BYTES[case.precision] / width)
+    blocks = model.blocks * size * (1.0 + narrow + 0.5 * model.dropout)
     projected = heads * (model.head_dim + model.v_dim)
     projected += kv_heads * (model.head_dim + model.v_dim)
     low_rank = 0.0
@@ -196,7 +198,7 @@ def keep_activations(
     if mixture:
         inner = (model.top_k * model.expert_ffn + model.shared_ffn) / shard.tp
         blocks += 2.0 * width * own * model.top_k * model.hidden
-    inner *= model.up_matrices + 1.0
+    inner *= model.up_matrices + narrow
     row.saved = blocks + width * tokens * (projected + low_rank + inner)
     if chip.attention_forward == 0.0:
         scores = shard.micro_batch * heads * (case.seq_len / shard.cp) * case.seq_len

@@ -56,7 +56,8 @@ def fill_memory_row(
     mine = dense + experts + ends
     shard = (dense + ends) / replicas + experts / expert_replicas
     layers_here, _ = layers_of_stage(model, plan)
-    memory.weights = case.weight_bytes * (shard if plan.sharding == ZERO3 else mine)
+    # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers
+    memory.weights = 0.0 if plan.sharding == ZERO3 else case.weight_bytes * mine
     memory.gradients = software.grad_bytes * (shard if plan.sharding >= ZERO2 else mine)
     memory.optimizer = software.master_bytes * (
         shard if plan.sharding != UNSHARDED else mine

@@ -195,7 +195,7 @@ def add_data_parallel(
 
     forward, backward : seconds of the stage on one micro-batch, to hide behind. ZeRO-3
     gathers each layer's weights twice and reduces its gradients in each micro-batch,
-    ZeRO-2 reduces in each, ZeRO-1 reduces and gathers once a step, plain replicas
+    ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once a step, plain replicas
     all-reduce once (Rajbhandari et al. 2020, sec. 7).
     """
     dense, experts, ends = stage_parameters(model, plan)
@@ -219,7 +219,9 @@ def add_data_parallel(
         gather, gathered = group_exchange(
             tiers, software, plan, kind, dense * half, experts * half, calls
         )
-    times = float(plan.micro_batches) if plan.sharding >= ZERO2 else 1.0
+    # gradients of a pipeline stage wait for its last micro-batch
+    each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)
+    times = float(plan.micro_batches) if each else 1.0
     behind, gathers = backward, 1.0
     time = bucketed(software.overlap_gather, gather, forward, layers, share)
     if plan.sharding == ZERO3:

@@ -158,6 +158,7 @@ def case(**changes: Any) -> Record:
     """Return a bf16 case: sequences of 2048 tokens, 64 of them in a step."""
     values: dict[str, Any] = {
         "precision": tables.BF16,
+        "wide_precision": tables.BF16,
         "weight_bytes": 2.0,
         "activation_bytes": 2.0,
         "seq_len": 2048.0,

@@ -148,6 +148,8 @@ def plan_of(
     plan["sharding"] = sharding_of(row["sharding"], software)
     plan["recompute"] = recompute_of(row["recompute"], software)
     plan["ep"] = count(row, "ep") if model.moe else 1
+    if software.name in COMPILED:
+        plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1
     if plan["ep"] and plan["dp"] and (plan["dp"] * (plan["cp"] or 1)) % plan["ep"]:
         raise LeftOutError(EXPERT_SPREAD)
     return plan

@@ -54,9 +54,22 @@ def test_all_reduce_is_reduce_scatter_and_all_gather() -> None:
 
 
 def test_a_switch_that_adds_takes_each_byte_once() -> None:
-    rows = tiers(switch(8, 1e11, reduces=1.0))
-    assert sent(rows, ALL_REDUCE, GB, 8.0) == GB
-    assert sent(rows, ALL_GATHER, GB, 8.0) == GB * 7 / 8
+    # at 80 GB/s of the message instead of 100 GB/s of the ring's two crossings
+    rows = tiers(switch(8, 1e11, reduce_bandwidth=8e10))
+    assert seconds(rows, ALL_REDUCE, GB, 8.0) == pytest.approx(GB / 8e10)
+    assert seconds(rows, ALL_GATHER, GB, 8.0) == pytest.approx(GB * 7 / 8 / 1e11)
+
+
+def test_the_ring_is_taken_where_it_is_faster() -> None:
+    # two ranks: the ring sends 2 S / 2 at 100 GB/s, the switch S at 80 GB/s
+    rows = tiers(switch(8, 1e11, reduce_bandwidth=8e10))
+    assert seconds(rows, ALL_REDUCE, GB, 2.0) == pytest.approx(GB / 1e11)
+
+
+def test_the_switch_adds_within_its_domain_only() -> None:
+    rows = tiers(switch(8, 1e11, reduce_bandwidth=1e11), switch(4096, 1e10))
+    across = GB / 8 * 2 * 3 / 4 / 1e10
+    assert seconds(rows, ALL_REDUCE, GB, 32.0) == pytest.approx(GB / 1e11 + across)
 
 
 def test_all_to_all_keeps_its_own_share() -> None:
@@ -112,11 +125,65 @@ def test_open_torus_is_a_line() -> None:
     assert opened == pytest.approx(2 * closed)
 
 
-def test_send_crosses_the_tier_that_joins_the_stages() -> None:
+def test_torus_walks_each_dimension_once() -> None:
+    # 16 x 16: 15 + 15 steps, not 255
+    rows = tiers(torus(256, (16, 16), ports=1e30, latency=1e-6))
+    assert seconds(rows, ALL_GATHER, GB, 256.0) == pytest.approx(30e-6)
+    assert seconds(rows, ALL_REDUCE, GB, 256.0) == pytest.approx(60e-6)
+
+
+def test_groups_that_interleave_share_a_ring() -> None:
+    # ring of 16: four groups at stride 4 pass each other's chips on the same links.
+    # Each hop takes 4 links of one port (half of the two): a quarter of 1e11
+    rows = tiers(torus(16, (16,), ports=2e11))
+    time = seconds(rows, ALL_GATHER, GB, 4.0, 4.0)
+    assert time == pytest.approx(GB * 3 / 4 / (1e11 / 4))
+
+
+def mean_hops(extent: int) -> float:
+    """Return the links that a byte crosses in a ring, on average over all peers."""
+    return sum(min(d, extent - d) for d in range(extent)) / extent
+
+
+@pytest.mark.parametrize("extent", [4, 8, 16])
+def test_all_to_all_on_a_ring_pays_for_each_hop(extent: int) -> None:
+    rows = tiers(torus(extent, (extent,), ports=2e11))
+    apart = GB * (extent - 1) / extent
+    time = seconds(rows, ALL_TO_ALL, GB, float(extent))
+    assert time == pytest.approx(apart * mean_hops(extent) / 2e11)
+
+
+def test_send_waits_for_the_slowest_hop_of_the_chain() -> None:
     rows = two_tiers()
-    assert send(rows, GB, 1.0) == pytest.approx(GB / 1e11 + 1e-6)
-    assert send(rows, GB, 8.0) == pytest.approx(GB / 1e10 + 1e-5)
-    assert send(rows, 0.0, 8.0) == 0.0
+    # 4 stages of 2 workers share a domain of 8, 8 stages of 2 do not
+    assert send(rows, GB, 2.0, 4.0) == pytest.approx(GB / 1e11 + 1e-6)
+    assert send(rows, GB, 2.0, 8.0) == pytest.approx(GB / 1e10 + 1e-5)
+    assert send(rows, GB, 8.0, 2.0) == pytest.approx(GB / 1e10 + 1e-5)
+    assert send(rows, 0.0, 8.0, 2.0) == 0.0
+
+
+def rack(workers: int) -> Rows:
+    return tiers(switch(workers, 1e11), switch(4096, 1e10))
+
+
+def test_the_emptiest_domain_fetches_most() -> None:
+    # 64 members at stride 8 in racks of 72: 9 in each of 7 racks and 1 alone, whose
+    # port brings S x 63/64 of an all-gather
+    time = seconds(rack(72), ALL_GATHER, GB, 64.0, 8.0, pipelined=1.0)
+    assert time == pytest.approx(GB * 63 / 64 / 1e10)
+    # racks that are filled evenly share the work of 8 ports
+    time = seconds(rack(64), ALL_GATHER, GB, 64.0, 8.0, pipelined=1.0)
+    assert time == pytest.approx(GB * (63 / 64 - 7 / 8) / 1e10)
+
+
+def test_a_group_that_straddles_a_border_pays_for_the_fabric() -> None:
+    # ranks 64 to 79 of 16 each: 8 on both sides of the 72nd
+    inside, across = GB * 7 / 8 / 1e11, GB / 8 / 2 / 1e10
+    time = seconds(rack(72), ALL_GATHER, GB, 16.0)
+    assert time == pytest.approx(inside + across)
+    assert seconds(rack(80), ALL_GATHER, GB, 16.0) == pytest.approx(
+        GB * 15 / 16 / 1e11
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)

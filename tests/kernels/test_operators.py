@@ -107,8 +107,10 @@ def test_expert_parallelism_gathers_rows_for_fewer_experts(ep: int) -> None:
     alone = operators(mixture(), kind=tables.MOE)
     cut = operators(mixture(), kind=tables.MOE, ep=ep)
     assert flops(cut) == pytest.approx(flops(alone))
-    assert cut.batch.max() == 8 / ep
-    assert cut[cut.batch > 0].m.max() == max(2048.0, 2048 * 2 * ep / 8)
+    up, down = cut[(cut.kind == tables.MATMUL) & (cut.core == 0.0)][-2:]
+    # each of 8/ep experts sees the choices of ep workers: 2 of 8 for each token
+    assert up.batch == down.batch == 8 / ep
+    assert up.m == down.m == ep * 2048 * 2 / 8
 
 
 @given(TP)
