@@ -56,7 +56,9 @@ def time_product(
             m, n, k, size = op.m, op.k, op.n, wide
         else:
             m, n, k, size = op.n, op.k, op.m, out
-        time, bound = matmul_seconds(chip, op.precision, m, n, k, op.batch, width, size)
+        time, bound = matmul_seconds(
+            chip, op.precision, m, n, k, op.batch, width, size, op.grouped
+        )
         if product == 0:
             forward = time
             row.forward_memory_bound += counts * bound

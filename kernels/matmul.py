@@ -71,17 +71,18 @@ def systolic_seconds(
 @kernel
 def matmul_seconds(
     chip: Record, precision: int, m: float, n: float, k: float, batch: float,
-    bytes_in: float, bytes_out: float,
+    bytes_in: float, bytes_out: float, grouped: int,
 ) -> tuple[float, float]:  # fmt: skip
     """Return (time, part of it in which memory is the limit) [s] of one kernel.
 
     m, n, k, batch : as in `gpu_seconds`. bytes_in, bytes_out : of an element; a
-    read-modify-write output counts both ways. Time = max(compute, traffic over
+    read-modify-write output counts both ways. grouped : 1 if the products belong to
+    different experts. Time = max(compute, traffic over
     memory bandwidth) + kernel latency.
     """
     if m * n * k * batch == 0.0:
         return 0.0, 0.0
-    rate = chip.matrix_rate[precision]
+    rate = chip.matrix_rate[precision] * (chip.grouped if grouped else 1.0)
     traffic = batch * ((m * k + k * n) * bytes_in + m * n * bytes_out)
     if chip.family == GPU:
         time, bound = gpu_seconds(chip, rate, m, n, k, batch, bytes_in, traffic)

@@ -26,13 +26,21 @@ BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 
 
 @kernel
-def layer_activations(row: Record, fused: int, recompute: int) -> float:
+def layer_activations(
+    row: Record, chip: Record, software: Record, recompute: int
+) -> float:
     """Return the bytes [B] that one layer keeps for one micro-batch."""
     if recompute == FULL:
         return float(row.input)
-    if recompute == SELECTIVE and not fused:
-        return float(row.saved - row.saved_core)
-    return float(row.saved)
+    if recompute != SELECTIVE:
+        return float(row.saved)
+    kept = row.saved - row.saved_core
+    if chip.attention_forward == 0.0:
+        return float(
+            software.selective_kept * kept
+            + row.saved_core * (1.0 - software.selective_core)
+        )
+    return float(software.selective_kept * kept)
 
 
 @kernel
@@ -66,9 +74,8 @@ def fill_memory_row(
         per_layer = (dense + experts) / max(1.0, layers_here)
         memory.buffers = BUCKETS * (case.weight_bytes + software.grad_bytes) * per_layer
     moe = model.moe_layers / model.layers
-    fused = chip.attention_forward > 0.0
-    a = layer_activations(layers[DENSE], fused, plan.recompute)
-    b = layer_activations(layers[MOE], fused, plan.recompute)
+    a = layer_activations(layers[DENSE], chip, software, plan.recompute)
+    b = layer_activations(layers[MOE], chip, software, plan.recompute)
     kept = layers_here * ((1.0 - moe) * a + moe * b)
     workspace = 0.0
     if plan.recompute != KEEP:

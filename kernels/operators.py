@@ -48,6 +48,7 @@ def add_weight(
     op.part = PART_MATMUL
     op.precision = precision
     op.core = 0.0
+    op.grouped = 0
     op.m, op.n, op.k = m, n, k
     op.batch = batch
     op.gradient_bytes = gradient_bytes
@@ -170,10 +171,13 @@ def add_feed_forward(
     tokens : rows that each of the `experts` networks sees (1 for a dense layer).
     """
     up, grad, precision = model.up_matrices, software.grad_bytes, case.precision
+    first = at
     at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
+    at = add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
+    for i in range(first, at):
+        ops[i].grouped = int(experts > 1.0)
     size = case.activation_bytes * tokens * ffn * experts
-    at = add_stream(ops, at, size * (up + 1.0), size * (2.0 * up + 1.0), 1.0)
-    return add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
+    return add_stream(ops, at, size * (up + 1.0), size * (2.0 * up + 1.0), 1.0)
 
 
 @kernel

@@ -41,6 +41,19 @@ def exposed(may_hide: float, time: float, behind: float, share: float) -> float:
 
 
 @kernel
+def selective_seconds(row: Record, chip: Record, software: Record) -> float:
+    """Return what selective recomputation adds to the backward pass of a layer [s].
+
+    A fused attention kernel repeats its scores anyway, so its core is never repeated.
+    """
+    time = software.selective_matmul * row.forward_matmul
+    time += software.selective_elementwise * row.forward_elementwise
+    if chip.attention_forward == 0.0:
+        time += software.selective_core * row.core
+    return float(time)
+
+
+@kernel
 def add_layer(
     result: Record, row: Record, chip: Record, software: Record, plan: Record,
     count: float,
@@ -54,10 +67,9 @@ def add_layer(
         again = 1.0
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
     backward = row.backward_matmul + row.backward_attention + row.backward_elementwise
-    core = 0.0
-    if plan.recompute == SELECTIVE and chip.attention_forward == 0.0:
-        core = row.core
-    recompute = again * compute + core
+    recompute = again * compute
+    if plan.recompute == SELECTIVE:
+        recompute = selective_seconds(row, chip, software)
     kernels = (1.0 + again) * row.forward_kernels + row.backward_kernels
     busy = compute + backward + recompute
     launch = max(0.0, kernels * software.launch - busy)
@@ -195,8 +207,8 @@ def add_data_parallel(
 
     forward, backward : seconds of the stage on one micro-batch, to hide behind. ZeRO-3
     gathers each layer's weights twice and reduces its gradients in each micro-batch,
-    ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once a step, plain replicas
-    all-reduce once (Rajbhandari et al. 2020, sec. 7).
+    ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once
+    a step, plain replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
     """
     dense, experts, ends = stage_parameters(model, plan)
     dense += ends
@@ -306,24 +318,28 @@ def scale_micro_batches(result: Record, times: float) -> None:
 
 
 @kernel
-def layer_flops(row: Record, plan: Record, fused: int) -> float:
+def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> float:
     """Return the FLOPs of one layer on one micro-batch, recomputation included."""
     flops = row.forward_flops + row.backward_flops
     if plan.recompute == FULL:
         flops += row.forward_flops
-    elif plan.recompute == SELECTIVE and not fused:
-        flops += row.core_flops
+    elif plan.recompute == SELECTIVE:
+        flops += software.selective_matmul * (row.forward_flops - row.core_flops)
+        if chip.attention_forward == 0.0:
+            flops += software.selective_core * row.core_flops
     return float(flops)
 
 
 @kernel
-def worker_flops(layers: Rows, chip: Record, model: Record, plan: Record) -> float:
+def worker_flops(
+    layers: Rows, chip: Record, software: Record, model: Record, plan: Record
+) -> float:
     """Return the FLOPs of a step, averaged over the stages, of one worker."""
-    fused = int(chip.attention_forward > 0.0)
-    dense = layer_flops(layers[DENSE], plan, fused) * (model.layers - model.moe_layers)
-    mixture = layer_flops(layers[MOE], plan, fused) * model.moe_layers
-    head = layers[HEAD].forward_flops + layers[HEAD].backward_flops
-    return float(plan.micro_batches / plan.pp * (dense + mixture + head))
+    dense = layer_flops(layers[DENSE], chip, software, plan)
+    mixture = layer_flops(layers[MOE], chip, software, plan)
+    flops = dense * (model.layers - model.moe_layers) + mixture * model.moe_layers
+    flops += layers[HEAD].forward_flops + layers[HEAD].backward_flops
+    return float(plan.micro_batches / plan.pp * flops)
 
 
 @kernel
@@ -361,7 +377,7 @@ def fill_step(
     add_pipeline(result, model, software, case, tiers, plan, slowest, middle, last)
     add_data_parallel(result, model, software, case, tiers, plan, whole_f, whole_b)
     add_optimizer(result, model, chip, software, case, plan)
-    result.hardware_flops = worker_flops(layers, chip, model, plan)
+    result.hardware_flops = worker_flops(layers, chip, software, model, plan)
     result.step_time = (
         result.matmul + result.attention + result.elementwise + result.head
         + result.recompute + result.launch + result.tp + result.cp + result.ep

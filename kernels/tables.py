@@ -68,6 +68,7 @@ CHIP = np.dtype(
         ("columns", "f8"),
         ("matrix_rate", "f8", (N_PRECISIONS,)),  # sustained FLOP/s, 0 = unsupported
         ("peak_rate", "f8", (N_PRECISIONS,)),  # datasheet FLOP/s
+        ("grouped", "f8"),  # share of these that products of many experts reach
         ("vector_rate", "f8"),  # FLOP/s
         ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
         ("memory_capacity", "f8"),  # B
@@ -134,6 +135,11 @@ SOFTWARE = np.dtype(
         ("fused_optimizer", "f8"),
         ("fused_loss", "f8"),
         ("launch", "f8"),  # s
+        # what selective recomputation repeats of core, products and streams, and keeps
+        ("selective_core", "f8"),
+        ("selective_matmul", "f8"),
+        ("selective_elementwise", "f8"),
+        ("selective_kept", "f8"),
         ("overlap_tp", "f8"),
         ("overlap_dp", "f8"),
         ("overlap_gather", "f8"),
@@ -206,6 +212,7 @@ OPERATOR = np.dtype(
         ("part", "i8"),
         ("precision", "i8"),
         ("core", "f8"),  # 1 if it belongs to the attention core
+        ("grouped", "i8"),  # 1 if the products belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
         # heads, n keys, head size k
         ("m", "f8"),

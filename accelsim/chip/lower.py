@@ -44,6 +44,7 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
         if peak is not None:
             row.peak_rate[index] = float(peak) * share
             row.matrix_rate[index] = row.peak_rate[index] * sustained(chip, precision)
+    row.grouped = float(chip.matrix.grouped)
     row.vector_rate = float(chip.vector.peak) * share
     row.memory_bandwidth = (
         float(chip.hbm.bandwidth) * float(chip.hbm.efficiency) * share

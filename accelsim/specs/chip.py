@@ -39,6 +39,8 @@ class MatrixSpec(Spec):
         Share of the peak that the best large GEMM reaches, by precision; where a
         precision is missing, that of bf16 counts. It holds what the datasheet
         leaves out: the clock under the power cap and the issue gaps.
+    grouped : Fraction
+        Share of that which a grouped product of many experts reaches, all passes.
     """
 
     units: int = Field(gt=0)
@@ -46,6 +48,7 @@ class MatrixSpec(Spec):
     columns: int = Field(gt=0)
     peak: dict[Precision, ComputeRate]
     sustained: dict[Precision, Fraction]
+    grouped: Fraction
 
     @model_validator(mode="after")
     def _has_bf16(self) -> "MatrixSpec":

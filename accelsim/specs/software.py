@@ -27,6 +27,20 @@ class OverlapSpec(Spec):
     ep: bool = False
 
 
+class SelectiveSpec(Spec):
+    """What selective recomputation repeats and what it keeps.
+
+    core : the attention core, where it is not fused (Korthikanti et al. 2022).
+    matmul, elementwise : share of the forward products and streams that is repeated.
+    kept : share of the other activations that is still kept.
+    """
+
+    core: bool = True
+    matmul: Ratio
+    elementwise: Ratio
+    kept: Ratio
+
+
 class DefaultsSpec(Spec):
     """The framework's documented defaults, which a blank in a table stands for."""
 
@@ -55,6 +69,8 @@ class SoftwareSpec(NamedSpec):
         Host time between two kernel launches. `graphs` replays captured launches.
     recompute : tuple of str
         Kinds of activation recomputation that the stack offers.
+    selective : SelectiveSpec
+        What its selective kind means.
     sharding : tuple of str
         Kinds of optimizer and parameter sharding that it offers.
     grad_bytes, master_bytes : float
@@ -80,6 +96,7 @@ class SoftwareSpec(NamedSpec):
     graphs: bool = False
     overlap: OverlapSpec
     recompute: tuple[Recompute, ...]
+    selective: SelectiveSpec
     sharding: tuple[Sharding, ...]
     pipeline: bool = True
     tensor: bool = True

@@ -72,6 +72,10 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.fused_optimizer = software.fused_optimizer
     row.fused_loss = software.fused_loss
     row.launch = float(software.launch)
+    row.selective_core = software.selective.core
+    row.selective_matmul = float(software.selective.matmul)
+    row.selective_elementwise = float(software.selective.elementwise)
+    row.selective_kept = float(software.selective.kept)
     for kind in ("tp", "dp", "gather", "pp", "cp", "ep"):
         row[f"overlap_{kind}"] = getattr(software.overlap, kind)
     row.grad_bytes = software.grad_bytes
