@@ -10,6 +10,8 @@ S (n-1)/n through each port in n-1 steps (Thakur, Rabenseifner, Gropp 2005, sec.
 a hierarchy does it level by level, each outer level on what the inner has not got.
 """
 
+import math
+
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import (
     MAX_TIERS,
@@ -107,12 +109,15 @@ def tier_seconds(
 ) -> float:
     """Return the time [s] of the bytes at one tier, latency apart.
 
-    share : bytes [B] that this worker puts into an all-reduce. A switch that adds lets
-    it cross each port once, at its own rate; the library takes what is faster.
+    A pipelined collective cuts its bytes into chunks; with the best cut it takes
+    (sqrt(bytes) + sqrt(chunk))^2 / bandwidth, of which the constant part is counted as
+    latency. share : bytes [B] that this worker puts into an all-reduce. A switch that
+    adds lets it cross each port once, at its own rate; the library takes the faster.
     """
-    seconds = traffic / bandwidth
+    seconds = (traffic + 2.0 * math.sqrt(traffic * tier.chunk)) / bandwidth
     if kind == ALL_REDUCE and tier.reduce_bandwidth > 0.0:
-        seconds = min(seconds, share / tier.reduce_bandwidth)
+        ramp = 2.0 * math.sqrt(share * tier.chunk)
+        seconds = min(seconds, (share + ramp) / tier.reduce_bandwidth)
     return float(seconds)
 
 
@@ -136,14 +141,14 @@ def members_inside(workers: float, ranks: float, stride: float) -> float:
 
 @kernel
 def collective(
-    tiers: Rows, kind: int, size: float, ranks: float, stride: float, pipelined: float
+    tiers: Rows, kind: int, size: float, ranks: float, stride: float, software: Record
 ) -> tuple[float, float]:
     """Return (seconds, bytes sent) of one collective for one worker.
 
     tiers : row of TIER of one case, inside out. kind : ALL_GATHER (also
     reduce-scatter), ALL_REDUCE, ALL_TO_ALL. size : B, see `tier_traffic`. ranks,
-    stride : the group. pipelined : 1 if the phases of the hierarchy overlap, so that
-    the slowest alone counts, else they add up.
+    stride : the group. software : SOFTWARE row; `pipelined` phases of a hierarchy
+    overlap, so that the slowest alone counts, else they add up.
     """
     total, slowest, latency, sent = 0.0, 0.0, 0.0, 0.0
     inside, below = 1.0, 1.0
@@ -168,7 +173,8 @@ def collective(
             sent += traffic
             inside = reach
         below = tier.workers
-    return latency + (slowest if pipelined > 0.0 else total), sent
+    latency += software.collective_start
+    return latency + (slowest if software.pipelined > 0.0 else total), sent
 
 
 @kernel

@@ -153,7 +153,7 @@ def add_group_traffic(
             call, ranks, stride = ALL_TO_ALL, float(group.ep), tp
             times = 2.0  # dispatch and combine
         time, sent = collective(
-            tiers, call, volumes[group_kind], ranks, stride, software.pipelined
+            tiers, call, volumes[group_kind], ranks, stride, software
         )
         time, sent = times * time, times * sent
         if group_kind == 0:

@@ -178,10 +178,9 @@ def group_exchange(
     (one a layer where layers are gathered one by one).
     """
     ranks, tp = float(plan.dp * plan.cp), float(plan.tp)
-    pipelined = software.pipelined
-    a, sent = collective(tiers, kind, dense / calls, ranks, tp, pipelined)
+    a, sent = collective(tiers, kind, dense / calls, ranks, tp, software)
     ep = float(plan.ep)
-    b, more = collective(tiers, kind, experts / calls, ranks / ep, tp * ep, pipelined)
+    b, more = collective(tiers, kind, experts / calls, ranks / ep, tp * ep, software)
     return calls * (a + b), calls * (sent + more)
 
 

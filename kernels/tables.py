@@ -91,6 +91,7 @@ TIER = np.dtype(
         ("wrap", "f8"),  # 1 if whole dimensions close to rings
         ("bandwidth", "f8"),  # B/s one way into a switch or mesh
         ("latency", "f8"),  # s a step
+        ("chunk", "f8"),  # B in flight before a collective reaches its rate
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
     ]
@@ -151,6 +152,7 @@ SOFTWARE = np.dtype(
         ("reserved_memory", "f8"),  # B
         ("fragmentation", "f8"),
         ("pipelined", "f8"),  # collective phases overlap
+        ("collective_start", "f8"),  # s
         ("communication_share", "f8"),
         ("step_overhead", "f8"),  # s
     ]

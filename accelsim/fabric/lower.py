@@ -68,6 +68,7 @@ def _fill_tier(
     if tier.in_network_reduction and tier.reduction_efficiency is not None:
         adding = float(tier.reduction_efficiency) / float(tier.efficiency)
         row.reduce_bandwidth = row.bandwidth * adding
+    row.chunk = 0.0 if tier.chunk is None else float(tier.chunk) * share
     row.energy = float(link.energy) * 8
     row.wrap = float(tier.wrap)
     row.dims = len(tier.dims)

@@ -28,7 +28,7 @@ def describe(error: ValidationError, spec: type[Spec]) -> str:
     if first["type"] == "extra_forbidden":
         valid = fields_at(spec, first["loc"][:-1])
         hint = nearest(str(first["loc"][-1]), valid)
-        return f"{field}: unknown field; {hint}{more}".replace("; (", " (")
+        return f"{field}: unknown field; {hint}".rstrip("; ") + more
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f"{field}: is missing{more}"

@@ -81,6 +81,8 @@ class SoftwareSpec(NamedSpec):
         Part of the activations that the allocator loses.
     pipelined_collectives : bool
         Phases of a hierarchical collective overlap (NCCL) or follow each other.
+    collective_start : Time
+        From the call of a collective to its first byte.
     communication_share : Ratio
         Part of the matrix units that collectives occupy while they run behind
         computation (SMs on GPUs; none where engines are dedicated).
@@ -106,6 +108,7 @@ class SoftwareSpec(NamedSpec):
     reserved_memory: Bytes
     fragmentation: Ratio
     pipelined_collectives: bool
+    collective_start: Time
     communication_share: Ratio
     step_overhead: Time
     defaults: DefaultsSpec

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.specs.figure import Fraction, NamedSpec, Power, Ratio, Spec, Time
+from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Power, Ratio, Spec, Time
 
 Topology = Literal["switch", "mesh", "torus", "fat-tree"]
 
@@ -32,6 +32,9 @@ class TierSpec(Spec):
     latency : Time
         One step of a collective, software included, beside the hop over the link
         itself, whose latency is the link's.
+    chunk : Bytes, optional
+        What a collective keeps in flight before it reaches its rate: a fit to measured
+        collectives, absent where there are none.
     in_network_reduction : bool
         The switch adds (NVLS, SHARP): an all-reduce crosses each port once.
     reduction_efficiency : Fraction, optional
@@ -49,6 +52,7 @@ class TierSpec(Spec):
     links_per_chip: tuple[float, ...]
     efficiency: Fraction
     latency: Time
+    chunk: Bytes | None = None
     in_network_reduction: bool = False
     reduction_efficiency: Fraction | None = None
     oversubscription: Ratio | None = None

@@ -83,5 +83,6 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.reserved_memory = float(software.reserved_memory)
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
+    row.collective_start = float(software.collective_start)
     row.communication_share = float(software.communication_share)
     row.step_overhead = float(software.step_overhead)
