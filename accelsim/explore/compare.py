@@ -51,18 +51,7 @@ def compare(
     NoAnswerError
         The baseline has no answer that the others could be matched to.
     """
-    if not systems:
-        raise InputError("compare: name at least one system")
-    doubles = sorted({s for s in systems if list(systems).count(s) > 1})
-    if doubles:
-        raise InputError(f"compare: {doubles[0]!r} is named twice")
-    if match not in MATCHES:
-        raise InputError(f"compare: match: {match!r}; valid: {', '.join(MATCHES)}")
-    base = baseline or systems[0]
-    if base not in systems:
-        raise InputError(
-            f"compare: baseline: {base!r} is not compared; {nearest(base, systems)}"
-        )
+    base = _checked(systems, match, baseline)
     changes = tuple(overrides)
 
     def ask(system: str, count: int) -> Question:
@@ -82,6 +71,23 @@ def compare(
         for system, result in zip(systems, found, strict=True)
     )
     return Comparison(rows, match, base, _notes(questions, match))
+
+
+def _checked(systems: Sequence[str], match: str, baseline: str | None) -> str:
+    """Return the baseline, or refuse the question."""
+    if not systems:
+        raise InputError("compare: name at least one system")
+    doubles = sorted({s for s in systems if list(systems).count(s) > 1})
+    if doubles:
+        raise InputError(f"compare: {doubles[0]!r} is named twice")
+    if match not in MATCHES:
+        raise InputError(f"compare: match: {match!r}; valid: {', '.join(MATCHES)}")
+    base = baseline or systems[0]
+    if base not in systems:
+        raise InputError(
+            f"compare: baseline: {base!r} is not compared; {nearest(base, systems)}"
+        )
+    return base
 
 
 def _split(result: Estimate | AccelsimError) -> tuple[Estimate | None, str]:

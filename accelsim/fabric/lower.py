@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
+from accelsim.link.port import Port, port
 from accelsim.specs.chip import ChipSpec
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.system import SystemSpec, TierSpec
@@ -45,7 +46,7 @@ def fill_tiers(
     for tier in system.tiers.values():
         row = rows[index]
         row.workers = filled(tier.chips, chips) * chip.workers_per_chip
-        _fill_tier(row, tier, links[tier.link], tier.chips // inner, share)
+        _fill_tier(row, tier, port(links[tier.link]), tier.chips // inner, share)
         inner = tier.chips
         index += 1
 
@@ -57,19 +58,19 @@ def filled(domain: int, chips: int) -> int:
 
 
 def _fill_tier(
-    row: Record, tier: TierSpec, link: LinkSpec, joined: int, share: float
+    row: Record, tier: TierSpec, one: Port, joined: int, share: float
 ) -> None:
-    port = float(link.bandwidth) * float(tier.efficiency) * share
+    bandwidth = one.bandwidth * float(tier.efficiency) * share
     if tier.oversubscription is not None:
-        port /= max(1.0, float(tier.oversubscription))
+        bandwidth /= max(1.0, float(tier.oversubscription))
     row.topology = _TOPOLOGY[tier.topology]
-    row.bandwidth = sum(tier.links_per_chip) * port
-    row.latency = float(tier.latency) + float(link.latency)
+    row.bandwidth = sum(tier.links_per_chip) * bandwidth
+    row.latency = float(tier.latency) + one.latency
     if tier.in_network_reduction and tier.reduction_efficiency is not None:
         adding = float(tier.reduction_efficiency) / float(tier.efficiency)
         row.reduce_bandwidth = row.bandwidth * adding
     row.chunk = 0.0 if tier.chunk is None else float(tier.chunk) * share
-    row.energy = float(link.energy) * 8
+    row.energy = one.energy
     row.wrap = float(tier.wrap)
     row.dims = len(tier.dims)
     row.extent[0] = joined
@@ -77,7 +78,7 @@ def _fill_tier(
         count = tier.links_per_chip[d] if len(tier.links_per_chip) > 1 else None
         ports = tier.links_per_chip[0] / len(tier.dims) if count is None else count
         row.extent[d] = extent
-        row.port_bandwidth[d] = ports * port
+        row.port_bandwidth[d] = ports * bandwidth
 
 
 def energy_per_byte(tiers: Rows, span: float) -> float:

@@ -153,6 +153,13 @@ def test_all_to_all_on_a_ring_pays_for_each_hop(extent: int) -> None:
     assert time == pytest.approx(apart * mean_hops(extent) / 2e11)
 
 
+def test_all_to_all_on_a_torus_waits_for_its_slowest_dimension() -> None:
+    # in 4 x 8 a byte crosses 1 link of the first and 2 of the second on average
+    rows = tiers(torus(32, (4, 8), ports=2e11))
+    time = seconds(rows, ALL_TO_ALL, GB, 32.0)
+    assert time == pytest.approx(GB * 31 / 32 * 2 / 2e11)
+
+
 def test_send_waits_for_the_slowest_hop_of_the_chain() -> None:
     rows = two_tiers()
     # 4 stages of 2 workers share a domain of 8, 8 stages of 2 do not

@@ -28,7 +28,7 @@ def seconds(
     worker: Record, m: float, n: float, k: float, batch: float = 1.0,
     precision: int = BF16,
 ) -> float:  # fmt: skip
-    return matmul_seconds(worker, precision, m, n, k, batch, 2.0, 2.0)[0]
+    return matmul_seconds(worker, precision, m, n, k, batch, 2.0, 2.0, 0)[0]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_long_sum_is_split_where_tiles_are_few() -> None:
 def test_memory_roof() -> None:
     # y = W x: 4096 x 4096 weights once, 4 TB/s; compute needs a tenth of that
     m, n, k = 1.0, 4096.0, 4096.0
-    time, bound = matmul_seconds(chip(), BF16, m, n, k, 1.0, 2.0, 2.0)
+    time, bound = matmul_seconds(chip(), BF16, m, n, k, 1.0, 2.0, 2.0, 0)
     # the kernel splits the sum at most 8 times and pays for the slices
     traffic = 2 * (m * k + k * n + m * n)
     assert traffic / 4e12 <= time <= (traffic + 8 * 8 * m * n) / 4e12
@@ -107,12 +107,21 @@ def test_start_of_a_kernel_is_paid_once() -> None:
     )
 
 
+def test_products_of_many_experts_reach_a_share_of_the_rate() -> None:
+    worker = chip(grouped=0.5)
+    alone, grouped = (
+        matmul_seconds(worker, BF16, 4096.0, 4096.0, 4096.0, 8.0, 2.0, 2.0, several)[0]
+        for several in (0, 1)
+    )
+    assert grouped == pytest.approx(2 * alone)
+
+
 @pytest.mark.parametrize("zero", range(4))
 def test_nothing_costs_nothing(zero: int) -> None:
     sizes = [64.0, 64.0, 64.0, 1.0]
     sizes[zero] = 0.0
     worker = chip(kernel_latency=3e-6)
-    assert matmul_seconds(worker, BF16, *sizes, 2.0, 2.0) == (0.0, 0.0)
+    assert matmul_seconds(worker, BF16, *sizes, 2.0, 2.0, 0) == (0.0, 0.0)
 
 
 def slow_gpu_seconds(
@@ -160,7 +169,7 @@ class TestLaws:
         self, make: Callable[..., Record], m: float, n: float, k: float, batch: float
     ) -> None:
         worker = make()
-        time, bound = matmul_seconds(worker, BF16, m, n, k, batch, 2.0, 2.0)
+        time, bound = matmul_seconds(worker, BF16, m, n, k, batch, 2.0, 2.0, 0)
         flops = 2 * m * n * k * batch
         traffic = 2 * batch * (m * k + k * n + m * n)
         assert time >= flops / worker.matrix_rate[BF16] * (1 - 1e-12)
@@ -211,6 +220,7 @@ class TestLaws:
         rates = make().matrix_rate.copy()
         rates[FP8] = 2 * rates[BF16]
         worker = make(matrix_rate=rates)
-        wide = matmul_seconds(worker, BF16, 8192.0, 8192.0, 8192.0, 1.0, 2.0, 2.0)
-        narrow = matmul_seconds(worker, FP8, 8192.0, 8192.0, 8192.0, 1.0, 1.0, 2.0)
+        size = 8192.0
+        wide = matmul_seconds(worker, BF16, size, size, size, 1.0, 2.0, 2.0, 0)
+        narrow = matmul_seconds(worker, FP8, size, size, size, 1.0, 1.0, 2.0, 0)
         assert narrow[0] == pytest.approx(0.5 * wide[0])

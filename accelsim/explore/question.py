@@ -1,1 +1,0 @@
-from accelsim.question import *  # noqa: F403
