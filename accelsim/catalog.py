@@ -16,7 +16,7 @@ from accelsim.errors import InputError, nearest
 from accelsim.overrides import Override, override, parse_overrides
 from accelsim.specs.checking import validate
 from accelsim.specs.chip import ChipSpec
-from accelsim.specs.figure import KINDS, Cited, NamedSpec, Spec
+from accelsim.specs.figure import KINDS, NamedSpec, Spec, cite
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.price import PriceSpec
@@ -159,7 +159,7 @@ def _cite(value: Any, source: str, kind: str) -> Any:
         return {key: _cite(item, source, kind) for key, item in value.items()}
     if isinstance(value, list):
         return [_cite(item, source, kind) for item in value]
-    return Cited(value, source, kind) if isinstance(value, str) else value
+    return cite(value, source, kind)
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from accelsim.errors import InputError, nearest
 from accelsim.specs.checking import AnySpec, validate
-from accelsim.specs.figure import Cited, Figure, Spec, read_figure
+from accelsim.specs.figure import Figure, Spec, cite, read_figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ def _plain(text: str) -> Any:
 
 
 # A changed figure scales those that are derived from it: (path, scaled figures).
+# Source and kind of a figure that was set from outside.
+_BY_HAND = ("set by the user", "assumed")
 _PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
 _PEAKS = tuple(("matrix", "peak", precision) for precision in _PRECISIONS)
 _COUPLED: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
@@ -85,7 +87,7 @@ def override(spec: AnySpec, changes: Iterable[Override], where: str) -> AnySpec:
 
 def _override_one(spec: AnySpec, change: Override, where: str) -> AnySpec:
     raw = _as_dict(spec)
-    old = _put(raw, change, _tagged(change.value), where)
+    old = _put(raw, change, cite(change.value, *_BY_HAND), where)
     ratio = _ratio(change.value, old)
     if ratio is not None:
         for path in _COUPLED.get(change.path, ()):
@@ -94,13 +96,6 @@ def _override_one(spec: AnySpec, change: Override, where: str) -> AnySpec:
                 scaled = derived.scaled(ratio, change.text)
                 _put(raw, Override(path, scaled), scaled, where)
     return validate(type(spec), _as_raw(raw), where)
-
-
-def _tagged(value: Any) -> Any:
-    """Return a value that knows it was set by hand; counts and switches stay plain."""
-    if isinstance(value, bool | int | dict | list | Figure):
-        return value
-    return Cited(str(value), "set by the user", "assumed")
 
 
 def _ratio(value: Any, old: Any) -> float | None:

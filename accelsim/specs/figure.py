@@ -65,12 +65,36 @@ class Cited(str):
     source: str
     kind: str
 
-    def __new__(cls, text: str, source: str, kind: str) -> "Cited":
-        """Attach the provenance to the text."""
-        self = super().__new__(cls, text)
-        self.source = source
-        self.kind = kind
-        return self
+
+class CitedInt(int):
+    """A whole number that remembers its source and kind."""
+
+    source: str
+    kind: str
+
+
+class CitedFloat(float):
+    """A number that remembers its source and kind."""
+
+    source: str
+    kind: str
+
+
+def cite(value: Any, source: str, kind: str) -> Any:
+    """Return a text or number with its provenance attached; anything else as it is."""
+    tagged: Any
+    if isinstance(value, str):
+        tagged = Cited(value)
+    elif isinstance(value, bool):
+        return value
+    elif isinstance(value, int):
+        tagged = CitedInt(value)
+    elif isinstance(value, float):
+        tagged = CitedFloat(value)
+    else:
+        return value
+    tagged.source, tagged.kind = source, kind
+    return tagged
 
 
 def read_figure(raw: Any, dimension: str) -> Figure:

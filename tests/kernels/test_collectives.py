@@ -12,7 +12,7 @@ from accelsim.kernels.collectives import (
     send,
 )
 from accelsim.kernels.tables import Rows
-from tests.examples import mesh, switch, tiers, torus
+from tests.examples import mesh, software, switch, tiers, torus
 
 KINDS = [ALL_GATHER, ALL_REDUCE, ALL_TO_ALL]
 NAMES = ["all-gather", "all-reduce", "all-to-all"]
@@ -32,16 +32,18 @@ def seconds(
     rows: Rows, kind: int, size: float, ranks: float, stride: float = 1.0,
     pipelined: float = 0.0,
 ) -> float:  # fmt: skip
-    return collective(rows, kind, size, ranks, stride, pipelined)[0]
+    stack = software(pipelined=pipelined)
+    return collective(rows, kind, size, ranks, stride, stack)[0]
 
 
 def sent(rows: Rows, kind: int, size: float, ranks: float, stride: float = 1) -> float:
-    return collective(rows, kind, size, ranks, float(stride), 0.0)[1]
+    return collective(rows, kind, size, ranks, float(stride), software())[1]
 
 
 def test_all_gather_in_one_switch() -> None:
     # Thakur et al. 2005, sec. 4: S (n-1)/n through each port, n-1 steps
-    time, out = collective(tiers(switch(8, 1e11, 1e-6)), ALL_GATHER, GB, 8.0, 1.0, 0.0)
+    rows = tiers(switch(8, 1e11, 1e-6))
+    time, out = collective(rows, ALL_GATHER, GB, 8.0, 1.0, software())
     assert out == GB * 7 / 8
     assert time == pytest.approx(GB * 7 / 8 / 1e11 + 7e-6)
 
@@ -83,7 +85,7 @@ def test_hierarchy_by_hand() -> None:
     inner, outer = GB * 7 / 8 / 1e11 + 7e-6, GB / 8 * 3 / 4 / 1e10 + 3e-5
     assert seconds(rows, ALL_GATHER, GB, 32.0) == pytest.approx(inner + outer)
     # in chunks that follow each other, the slower phase alone counts
-    pipelined = collective(rows, ALL_GATHER, GB, 32.0, 1.0, 1.0)[0]
+    pipelined = seconds(rows, ALL_GATHER, GB, 32.0, pipelined=1.0)
     slower = max(GB * 7 / 8 / 1e11, GB / 8 * 3 / 4 / 1e10)
     assert pipelined == pytest.approx(slower + 7e-6 + 3e-5)
 
@@ -96,6 +98,21 @@ def test_a_stride_leaves_fewer_members_inside() -> None:
     # outside of tp 8 every member has a domain of its own
     alone = seconds(rows, ALL_GATHER, GB, 16.0, 8.0)
     assert alone == pytest.approx(GB * 15 / 16 / 1e10)
+
+
+def test_start_of_a_collective_is_paid_once() -> None:
+    rows, stack = two_tiers(), software(pipelined=0.0, collective_start=1e-3)
+    late = collective(rows, ALL_REDUCE, GB, 64.0, 1.0, stack)[0]
+    assert late == pytest.approx(seconds(rows, ALL_REDUCE, GB, 64.0) + 1e-3)
+
+
+def test_chunks_in_flight_cost_twice_the_root_of_both() -> None:
+    # n chunks follow each other over the last hop: (S + n c + ...) is least at
+    # n = sqrt(S / c), which leaves 2 sqrt(S c) beside the bytes and a constant
+    rows = tiers(switch(2, 1e11, chunk=1e6))
+    moved = GB / 2
+    time = seconds(rows, ALL_GATHER, GB, 2.0)
+    assert time == pytest.approx((moved + 2 * (moved * 1e6) ** 0.5) / 1e11)
 
 
 def test_mesh_uses_the_ports_that_lead_to_members() -> None:
@@ -195,8 +212,9 @@ def test_a_group_that_straddles_a_border_pays_for_the_fabric() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_nothing_costs_nothing(kind: int) -> None:
-    assert collective(two_tiers(), kind, 0.0, 64.0, 1.0, 0.0) == (0.0, 0.0)
-    assert collective(two_tiers(), kind, GB, 1.0, 1.0, 0.0) == (0.0, 0.0)
+    stack = software(collective_start=1e-5)
+    assert collective(two_tiers(), kind, 0.0, 64.0, 1.0, stack) == (0.0, 0.0)
+    assert collective(two_tiers(), kind, GB, 1.0, 1.0, stack) == (0.0, 0.0)
 
 
 def slow_all_gather(ranks: int, domain: int) -> tuple[float, float]:
@@ -275,6 +293,17 @@ def test_latency_is_never_free(
 def test_more_ranks_are_never_faster(power: int, kind: int) -> None:
     few, many = 2.0 ** (power - 1), 2.0**power
     assert seconds(two_tiers(), kind, GB, many) >= seconds(two_tiers(), kind, GB, few)
+
+
+@given(SIZE, POWER, KIND, st.floats(0.0, 1e9))
+def test_chunks_are_never_free(
+    size: float, ranks: float, kind: int, chunk: float
+) -> None:
+    plain, cut = (tiers(switch(128, 1e11, chunk=c)) for c in (0.0, chunk))
+    before = seconds(plain, kind, size, ranks)
+    assert before <= seconds(cut, kind, size, ranks)
+    # and a small message never takes longer than a large one
+    assert seconds(cut, kind, size, ranks) <= seconds(cut, kind, 2 * size, ranks)
 
 
 @given(SIZE, KIND, st.floats(1.0, 100.0))

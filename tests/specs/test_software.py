@@ -20,6 +20,7 @@ KERNELS = {
     "flash3",
     "cudnn",
     "triton",
+    "triton2023",
     "neuron",
     "splash",
 }
