@@ -184,7 +184,7 @@ def shard(**changes: Any) -> Record:
     return row(tables.SHARD, **sizes | changes)[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class World:
     """One case: what the kernels take beside the plan."""
 

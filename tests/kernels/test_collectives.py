@@ -107,8 +107,8 @@ def test_start_of_a_collective_is_paid_once() -> None:
 
 
 def test_chunks_in_flight_cost_twice_the_root_of_both() -> None:
-    # n chunks follow each other over the last hop: (S + n c + ...) is least at
-    # n = sqrt(S / c), which leaves 2 sqrt(S c) beside the bytes and a constant
+    # S bytes in n pieces, each of which costs c more, and one piece to fill the pipe:
+    # (n + 1) (S / n + c) is least at n = sqrt(S / c): S + 2 sqrt(S c), and a constant c
     rows = tiers(switch(2, 1e11, chunk=1e6))
     moved = GB / 2
     time = seconds(rows, ALL_GATHER, GB, 2.0)
