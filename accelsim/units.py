@@ -70,7 +70,10 @@ UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "area": ("m2", {"m2": 1.0, "cm2": 1e-4, "mm2": 1e-6}),
     "money": ("USD", {"USD": 1.0, "kUSD": 1e3, "MUSD": 1e6, "BUSD": 1e9}),
     "money_rate": ("USD/s", {"USD/h": 1 / 3600.0, "USD/s": 1.0}),
-    "energy_price": ("USD/J", {"USD/kWh": 1 / 3.6e6, "USD/MWh": 1 / 3.6e9}),
+    "energy_price": (
+        "USD/J",
+        {"USD/J": 1.0, "USD/kWh": 1 / 3.6e6, "USD/MWh": 1 / 3.6e9},
+    ),
     "fraction": ("", {"": 1.0, "%": 0.01}),
     "count": ("", {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}),
 }
@@ -125,7 +128,7 @@ def parse(text: str, dimension: str) -> float:
     other = [name for name, (_, known) in UNITS.items() if unit in known]
     reason = f"is a {other[0].replace('_', ' ')}" if other else "has an unknown unit"
     hint = "" if other else nearest(unit, units)
-    raise InputError(f"{text!r} {reason}; {expected(dimension)} {hint}".rstrip())
+    raise InputError(f"{text!r} {reason}; {expected(dimension)}; {hint}".rstrip("; "))
 
 
 def _direction(text: str, unit: str) -> tuple[str, float]:

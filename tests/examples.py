@@ -194,6 +194,10 @@ class World:
     software: Record
     tiers: Rows
 
+    def __repr__(self) -> str:
+        """Return a word: a failed example shall be readable."""
+        return f"World of {self.model.layers:g} layers"
+
     @property
     def rows(self) -> Cases:
         """Return the tables of the case, one row each."""
@@ -318,6 +322,7 @@ SOFTWARE_SPEC: dict[str, Any] = {
     "fused_loss": True,
     "launch": "0 s",
     "overlap": {},
+    "selective": {"matmul": 0.0, "elementwise": 0.0, "kept": 1.0},
     "recompute": ["none", "full"],
     "sharding": ["none", "zero1", "zero3"],
     "grad_bytes": 4.0,
@@ -325,6 +330,7 @@ SOFTWARE_SPEC: dict[str, Any] = {
     "reserved_memory": "1 GB",
     "fragmentation": 0.1,
     "pipelined_collectives": True,
+    "collective_start": "0 s",
     "communication_share": 0.1,
     "step_overhead": "10 ms",
     "defaults": {},
