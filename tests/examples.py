@@ -263,6 +263,7 @@ CHIP_SPEC: dict[str, Any] = {
         "columns": 256,
         "peak": {"bf16": "1000 TFLOP/s", "fp8": "2000 TFLOP/s"},
         "sustained": {"bf16": 0.8},
+        "grouped": 0.75,
     },
     "vector": {"peak": "100 TFLOP/s"},
     "sram": {"capacity": "100 MB"},

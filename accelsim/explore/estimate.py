@@ -24,7 +24,7 @@ from accelsim.explore.result import (
     Plan,
     TimeParts,
 )
-from accelsim.fabric.lower import energy_per_byte
+from accelsim.fabric.lower import energy_per_byte, filled
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question, resolve, run_from
@@ -254,10 +254,12 @@ def _notes(q: Question) -> tuple[str, ...]:
             f"{rented} are rented, the last unit is partly filled"
         )
     for name, tier in q.system.tiers.items():
+        used = filled(tier.chips, q.run.chips)
         if tier.chips < q.run.chips and q.run.chips % tier.chips:
+            domains = -(-q.run.chips // tier.chips)
+            each = f"{used} of {tier.chips}" if used < tier.chips else "the last partly"
             notes.append(
-                f"{q.run.chips} chips fill {q.run.chips // tier.chips} domains of "
-                f"tier {name} ({tier.chips} chips) and part of another"
+                f"{q.run.chips} chips fill {domains} domains of tier {name}, {each}"
             )
     if q.chip.status == "projected" or q.system.status == "projected":
         notes.append(f"{q.system.name} is projected from announced multipliers")
