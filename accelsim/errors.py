@@ -31,7 +31,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = sorted(set(valid))
-    close = get_close_matches(name, names, n=3, cutoff=0.6)
+    close = [n for n in names if len(name) > 2 and n.startswith(name)][:3]
+    close = close or get_close_matches(name, names, n=3, cutoff=0.6)
     if not close:
         lower = {n.lower(): n for n in names}
         close = [

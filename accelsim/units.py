@@ -97,7 +97,7 @@ _DIRECTIONS = {
     "bidirectional": 0.5,
     "both ways": 0.5,
 }
-_NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _QUANTITY = re.compile(rf"\s*({_NUMBER})\s*(.*?)\s*")
 
 
@@ -118,6 +118,8 @@ def parse(text: str, dimension: str) -> float:
     if match is None:
         raise InputError(f"{text!r} is not a quantity; {expected(dimension)}")
     number, unit = float(match[1].replace("_", "")), match[2]
+    if not isfinite(number):
+        raise InputError(f"{text!r} is too large; {expected(dimension)}")
     if dimension == "link_bandwidth":
         unit, scale = _direction(text, unit)
         number *= scale
@@ -126,7 +128,9 @@ def parse(text: str, dimension: str) -> float:
     if not unit:
         raise InputError(f"{text!r} has no unit; {expected(dimension)}")
     other = [name for name, (_, known) in UNITS.items() if unit in known]
-    reason = f"is a {other[0].replace('_', ' ')}" if other else "has an unknown unit"
+    reason = f"is {_a(other[0])}" if other else "has an unknown unit"
+    if unit.startswith(","):
+        reason = "has a comma in its number"
     hint = "" if other else nearest(unit, units)
     raise InputError(f"{text!r} {reason}; {expected(dimension)}; {hint}".rstrip("; "))
 
@@ -141,11 +145,18 @@ def _direction(text: str, unit: str) -> tuple[str, float]:
     )
 
 
+def _a(dimension: str) -> str:
+    if dimension == "bytes":
+        return "a number of bytes"
+    article = "an" if dimension[0] in "aeiou" else "a"
+    return f"{article} {dimension.replace('_', ' ')}"
+
+
 def expected(dimension: str) -> str:
     """Return what a quantity of a dimension looks like, for an error message."""
     si_unit = UNITS[dimension][0]
     example = _EXAMPLES.get(dimension, f"1 {si_unit}".strip())
-    return f"expected a {dimension.replace('_', ' ')} such as {example!r}"
+    return f"expected {_a(dimension)} such as {example!r}"
 
 
 _PREFIXES = [

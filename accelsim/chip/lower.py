@@ -34,7 +34,10 @@ def attention_kernel(chip: ChipSpec, name: str) -> str | None:
 
 
 def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
-    """Fill a CHIP row: one worker's share of the package, in SI units."""
+    """Fill a CHIP row: one worker's share of the package, in SI units.
+
+    attention : the kernel that the software brings, see `attention_kernel`.
+    """
     share = 1.0 / chip.workers_per_chip
     row.family = _FAMILY[chip.family]
     row.units = chip.matrix.units * share

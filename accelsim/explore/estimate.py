@@ -12,6 +12,7 @@ import numpy as np
 
 from accelsim import catalog
 from accelsim.catalog import Override
+from accelsim.chip.lower import attention_kernel
 from accelsim.economics.energy import PhaseTimes, energy_parts
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
@@ -30,7 +31,14 @@ from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.run import RunSpec
 from accelsim.training.evaluate import Evaluated, evaluate
-from accelsim.training.lower import RECOMPUTES, SHARDINGS, Cases, lower, table
+from accelsim.training.lower import (
+    RECOMPUTES,
+    SHARDINGS,
+    Cases,
+    attention_of,
+    lower,
+    table,
+)
 from accelsim.training.plans import candidates, why_none
 from accelsim.workload.lower import flops_per_token
 
@@ -254,13 +262,24 @@ def _notes(q: Question) -> tuple[str, ...]:
             f"{rented} are rented, the last unit is partly filled"
         )
     for name, tier in q.system.tiers.items():
-        used = filled(tier.chips, q.run.chips)
+        filled_chips = filled(tier.chips, q.run.chips)
         if tier.chips < q.run.chips and q.run.chips % tier.chips:
             domains = -(-q.run.chips // tier.chips)
-            each = f"{used} of {tier.chips}" if used < tier.chips else "the last partly"
+            each = (
+                f"{filled_chips} of {tier.chips}"
+                if filled_chips < tier.chips
+                else "the last partly"
+            )
             notes.append(
                 f"{q.run.chips} chips fill {domains} domains of tier {name}, {each}"
             )
+    asked = attention_of(q)
+    used = attention_kernel(q.chip, asked)
+    if asked != "unfused" and used != asked:
+        notes.append(
+            f"{q.chip.name} has no figure for {asked} attention: "
+            f"{used or 'unfused'} is taken"
+        )
     if q.chip.status == "projected" or q.system.status == "projected":
         notes.append(f"{q.system.name} is projected from announced multipliers")
     return tuple(notes)

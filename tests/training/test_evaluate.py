@@ -8,7 +8,11 @@ from accelsim.training.lower import lower
 from accelsim.training.plans import candidates
 from tests.examples import MOE_SPEC, question
 
-QUESTIONS = [question(16), question(8, model={"moe": MOE_SPEC}), question(16, seq_len=512)]
+QUESTIONS = [
+    question(16),
+    question(8, model={"moe": MOE_SPEC}),
+    question(16, seq_len=512),
+]
 
 
 def test_plans_share_layers_and_keep_their_rows() -> None:

@@ -18,8 +18,13 @@ def test_a_row_a_question() -> None:
 
 @pytest.mark.parametrize(
     ("precision", "wide", "size"),
-    [("bf16", "bf16", 2.0), ("fp16", "bf16", 2.0), ("fp8", "bf16", 2.0)]
-    + [("fp32", "fp32", 4.0), ("tf32", "tf32", 4.0)],
+    [
+        ("bf16", "bf16", 2.0),
+        ("fp16", "bf16", 2.0),
+        ("fp8", "bf16", 2.0),
+        ("fp32", "fp32", 4.0),
+        ("tf32", "tf32", 4.0),
+    ],
 )
 def test_what_a_precision_narrows(precision: str, wide: str, size: float) -> None:
     # narrow formats are those of products alone; weights and activations stay in bf16

@@ -72,7 +72,7 @@ def test_sizes_that_make_no_job() -> None:
     q = question(plan={"tp": 16, "pp": 4})
     assert len(candidates(q, 0)) == 0
     assert why_none(q, candidates(q, 0)) == (
-        "plan: no tp x cp x pp x dp makes 16 workers (16 chips x 1)"
+        "plan: tp 16 x pp 4 = 64 does not divide the 16 workers of 16 chips"
     )
 
 
@@ -92,7 +92,7 @@ def test_gathered_weights_have_no_stage_unless_asked() -> None:
     plans = candidates(question(), 0)
     gathered = plans[(plans.sharding == tables.ZERO3) & (plans.pp > 1)]
     assert len(gathered)
-    assert set(gathered.reason) <= {5, 10}
+    assert tables.OK not in gathered.reason
     asked = candidates(question(plan={"pp": 2, "sharding": "zero3"}), 0)
     assert tables.OK in asked.reason
 
@@ -126,7 +126,7 @@ def test_contexts_are_cut_where_they_are_long() -> None:
 
 def slow_plans(chips: int, batch: int) -> set[tuple[int, ...]]:
     """Return the legal plans of the dense example, every number tried."""
-    found = set()
+    found: set[tuple[int, ...]] = set()
     numbers = range(1, chips + 1)
     for tp, pp, dp, vp in product(numbers, numbers, numbers, range(1, 9)):
         if tp * pp * dp != chips or 16 % tp or pp > 8:
