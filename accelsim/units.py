@@ -8,6 +8,7 @@ direction or both.
 """
 
 import re
+from decimal import Decimal
 from math import isfinite
 
 from accelsim.errors import InputError, nearest
@@ -102,7 +103,7 @@ _QUANTITY = re.compile(rf"\s*({_NUMBER})\s*(.*?)\s*")
 
 
 def parse(text: str, dimension: str) -> float:
-    """Return the SI value of a quantity such as ``"2.9 TB/s"``.
+    """Return the SI value of a quantity such as ``"2.9 TB/s"``, correctly rounded.
 
     A link bandwidth ends in ``per direction`` (``one way``) or ``bidirectional``
     (``both ways``, halved); the value returned is per direction.
@@ -117,14 +118,15 @@ def parse(text: str, dimension: str) -> float:
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise InputError(f"{text!r} is not a quantity; {expected(dimension)}")
-    number, unit = float(match[1].replace("_", "")), match[2]
-    if not isfinite(number):
-        raise InputError(f"{text!r} is too large; {expected(dimension)}")
+    number, unit = match[1].replace("_", ""), match[2]
     if dimension == "link_bandwidth":
         unit, scale = _direction(text, unit)
-        number *= scale
+        units = {name: factor * scale for name, factor in units.items()}
     if unit in units:
-        return number * units[unit]
+        value = _product(number, units[unit])
+        if not isfinite(value):
+            raise InputError(f"{text!r} is too large; {expected(dimension)}")
+        return value
     if not unit:
         raise InputError(f"{text!r} has no unit; {expected(dimension)}")
     other = [name for name, (_, known) in UNITS.items() if unit in known]
@@ -133,6 +135,13 @@ def parse(text: str, dimension: str) -> float:
         reason = "has a comma in its number"
     hint = "" if other else nearest(unit, units)
     raise InputError(f"{text!r} {reason}; {expected(dimension)}; {hint}".rstrip("; "))
+
+
+def _product(number: str, factor: float) -> float:
+    try:
+        return float(Decimal(number) * Decimal(repr(factor)))
+    except ArithmeticError:  # an exponent that no decimal has
+        return float("inf")
 
 
 def _direction(text: str, unit: str) -> tuple[str, float]:

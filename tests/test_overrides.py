@@ -63,7 +63,8 @@ def test_a_path_may_lead_through_a_list_and_a_keyed_table() -> None:
     change = catalog.parse_overrides(['offers.0.usd="10 USD/h"'])
     assert catalog.load("prices", "p5", change).offers[0].usd.text == "10 USD/h"
     assert chip("matrix.sustained.tf32=0.5").matrix.sustained["tf32"].value == 0.5
-    assert chip("attention.mine={forward = 0.5, backward = 0.4}").attention["mine"]
+    mine = chip("attention.mine={forward = 0.5, backward = 0.4}").attention["mine"]
+    assert (mine.forward.value, mine.backward.value) == (0.5, 0.4)
 
 
 @pytest.mark.parametrize(

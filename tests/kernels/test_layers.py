@@ -84,13 +84,22 @@ def test_fused_attention_repeats_the_scores_backward() -> None:
     assert layer.core == layer.forward_attention
 
 
-def test_flops_of_a_layer() -> None:
+def test_flops_of_a_layer_with_all_scores() -> None:
     # Narayanan et al. 2021, appendix: 24 B s h^2 + 4 B s^2 h forward, twice backward
     layer = world(chip=UNFUSED).layers(micro_batch=2)[DENSE]
     forward = 24 * 2 * SEQ * HIDDEN**2 + 4 * 2 * SEQ**2 * HIDDEN
     assert layer.forward_flops == forward
     assert layer.backward_flops == 2 * forward
     assert layer.core_flops == 4 * 2 * SEQ**2 * HIDDEN
+
+
+def test_flops_of_a_layer_behind_a_mask() -> None:
+    # a fused kernel leaves out what is masked, and repeats the scores backward
+    layer = world().layers()[DENSE]
+    weights, core = 24 * SEQ * HIDDEN**2, 4 * SEQ**2 * HIDDEN * 0.5 * (1 + 1 / SEQ)
+    assert layer.forward_flops == pytest.approx(weights + core)
+    assert layer.backward_flops == pytest.approx(2 * weights + 2.5 * core)
+    assert layer.core_flops == pytest.approx(core)
 
 
 def test_flops_of_the_head() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
+from accelsim.kernels.memory import BUCKETS, in_flight
 from accelsim.kernels.tables import (
     FULL,
     KEEP,
@@ -14,7 +15,7 @@ from accelsim.kernels.tables import (
     ZERO2,
     ZERO3,
 )
-from tests.examples import World, chip, mixture, model, software, world
+from tests.examples import World, chip, mixture, model, plan, software, world
 
 GB = 1e9
 UNFUSED = chip(attention_forward=0.0, attention_backward=0.0)
@@ -53,6 +54,21 @@ def test_sharded_weights_are_the_master_copy() -> None:
     # the fp32 master copy is sharded and cast when it is gathered: 14 x 7.5 G / 64
     found = states(of_rajbhandari(), dp=64, sharding=ZERO3)
     assert found == pytest.approx(14 * 7.5 * GB / 64)
+
+
+def test_gathered_weights_are_alive_for_two_layers() -> None:
+    # weights in 2 B and gradients in 4 B, unsharded but cut over tp
+    memory = world().memory(dp=64, tp=4, sharding=ZERO3)
+    assert memory.buffers == BUCKETS * (2 + 4) * 12 * HIDDEN**2 / 4
+    assert world().memory(dp=64, sharding=ZERO2).buffers == 0.0
+
+
+def test_micro_batches_in_flight() -> None:
+    # 1F1B: as many as stages; interleaved (p - 1)/v more; never more than there are
+    assert in_flight(plan(micro_batches=99)) == 1.0
+    assert in_flight(plan(pp=8, micro_batches=99)) == 8.0
+    assert in_flight(plan(pp=8, vp=2, micro_batches=99)) == 8 + 7 / 2
+    assert in_flight(plan(pp=8, vp=2, micro_batches=4)) == 4.0
 
 
 def test_model_parallelism_cuts_the_states() -> None:

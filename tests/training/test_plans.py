@@ -1,5 +1,6 @@
 """Which plans are legal: every reason once, and the axes against a slow count."""
 
+import re
 from itertools import product
 from typing import Any
 
@@ -66,6 +67,32 @@ def test_an_illegal_plan_says_why_in_one_line(
     failure = answer([q])[0]
     assert isinstance(failure, InputError)
     assert str(failure) == message
+
+
+CANNOT: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"tensor": False}, {"tp": 2}, "plan.tp: 2: software .* no tensor parallelism"),
+    ({"pipeline": False}, {"pp": 2}, "plan.pp: 2: software .* no pipeline"),
+    (
+        {"interleaved": False},
+        {"pp": 2, "vp": 2},
+        "plan.vp: 2: software .* no interleaved pipeline",
+    ),
+    ({}, {"recompute": "selective"}, "plan.recompute: .* none, full, not selective"),
+    ({}, {"ep": 2}, "plan.ep: 2: example-model has no experts"),
+]
+
+
+@pytest.mark.parametrize(
+    ("stack", "plan", "words"), CANNOT, ids=[next(iter(c[1])) for c in CANNOT]
+)
+def test_what_cannot_be_done_is_refused(
+    stack: dict[str, Any], plan: dict[str, Any], words: str
+) -> None:
+    q = question(software=stack, plan=plan)
+    assert tables.OK not in candidates(q, 0).reason
+    failure = answer([q])[0]
+    assert isinstance(failure, InputError)
+    assert re.search(words, str(failure))
 
 
 def test_sizes_that_make_no_job() -> None:
