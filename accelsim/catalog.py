@@ -108,6 +108,8 @@ def _path(name: str, beside: Path | None) -> Path:
                 raise InputError(f"{name!r} leaves the folder of {beside}")
         if not path.exists():
             raise InputError(f"{name}: no such file")
+        if (path / "config.json").is_file():  # a Hugging Face checkpoint
+            path = path / "config.json"
         if not path.is_file():
             raise InputError(f"{name}: not a file")
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL

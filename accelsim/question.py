@@ -148,11 +148,11 @@ def _by_root(changes: Iterable[Override]) -> dict[str, list[Override]]:
     found: dict[str, list[Override]] = {root: [] for root in ROOTS}
     for change in changes:
         root, inner = change.path[0], change.path[1:]
-        if root not in found or not inner:
-            hint = nearest(root, ROOTS)
+        if root not in found or not all(inner) or len(inner) < 1 + (root == "link"):
+            paths = "chip.FIELD, link.NAME.FIELD, system.FIELD, … (" + ", ".join(ROOTS)
+            hint = nearest(root, ROOTS) if root not in found else ""
             raise InputError(
-                f"--set {change.text}: a path begins with "
-                f"{', '.join(f'{r}.' for r in ROOTS)}; {hint}".rstrip("; ")
+                f"--set {change.text}: a path is {paths}); {hint}".rstrip("; ")
             )
         found[root].append(replace(change, path=inner))
     return found
@@ -205,7 +205,7 @@ def _precision(run: RunSpec, chip: ChipSpec) -> Precision:
         return "bf16"  # same rate and width on every chip of the catalog
     raise InputError(
         f"run: precision: chip {chip.name} has no {run.precision}; "
-        f"valid: {', '.join(chip.matrix.peak)}"
+        f"valid: {', '.join(chip.matrix.peak)}, or best"
     )
 
 

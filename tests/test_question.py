@@ -54,8 +54,8 @@ def test_soft_figures_are_press_or_assumed() -> None:
 @pytest.mark.parametrize(
     ("changes", "fields", "expected"),
     [
-        (["chop.clock=1"], {}, "a path begins with chip., link., system."),
-        (["chip=1"], {}, "a path begins with"),
+        (["chop.clock=1"], {}, "a path is chip.FIELD, link.NAME.FIELD"),
+        (["chip=1"], {}, "a path is"),
         (['link.nvlink9.latency="1 us"'], {}, "has no such link"),
         ([], {"precision": "fp8", "system": "dgx-a100"}, "has no fp8; valid:"),
         ([], {"global_batch_tokens": 8193}, "is no multiple of seq_len 8192"),

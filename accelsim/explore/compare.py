@@ -84,7 +84,7 @@ def _checked(systems: Sequence[str], match: str, baseline: str | None) -> str:
         raise InputError(f"compare: {doubles[0]!r} is named twice")
     if match not in MATCHES:
         raise InputError(f"compare: match: {match!r}; valid: {', '.join(MATCHES)}")
-    base = baseline or systems[0]
+    base = systems[0] if baseline is None else baseline
     if base not in systems:
         raise InputError(
             f"compare: baseline: {base!r} is not compared; {nearest(base, systems)}"

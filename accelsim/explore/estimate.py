@@ -17,23 +17,21 @@ from accelsim.economics.energy import PhaseTimes, energy_parts
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
 from accelsim.explore.nearest import nearest_that_fits
+from accelsim.explore.plan import plan_of
 from accelsim.explore.result import (
     Cost,
     EnergyParts,
     Estimate,
     MemoryParts,
-    Plan,
     TimeParts,
 )
 from accelsim.fabric.lower import energy_per_byte, filled
 from accelsim.kernels import tables
-from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.tables import Rows
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.run import RunSpec
 from accelsim.training.evaluate import Evaluated, evaluate
 from accelsim.training.lower import (
-    RECOMPUTES,
-    SHARDINGS,
     Cases,
     attention_of,
     lower,
@@ -176,17 +174,6 @@ def _short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> s
     return f"{message}; {nearest_that_fits(q)}"
 
 
-def plan_of(row: Record) -> Plan:
-    """Return a PLAN row as the object that people read."""
-    sizes = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
-    return Plan(
-        sp=bool(row.sp),
-        sharding=SHARDINGS[int(row.sharding)],
-        recompute=RECOMPUTES[int(row.recompute)],
-        **{name: int(row[name]) for name in sizes},
-    )
-
-
 def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Estimate:
     """Return row `i` of evaluated plans as an `Estimate` with all its parts."""
     result, memory = done.results[i], done.memory[i]
@@ -279,6 +266,11 @@ def _notes(q: Question) -> tuple[str, ...]:
         notes.append(
             f"{q.chip.name} has no figure for {asked} attention: "
             f"{used or 'unfused'} is taken"
+        )
+    if q.model.mtp_layers:
+        notes.append(
+            f"the {q.model.mtp_layers} layers of {q.model.name} that predict further "
+            "tokens are neither timed nor stored"
         )
     if q.chip.status == "projected" or q.system.status == "projected":
         notes.append(f"{q.system.name} is projected from announced multipliers")

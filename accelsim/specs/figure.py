@@ -120,8 +120,14 @@ def _read(raw: Any, dimension: str, low: float, high: float) -> Figure:
     return figure
 
 
+# Beyond these no figure is real, and sums of such figures stop being numbers.
+SMALLEST, LARGEST = 1e-30, 1e30
+
+
 def _range_message(figure: Figure, low: float, high: float) -> str:
-    if high == float("inf"):
+    if figure.value > LARGEST or 0.0 < figure.value < SMALLEST:
+        return f"{figure.text!r} is no size of this world"
+    if high == LARGEST:
         allowed = {0.0: "zero or more", 1.0: "1 or more"}.get(low, "more than zero")
     else:
         allowed = f"between {low:g} and {high:g}"
@@ -173,7 +179,7 @@ def _spread(raw: Any, figure: Figure) -> tuple[float, float]:
 
 
 def _quantity(
-    dimension: str, low: float = 5e-324, high: float = float("inf")
+    dimension: str, low: float = SMALLEST, high: float = LARGEST
 ) -> BeforeValidator:
     def read(raw: Any, _info: ValidationInfo) -> Figure:
         return _read(raw, dimension, low, high)

@@ -72,11 +72,11 @@ def test_unknown_sram_bandwidth_is_no_limit() -> None:
 
 def test_attention_kernel_of_a_stack() -> None:
     both = {"fast": {"forward": 0.5, "backward": 0.4}}
-    both |= {"faster": {"forward": 0.7, "backward": 0.6}}
+    both |= {"cudnn": {"forward": 0.7, "backward": 0.6}}
     chip = spec(attention=both)
     assert attention_kernel(chip, "fast") == "fast"
-    # a stack asks for what another chip brings: this one's best
-    assert attention_kernel(chip, "neuron") == "faster"
+    # a stack asks for what another chip brings: what this one's library has
+    assert attention_kernel(chip, "neuron") == "cudnn"
     assert attention_kernel(chip, "unfused") is None
     bare = ChipSpec.model_validate({**CHIP_SPEC, "attention": {}})
     assert attention_kernel(bare, "fast") is None
