@@ -6,6 +6,7 @@ the file, the field, the value and what is allowed.
 """
 
 import os
+import reprlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -57,9 +58,26 @@ __all__ = [
 
 
 def folders(kind: str) -> list[Path]:
-    """Return the folders that hold a kind of thing, the user's first."""
-    own = [Path(p).expanduser() for p in os.environ.get("ACCELSIM_PATH", "").split(":")]
-    return [p / kind for p in own if str(p) != "."] + [BUILT_IN / kind]
+    """Return the folders that hold a kind of thing, the user's first.
+
+    Raises
+    ------
+    InputError
+        ACCELSIM_PATH names something that is no folder.
+    """
+    own = [part for part in os.environ.get("ACCELSIM_PATH", "").split(":") if part]
+    return [_own_folder(part) / kind for part in own] + [BUILT_IN / kind]
+
+
+def _own_folder(text: str) -> Path:
+    try:
+        folder = Path(text).expanduser()
+        found = folder.is_dir()
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a NUL
+        found = False
+    if not found:
+        raise InputError(f"ACCELSIM_PATH: {reprlib.repr(text)} is no folder")
+    return folder
 
 
 def names(kind: str) -> list[str]:
@@ -221,7 +239,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def load(
     kind: str,
-    name: str,
+    name: str | Path,
     changes: Iterable[Override] = (),
     beside: Path | None = None,
 ) -> Any:
@@ -232,6 +250,11 @@ def load(
     InputError
         For anything that is wrong with the name or the file, in one line.
     """
+    if kind not in KINDS_OF_THING:
+        raise InputError(f"unknown kind {kind!r}; {nearest(kind, KINDS_OF_THING)}")
+    name = f"{name.parent}/{name.name}" if isinstance(name, Path) else name
+    if not isinstance(name, str):
+        raise InputError(f"{_singular(kind)}: {name!r} must be a name or a path")
     path = find(kind, name, beside)
     if kind == "models" and path.suffix == ".json":
         from accelsim.workload.huggingface import read_config

@@ -7,7 +7,7 @@ comes from.
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from accelsim.errors import InputError, nearest
 from accelsim.specs.checking import AnySpec, validate
@@ -27,12 +27,40 @@ class Override:
         return f"{'.'.join(self.path)}={self.value}"
 
 
+# What a Python caller may give: a mapping, a text, or several texts or overrides.
+Overrides: TypeAlias = "Mapping[str, Any] | str | Iterable[Override | str]"
+
+
+def read_overrides(given: Overrides) -> tuple[Override, ...]:
+    """Return overrides from whatever form a Python caller gave them in.
+
+    Raises
+    ------
+    InputError
+        A form that is not one of `Overrides`.
+    """
+    if isinstance(given, str):
+        return parse_overrides([given])
+    if isinstance(given, Mapping):
+        return parse_overrides(given)
+    if not isinstance(given, Iterable):
+        raise InputError(f"overrides: {given!r} must be a mapping or path=value texts")
+    return tuple(
+        o if isinstance(o, Override) else parse_overrides([o])[0] for o in given
+    )
+
+
 def parse_overrides(texts: Iterable[str] | Mapping[str, Any]) -> tuple[Override, ...]:
     """Return overrides from `path=value` texts or from a mapping."""
     if isinstance(texts, Mapping):
+        wrong = [key for key in texts if not isinstance(key, str)]
+        if wrong:
+            raise InputError(f"overrides: {wrong[0]!r} must be a dotted path")
         return tuple(Override(tuple(k.split(".")), v) for k, v in texts.items())
     found = []
     for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"overrides: {text!r} must be a path=value text")
         path, separator, value = text.partition("=")
         if not separator or not path.strip():
             raise InputError(

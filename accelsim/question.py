@@ -6,6 +6,7 @@ size of the batch.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from accelsim.specs.system import SystemSpec
 
 DEFAULT_BATCH_TOKENS = 4 * 2**20
 ROOTS = ("chip", "link", "system", "model", "software", "price", "plan", "run")
-# Narrowest first: the formats that stacks in production train with.
-BEST_PRECISIONS: tuple[Precision, ...] = ("fp8", "bf16")
+# Formats that stacks in production train with; the first of equally fast ones is taken.
+BEST_PRECISIONS: tuple[Precision, ...] = ("bf16", "fp8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,29 @@ def _beside(kind: str, name: str, file: Path) -> str:
 
 def run_from(fields: Mapping[str, Any], base: RunSpec | None = None) -> RunSpec:
     """Return a run from fields (and those of `base` where they are None)."""
+    plan = fields.get("plan") or {}
+    if isinstance(plan, Spec):
+        plan = plan.model_dump(exclude_none=True)
+    if not isinstance(plan, Mapping):
+        raise InputError(f"run: plan: {plan!r} must be a table of sizes")
     given = {k: v for k, v in fields.items() if v is not None and k != "plan"}
     if "global_batch" in given or "global_batch_tokens" in given:
         drop = {"global_batch", "global_batch_tokens"}
     else:
         drop = set()
     start = base.model_dump(exclude=drop, exclude_none=True) if base else {}
-    plan = dict(start.pop("plan", {}))
-    plan |= {k: v for k, v in dict(fields.get("plan") or {}).items() if v is not None}
-    return catalog.validate(RunSpec, start | given | {"plan": plan}, "run")
+    chosen = dict(start.pop("plan", {})) | {
+        k: v for k, v in plan.items() if v is not None
+    }
+    raw = {k: _builtin(v) for k, v in (start | given).items()}
+    raw["plan"] = {k: _builtin(v) for k, v in chosen.items()}
+    return catalog.validate(RunSpec, raw, "run")
+
+
+def _builtin(value: Any) -> Any:
+    """Return a NumPy integer as Python's own, which the specs ask for."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return int(value) if whole else value
 
 
 def resolve(
@@ -198,7 +213,10 @@ def _links(
 
 def _precision(run: RunSpec, chip: ChipSpec) -> Precision:
     if run.precision == "best":
-        return next(p for p in BEST_PRECISIONS if p in chip.matrix.peak)
+        return max(
+            (p for p in BEST_PRECISIONS if p in chip.matrix.peak),
+            key=lambda p: chip.matrix.peak[p].value,
+        )
     if run.precision in chip.matrix.peak:
         return run.precision
     if run.precision == "fp16":

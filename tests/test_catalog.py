@@ -38,6 +38,15 @@ def test_the_users_folder_comes_before_the_built_in_catalog(
     assert "llama3-8b" in catalog.names("models")
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "~nobody-of-that-name/x", "x" * 5000])
+def test_a_folder_that_is_none_is_refused(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELSIM_PATH", path)
+    with pytest.raises(InputError, match="ACCELSIM_PATH: .* is no folder"):
+        catalog.load("models", "llama3-8b")
+
+
 def test_numbers_of_a_file_carry_its_source() -> None:
     software = catalog.load("software", "megatron-core")
     assert software.selective.matmul.source

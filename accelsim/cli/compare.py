@@ -42,7 +42,7 @@ Exit code 1: no system has a plan that fits.""",
     type=click.Choice(options.PRECISIONS),
     default="bf16",
     show_default=True,
-    help="Of the GEMMs; best: the narrowest that each chip trains in.",
+    help="Of the GEMMs; best: bf16 or fp8, the faster on each chip.",
 )
 @options.batch_options
 @options.plan_options

@@ -4,16 +4,17 @@ Holds equal what the user asks for: chips, power, price or throughput; the numbe
 chips of each system follows from the baseline's answer.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from accelsim.catalog import Override
 from accelsim.economics.price import choose_offer
 from accelsim.errors import AccelsimError, InputError, NoAnswerError, nearest
 from accelsim.explore.estimate import answer
 from accelsim.explore.result import Comparison, Estimate, Row
+from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, resolve, run_from
 
+TOLERANCE = 0.02  # of what is held equal
 MATCHES = ("chips", "power", "usd_per_hour", "throughput")
 
 
@@ -24,7 +25,7 @@ def compare(
     chips: int,
     match: str = "chips",
     baseline: str | None = None,
-    overrides: Iterable[Override] = (),
+    overrides: Overrides = (),
     **fields: Any,
 ) -> Comparison:
     """Return the best plan of each system for one model.
@@ -52,7 +53,7 @@ def compare(
         The baseline has no answer that the others could be matched to.
     """
     base = _checked(systems, match, baseline)
-    changes = tuple(overrides)
+    changes = read_overrides(overrides)
 
     def ask(system: str, count: int) -> Question:
         run = run_from({"model": model, "system": system, "chips": count, **fields})
@@ -77,6 +78,8 @@ def compare(
 
 def _checked(systems: Sequence[str], match: str, baseline: str | None) -> str:
     """Return the baseline, or refuse the question."""
+    if isinstance(systems, str):
+        raise InputError(f"compare: systems: {systems!r} must be a list of names")
     if not systems:
         raise InputError("compare: name at least one system")
     doubles = sorted({s for s in systems if list(systems).count(s) > 1})
@@ -126,8 +129,8 @@ def _gaps(rows: Sequence[Row], match: str, base: str) -> list[str]:
     goal = _measure(found[base], match)
     ratios = {name: _measure(e, match) / goal for name, e in found.items()}
     return [
-        f"{name}: whole nodes and a whole batch come no nearer than {ratio:.2f} of the "
-        f"baseline's {match.replace('_', ' ')}"
+        f"{name}: {ratio:.2f} of the baseline's {match.replace('_', ' ')} is what "
+        "whole nodes and batches allow"
         for name, ratio in ratios.items()
         if abs(ratio - 1.0) > 0.05
     ]
@@ -146,8 +149,9 @@ def _match_one(
 ) -> int:
     """Return the chips, in whole nodes, that match the target.
 
-    For throughput the fewest that reach it (within 2 %), since a count that divides
-    badly is slow; for power and price those that come closest.
+    For throughput the fewest that reach it; for power and price, of those that stay
+    within it, the ones that do most with it: a count that divides badly is slow, and
+    rented chips that idle are paid for. Both within `TOLERANCE`.
     """
     goal = _measure(target, match)
     sample = ask(system, target.chips)
@@ -155,28 +159,34 @@ def _match_one(
     largest = sample.system.max_chips // unit
     guess = max(1.0, _guess(sample, target, goal, match) / unit)
     window = _around(guess, largest)
-    ratios = {
-        n: _measure(found, match) / goal
-        for n, found in zip(
-            window, answer([ask(system, n * unit) for n in window]), strict=True
-        )
-        if isinstance(found, Estimate)
-    }
-    if not ratios:
+    answers = zip(window, answer([ask(system, n * unit) for n in window]), strict=True)
+    found = {n: e for n, e in answers if isinstance(e, Estimate)}
+    ratios = {n: _measure(e, match) / goal for n, e in found.items()}
+    if not found:
         raise NoAnswerError(
             f"{system}: no job of {window[0] * unit} to {window[-1] * unit} chips has "
             f"the {match} of {target.chips} chips of {target.question.system.name}"
         )
-    enough = [n for n, ratio in ratios.items() if ratio >= 0.98]
-    if match == "throughput" and enough:
-        return min(enough) * unit
-    return min(ratios, key=lambda n: (abs(ratios[n] - 1.0), n)) * unit
+    if match == "throughput":
+        enough = [n for n in found if ratios[n] >= 1.0 - TOLERANCE]
+        return min(enough or [max(found, key=lambda n: ratios[n])]) * unit
+    inside = [n for n in found if ratios[n] <= 1.0 + TOLERANCE]
+    if not inside:
+        return min(found, key=lambda n: ratios[n]) * unit
+    return max(inside, key=lambda n: (found[n].tokens_per_s, -n)) * unit
 
 
 def _around(guess: float, largest: int) -> list[int]:
-    """Return node counts from half to three times the guess, in steps of 3 % or one."""
-    steps = [guess * 0.5 * 1.03**i for i in range(62)]
-    return sorted({min(largest, max(1, round(step))) for step in steps})
+    """Return node counts from a third of the guess to three times it.
+
+    In steps of 3 % or one node, and among them those that divide well: small
+    multiples of powers of two.
+    """
+    steps = {round(guess * 0.33 * 1.03**i) for i in range(75)}
+    low, high = min(steps), max(steps)
+    round_counts = {m * 2**p for m in (1, 3, 5, 7, 9) for p in range(20)}
+    steps |= {n for n in round_counts if low <= n <= high}
+    return sorted({min(largest, max(1, n)) for n in steps})
 
 
 def _guess(sample: Question, target: Estimate, goal: float, match: str) -> float:

@@ -5,13 +5,12 @@ kernels (`training.evaluate`) -> the best row of each question -> energy and mon
 (`economics`) -> `Estimate`. One question is a batch of one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from accelsim import catalog
-from accelsim.catalog import Override
 from accelsim.chip.lower import attention_kernel
 from accelsim.economics.energy import PhaseTimes, energy_parts
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
@@ -28,7 +27,8 @@ from accelsim.explore.result import (
 from accelsim.fabric.lower import energy_per_byte, filled
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Rows
-from accelsim.question import Question, resolve, run_from
+from accelsim.overrides import Overrides, read_overrides
+from accelsim.question import Question, read_run, resolve, run_from
 from accelsim.specs.run import RunSpec
 from accelsim.training.evaluate import Evaluated, evaluate
 from accelsim.training.lower import (
@@ -44,17 +44,16 @@ CHUNK = 64  # questions that are evaluated together; bounds the memory of a sear
 
 
 def estimate(
-    run: RunSpec | Mapping[str, Any],
-    overrides: Iterable[Override] | Iterable[str] | Mapping[str, Any] = (),
+    run: RunSpec | Mapping[str, Any] | str | Path, overrides: Overrides = ()
 ) -> Estimate:
     """Return what a training run takes: time, memory, energy and cost.
 
     Parameters
     ----------
-    run : RunSpec or mapping
+    run : RunSpec, mapping or path of a TOML file
         What is asked; plan sizes that are left out are searched for, and the fastest
         plan that fits in memory is returned.
-    overrides : iterable or mapping
+    overrides : mapping, text or list of texts
         Dotted paths: ``{"chip.hbm.bandwidth": "8 TB/s"}``.
 
     Raises
@@ -64,29 +63,38 @@ def estimate(
     NoAnswerError
         No legal plan fits in memory.
     """
-    spec = run if isinstance(run, RunSpec) else run_from(run)
-    found = answer([resolve(spec, _overrides(overrides))])[0]
+    found = answer([resolve(_run_of(run), read_overrides(overrides))])[0]
     if isinstance(found, AccelsimError):
         raise found
     return found
 
 
 def estimate_many(
-    runs: Sequence[RunSpec | Mapping[str, Any]],
+    runs: Sequence[RunSpec | Mapping[str, Any] | str | Path],
 ) -> list[Estimate | AccelsimError]:
     """Return the estimates of many runs, a failure standing in its run's place."""
-    specs = [run if isinstance(run, RunSpec) else run_from(run) for run in runs]
-    return answer([resolve(spec) for spec in specs])
+    asked = [_question_of(run) for run in runs]
+    answers = iter(answer([q for q in asked if isinstance(q, Question)]))
+    return [next(answers) if isinstance(q, Question) else q for q in asked]
 
 
-def _overrides(
-    given: Iterable[Override] | Iterable[str] | Mapping[str, Any],
-) -> tuple[Override, ...]:
-    if isinstance(given, Mapping):
-        return catalog.parse_overrides(given)
-    return tuple(
-        o if isinstance(o, Override) else catalog.parse_overrides([o])[0] for o in given
-    )
+def _question_of(
+    run: RunSpec | Mapping[str, Any] | str | Path,
+) -> Question | AccelsimError:
+    try:
+        return resolve(_run_of(run))
+    except AccelsimError as failure:
+        return failure
+
+
+def _run_of(run: RunSpec | Mapping[str, Any] | str | Path) -> RunSpec:
+    if isinstance(run, RunSpec):
+        return run
+    if isinstance(run, str | Path):
+        return read_run(run)
+    if isinstance(run, Mapping):
+        return run_from(run)
+    raise InputError(f"run: {run!r} must be a RunSpec, a mapping or a path")
 
 
 def answer(

@@ -54,8 +54,8 @@ class RunSpec(Spec):
     seq_len : int, optional
         The model's own if left out.
     precision : str
-        Of the GEMMs in the layers; `best` takes the narrowest format of the chip
-        that is in use for training (fp8).
+        Of the GEMMs in the layers; `best` takes the fastest format of the chip
+        that is in use for training (bf16 or fp8).
     software : str, optional
         The system's own stack if left out.
     offer : str

@@ -144,8 +144,12 @@ def legality(plans: Rows, q: Question) -> np.ndarray:
     recomputes = [RECOMPUTES.index(r) for r in stack.recompute]
     # weights that are gathered layer by layer have no stage to belong to
     staged = (plans.sharding >= tables.ZERO2) & (plans.pp > 1) & (q.plan.pp is None)
+    # one replica has nobody to share with
+    free = q.plan.sharding is None and tables.UNSHARDED in shardings
+    lonely = (plans.sharding != tables.UNSHARDED) & (plans.dp * plans.cp == 1) & free
     undone = (
-        ~np.isin(plans.sharding, shardings)
+        lonely
+        | ~np.isin(plans.sharding, shardings)
         | ~np.isin(plans.recompute, recomputes)
         | staged
         | ((plans.tp > 1) & (not stack.tensor))

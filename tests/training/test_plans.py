@@ -163,6 +163,8 @@ def slow_plans(chips: int, batch: int) -> set[tuple[int, ...]]:
         for size, sharding, recompute in product((1, 2, 4, 8, 16), (0, 1, 3), (0, 2)):
             if batch % (dp * size) or (sharding == 3 and pp > 1):
                 continue
+            if sharding and dp == 1:  # nobody to share with
+                continue
             count = batch // (dp * size)
             if vp > 1 and count % pp:
                 continue
