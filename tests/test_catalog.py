@@ -43,7 +43,7 @@ def test_a_folder_that_is_none_is_refused(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCELSIM_PATH", path)
-    with pytest.raises(InputError, match="ACCELSIM_PATH: .* is no folder"):
+    with pytest.raises(InputError, match=r"ACCELSIM_PATH: .* is no folder"):
         catalog.load("models", "llama3-8b")
 
 

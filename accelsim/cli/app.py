@@ -8,7 +8,6 @@ Exit codes: 0, answered; 1, a valid question that has no answer; 2, bad input;
 """
 
 import contextlib
-import os
 import sys
 from typing import Any
 
@@ -17,7 +16,7 @@ import click
 import accelsim
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
-from accelsim.cli.output import one_line, print_json
+from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.validate import validate_group
 from accelsim.errors import AccelsimError, NoAnswerError
@@ -35,10 +34,12 @@ class Program(click.Group):
         """Run a command and exit the process with its code."""
         given = extra.get("args") or (args[0] if args else None) or sys.argv[1:]
         as_json = "--json" in given
+        if sys.stdout is None:  # closed by the shell (`>&-`)
+            sys.exit(_fail("stdout is closed", BAD_INPUT, as_json=False))
         try:
             code = super().main(*args, **{**extra, "standalone_mode": False})
         except click.Abort:
-            sys.exit(INTERRUPTED)
+            code = INTERRUPTED
         except click.ClickException as error:
             code = _fail(_usage(error), BAD_INPUT, as_json=as_json)
         except NoAnswerError as error:
@@ -54,10 +55,11 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # Python writes what is left at exit: let that go nowhere.
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            nowhere(sys.stdout)
             raise click.exceptions.Exit(PIPE_CLOSED) from None
+        except KeyboardInterrupt:
+            print_error("interrupted")
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def _usage(error: click.ClickException) -> str:
@@ -76,8 +78,10 @@ def _fail(message: str, code: int, *, as_json: bool) -> int:
     line = one_line(message).rstrip("; ")
     if as_json:
         kind = "no-answer" if code == NO_ANSWER else "bad-input"
-        print_json({"error": line, "kind": kind})
-    click.echo(f"error: {line}", err=True)
+        # A stdout that takes nothing may be why we are here: stderr says it all.
+        with contextlib.suppress(OSError):
+            print_json({"error": line, "kind": kind})
+    print_error(f"error: {line}")
     return code
 
 

@@ -60,7 +60,7 @@ def compare_command(
     from accelsim.explore.compare import compare
     from accelsim.kernels.warm import compiling_beside
 
-    names = list(dict.fromkeys(s.strip() for s in systems.split(",") if s.strip()))
+    names = [name for name in map(str.strip, systems.split(",")) if name]
     if not names:
         raise InputError("--systems: names no system; write --systems A,B")
     plan = options.plan_of(given)

@@ -1,12 +1,15 @@
 """How an answer leaves the program: one JSON object, or tables for a terminal.
 
-This file knows stdout and nothing about what is printed.
+This file knows stdout and stderr and nothing about what is printed.
 """
 
+import contextlib
 import json
 import math
+import os
+import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +19,14 @@ if TYPE_CHECKING:
 
 def print_json(answer: Mapping[str, Any]) -> None:
     """Print one JSON object; what is not a finite number is null."""
-    click.echo(json.dumps(_finite(answer), indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(_finite(answer), indent=2, ensure_ascii=False, default=str)
+    _print("".join(map(_escaped, text)) + "\n")
+
+
+def _escaped(character: str) -> str:
+    """Return a character of a JSON text, escaped if it could steer a terminal."""
+    plain = character.isprintable() or character == "\n"
+    return character if plain else json.dumps(character)[1:-1]
 
 
 def _finite(value: Any) -> Any:
@@ -33,7 +43,31 @@ def print_tables(parts: "Iterable[RenderableType]") -> None:
     """Print tables and lines, as wide as the terminal allows."""
     from accelsim.report.tables import render
 
-    click.echo(render(parts), nl=False)
+    _print(render(parts))
+
+
+def _print(text: str) -> None:
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        nowhere(sys.stdout)
+        raise OSError(error.errno, error.strerror, "stdout") from None
+
+
+def print_error(line: str) -> None:
+    """Print a line on stderr, unless nobody reads it."""
+    try:
+        click.echo(one_line(line), err=True)
+    except OSError:
+        nowhere(sys.stderr)
+
+
+def nowhere(stream: IO[str]) -> None:
+    """Let go nowhere what Python still holds for a stream and writes at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def one_line(message: str) -> str:
