@@ -85,12 +85,11 @@ def run(*arguments: str, folder: Path | None = None) -> Result:
     assert time.perf_counter() - start < PATIENCE
     if not isinstance(done.exception, SystemExit | None):
         raise done.exception
-    assert done.exit_code in (0, 1, 2)
     if done.exit_code:
+        assert done.exit_code in (1, 2)
         assert done.stdout == ""
         assert done.stderr.startswith("error: ")
         assert done.stderr.count("\n") == 1
-        assert len(done.stderr) > len("error: \n")
     else:
         assert done.stdout
         assert "\x1b" not in done.stdout
@@ -221,12 +220,11 @@ def change(raw: dict[str, Any], where: int, how: str, value: Any) -> None:
 
 
 SCALES = [0, 1e-300, 1e-12, 1e-3, 0.5, 2, 3, 1e3, 1e12, 1e300, math.inf]
+HOWS = ["delete", "rename", "retype", "unit", "wrap", "resize", "resize", "resize"]
 CHANGES = st.lists(
     st.tuples(
         st.integers(0, 10_000),
-        st.sampled_from(
-            ["delete", "rename", "retype", "unit", "wrap", "resize", "resize"]
-        ),
+        st.sampled_from(HOWS),
         ANYTHING.filter(lambda value: value is not None),
     ),
     min_size=1,
@@ -295,6 +293,7 @@ def dotted_paths() -> list[str]:
     return [*found, "run.chips", "run.plan", "run.set.x", "link.nvlink4", "link.x.y"]
 
 
+PATHS = st.sampled_from(dotted_paths())
 SIZED = {
     f"{root}.{path}": figure.text
     for root, (kind, name) in PARTS.items()
@@ -304,7 +303,7 @@ SIZED = {
 
 @fuzz
 @given(
-    st.sampled_from(dotted_paths()) | WORDS,
+    st.integers(0, 9).flatmap(lambda n: PATHS if n else WORDS),
     st.sampled_from(["", ".", ".0", ".x", "x", ".value"]) | st.just(""),
     st.one_of(ANYTHING.map(toml_of), QUANTITIES, WORDS),
 )

@@ -47,10 +47,9 @@ def print_tables(parts: "Iterable[RenderableType]") -> None:
 
 
 def _print(text: str) -> None:
+    """Print a text; a failure names stdout (BrokenPipeError stays what it is)."""
     try:
         click.echo(text, nl=False)
-    except BrokenPipeError:
-        raise
     except OSError as error:
         nowhere(sys.stdout)
         raise OSError(error.errno, error.strerror, "stdout") from None

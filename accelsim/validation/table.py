@@ -7,42 +7,74 @@ know what the columns mean.
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from accelsim.errors import InputError
 
 Row = Mapping[str, str]
 LARGEST = 2**31  # counts above it are slips of the pen
+SURPLUS = "cells beyond the header"  # the column that marks a row that has such
+SHOWN = 60  # characters of a header in a message
 
 
 def read(path: Path, required: Collection[str]) -> list[dict[str, str]]:
     """Return the rows of a CSV file, every cell stripped, blank where it is missing.
 
+    A row with more cells than the header has the column `SURPLUS` too: one cannot
+    say which of its cells slipped.
+
     Raises
     ------
     InputError
-        The file cannot be read, is no CSV text, is empty or lacks a required column.
+        The file cannot be read, is no CSV text, is empty, lacks a required column or
+        names one twice.
     """
-    text = _text(path)
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="")
+    text = io.StringIO(_text(path), newline="")
+    reader = csv.DictReader(text, restkey=SURPLUS, strict=True)
+    end = 0  # line on which the last good row ended
+    rows = []
     try:
-        header = reader.fieldnames or ()
-        missing = [name for name in required if name not in header]
-        if missing:
-            raise InputError(f"{path}: columns are missing: {', '.join(missing)}")
-        rows = [
-            {k: v.strip() if isinstance(v, str) else "" for k, v in row.items()}
-            for row in reader
-        ]
+        _check_header(path, list(reader.fieldnames or ()), required)
+        end = reader.line_num
+        for row in reader:
+            rows.append(_stripped(row))
+            end = reader.line_num
     except csv.Error as error:
-        raise InputError(f"{path}: is no CSV table: {error}") from None
+        reason = "a quote is not closed" if "end of data" in str(error) else str(error)
+        raise InputError(f"{path}: is no CSV: line {end + 1}: {reason}") from None
     if not rows:
         raise InputError(f"{path}: has a header but no rows")
     return rows
 
 
+def _stripped(row: Mapping[str, Any]) -> dict[str, str]:
+    surplus = "".join(row.get(SURPLUS, ())).strip()
+    cells = {k: (v or "").strip() for k, v in row.items() if k != SURPLUS}
+    return cells | ({SURPLUS: surplus} if surplus else {})
+
+
+def _check_header(path: Path, header: list[str], required: Collection[str]) -> None:
+    twice = [name for name, times in Counter(header).items() if name and times > 1]
+    if twice:
+        raise InputError(f"{path}: columns are named twice: {', '.join(twice)}")
+    missing = [name for name in required if name not in header]
+    if not missing:
+        return
+    first = ", ".join(header)[:SHOWN]
+    if len(header) == 1 and (";" in first or "\t" in first):
+        raise InputError(f"{path}: cells are not separated by commas: {first!r}")
+    alike = {name.strip().lower(): name for name in header}
+    close = [f"{alike[n.lower()]!r} for {n}" for n in missing if n.lower() in alike]
+    found = f"it has {', '.join(close[:3])}" if close else f"it begins {first!r}"
+    raise InputError(f"{path}: columns are missing: {', '.join(missing)}; {found}")
+
+
 def _text(path: Path) -> str:
+    if str(path) == "-" or path.is_fifo():
+        raise InputError(f"{path}: pipes are not read: give a file")
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if not path.is_file():

@@ -13,7 +13,13 @@ from accelsim.explore.estimate import answer
 from accelsim.explore.result import Estimate
 from accelsim.validation import table
 from accelsim.validation.contract import Pair, Validation, best_constant, validation
-from accelsim.validation.left_out import BOUND, NO_PLAN, SUPERSEDED, LeftOutError
+from accelsim.validation.left_out import (
+    BAD_VALUE,
+    BOUND,
+    NO_PLAN,
+    SUPERSEDED,
+    LeftOutError,
+)
 from accelsim.validation.table import Row
 from accelsim.validation.training_rows import Case, case_of
 from accelsim.validation.training_selection import marked, newest
@@ -80,7 +86,7 @@ def _select(rows: Sequence[Row]) -> tuple[dict[int, str], dict[int, Case]]:
     reasons: dict[int, str] = {}
     cases: dict[int, Case] = {}
     for i, row in enumerate(rows):
-        reason = marked(row)
+        reason = BAD_VALUE if table.SURPLUS in row else marked(row)
         if reason is not None:
             reasons[i] = reason
         if reason in (None, BOUND):
