@@ -14,7 +14,6 @@ import math
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -127,7 +126,6 @@ def test_a_quantity_is_finite_or_refused(text: str, dimension: str) -> None:
 @given(ANYTHING, st.sampled_from(sorted(units.UNITS)))
 @example({"value": "1 TB/s", "spread": 3}, "bandwidth")
 @example({"value": 1, "spread": [True, 2]}, "count")
-@example({"value": {"value": 1}}, "count")
 def test_a_figure_is_read_or_refused(raw: Any, dimension: str) -> None:
     with contextlib.suppress(ValueError):  # how pydantic wants a value refused
         assert math.isfinite(float(read_figure(raw, dimension)))
@@ -168,11 +166,9 @@ def toml_of(value: Any) -> str:
         return f"[{', '.join(toml_of(item) for item in value)}]"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, date | datetime):
-        return value.isoformat()
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    return repr(value)
+    return str(value)  # a number, or a date
 
 
 def document(raw: dict[str, Any]) -> str:
@@ -287,10 +283,9 @@ def dotted_paths() -> list[str]:
     for root, (kind, name) in PARTS.items():
         spec = catalog.load(kind, name)
         found += [f"{root}.{field}" for field in type(spec).model_fields]
-    fields = ("layers", "hidden", "heads", "kv_heads", "moe", "moe.ffn", "window")
-    found += [f"model.{field}" for field in fields]
+    found += [f"model.{field}" for field in ("layers", "heads", "moe", "moe.ffn")]
     found += [f"plan.{field}" for field in ("tp", "pp", "dp", "vp", "sp", "sharding")]
-    return [*found, "run.chips", "run.plan", "run.set.x", "link.nvlink4", "link.x.y"]
+    return [*found, "run.chips", "run.plan", "run.set.x", "link.x.y"]
 
 
 PATHS = st.sampled_from(dotted_paths())
@@ -331,11 +326,7 @@ NAMES = {
     "software": ["megatron-core", "neuron", "maxtext", "nosuch"],
     "offer": ["on-demand", "own", "spot", "free"],
 }
-PLANS = st.dictionaries(
-    st.sampled_from(["tp", "cp", "pp", "vp", "ep", "dp", "micro_batch"]),
-    SIZES,
-    max_size=3,
-)
+PLAN_SIZES = st.sampled_from(["tp", "cp", "pp", "vp", "ep", "dp", "micro_batch"])
 FIELDS = st.fixed_dictionaries(
     {},
     optional={
@@ -344,7 +335,7 @@ FIELDS = st.fixed_dictionaries(
         "global_batch": SIZES,
         "global_batch_tokens": SIZES | st.just(2**20),
         "seq_len": SIZES | st.just(2**20),
-        "plan": PLANS,
+        "plan": st.dictionaries(PLAN_SIZES, SIZES, max_size=3),
         "sett": PLAIN,
     },
 )
@@ -404,5 +395,5 @@ def test_a_table_is_scored_or_refused(
     path.write_text(before + table.getvalue(), "utf-8", "surrogatepass", "")
     out.unlink(missing_ok=True)
     done = run("validate", "training", str(path), "--out", str(out))
-    assert out.exists() == (done.exit_code == 0)
+    assert out.exists() == (done.exit_code != 2)  # 1: no row counts, each says why
     path.unlink()

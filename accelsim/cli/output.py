@@ -8,7 +8,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def print_json(answer: Mapping[str, Any]) -> None:
     """Print one JSON object; what is not a finite number is null."""
     text = json.dumps(_finite(answer), indent=2, ensure_ascii=False, default=str)
-    _print("".join(map(_escaped, text)) + "\n")
+    with _writing():
+        click.echo("".join(map(_escaped, text)))
 
 
 def _escaped(character: str) -> str:
@@ -43,13 +44,15 @@ def print_tables(parts: "Iterable[RenderableType]") -> None:
     """Print tables and lines, as wide as the terminal allows."""
     from accelsim.report.tables import render
 
-    _print(render(parts))
+    with _writing():  # rich writes too, if nothing, when it makes a text
+        click.echo(render(parts), nl=False)
 
 
-def _print(text: str) -> None:
-    """Print a text; a failure names stdout (BrokenPipeError stays what it is)."""
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Name stdout in a failure to write (BrokenPipeError stays what it is)."""
     try:
-        click.echo(text, nl=False)
+        yield
     except OSError as error:
         nowhere(sys.stdout)
         raise OSError(error.errno, error.strerror, "stdout") from None

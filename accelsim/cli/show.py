@@ -9,6 +9,8 @@ from accelsim.cli.output import print_json, print_tables
 from accelsim.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from accelsim.catalog import Override
     from accelsim.specs.figure import NamedSpec, Spec
     from accelsim.specs.run import RunSpec
@@ -84,13 +86,43 @@ def _kind(word: str) -> str:
 
 def _find(name: str) -> "tuple[str, NamedSpec | RunSpec]":
     """Return kind and spec of a name or path, or of `kind:name` and `kind:path`."""
-    from accelsim.catalog import any_named, load
+    from accelsim.catalog import any_named, is_path, load
 
     word, colon, rest = name.partition(":")
-    if not colon or "/" in word:
+    if colon and "/" not in word:
+        kind = _kind(word)
+        return kind, load(kind, rest)
+    return _of_file(name) if is_path(name) else any_named(name)
+
+
+def _of_file(name: str) -> "tuple[str, NamedSpec | RunSpec]":
+    """Return kind and spec of a file, or say that its kind is not clear."""
+    from accelsim.catalog import any_named, find
+
+    path = find("runs", name)  # a path is the same for every kind
+    try:
         return any_named(name)
-    kind = _kind(word)
-    return kind, load(kind, rest)
+    except InputError as error:
+        if path.suffix != ".json" and path.suffix.lower() == ".json":
+            hint = "the config.json of a model must end in .json"
+        elif path.suffix != ".json" and _taken_for_a_run(path, str(error)):
+            hint = f"cannot tell which kind it is; write chip:{name}, model:{name}, …"
+        else:
+            raise
+        raise InputError(f"{name}: {hint}") from None
+
+
+def _taken_for_a_run(path: "Path", failure: str) -> bool:
+    """Return whether a file failed as a run only for want of marks of any kind."""
+    from accelsim.catalog import load, read_toml
+
+    if not {"model", "system", "chips", "base"}.isdisjoint(read_toml(path)):
+        return False
+    try:
+        load("runs", path)
+    except InputError as error:
+        return str(error) == failure
+    return False
 
 
 def _inside(change: "Override", kind: str, spec: "Spec") -> "Override":

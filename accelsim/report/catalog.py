@@ -4,6 +4,7 @@ This file knows how specs are read. Data for `--json` and tables for people are 
 here from the same fields.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,13 @@ from rich.text import Text
 
 from accelsim import catalog
 from accelsim.errors import InputError
-from accelsim.report.tables import SOFT_MARK, heading, notes, table
+from accelsim.report.tables import SOFT_MARK, flowing, heading, notes, table, width
 from accelsim.specs.figure import SOFT_KINDS, Figure
-from accelsim.units import UNITS
+from accelsim.units import UNITS, parse
 
 ABOUT = ("name", "source", "kind", "note")
+SHORTEST_PATH = 24  # characters that any terminal leaves for a field's name
+_NUMBER = re.compile(r"\s*[-+0-9._]+(?:[eE][-+]?[0-9]+)?\s*")
 
 
 def _chip(spec: Any) -> str:
@@ -156,14 +159,16 @@ def spec_tables(
     numbers = {source: f"[{i}]" for i, source in enumerate(names, 1)}
     columns = ("", "kind", "source") if figures else ()
     made = table("field", "value", *columns, left=2 + len(columns))
-    made.columns[0].overflow = "fold"
+    for index, column in enumerate(made.columns):
+        column.no_wrap = index != 1  # only values wrap
+    made.columns[1].overflow = "fold"  # and none is cut off
     for path, value in leaves:
         if isinstance(value, Figure):
             mark = SOFT_MARK if value.kind in SOFT_KINDS else ""
             number = numbers[value.source or "none given"]
-            made.add_row(path, Text(_written(value)), mark, value.kind, number)
+            made.add_row(_broken(path), Text(_written(value)), mark, value.kind, number)
         else:
-            made.add_row(path, Text(_plain(value)))
+            made.add_row(_broken(path), Text(_plain(value)))
     soft = any(figure.kind in SOFT_KINDS for figure in figures)
     legend = f"{SOFT_MARK} a press report or an assumption: results rest on it"
     return [
@@ -177,12 +182,31 @@ def spec_tables(
     ]
 
 
+def _broken(path: str) -> str:
+    """Return a dotted path on lines that leave half of the terminal: it breaks at dots.
+
+    Rich alone would break it in mid-word.
+    """
+    room = max(SHORTEST_PATH, width() // 2 - 10)
+    lines = [""]
+    for word in re.findall(r"[^.]+\.?", path):
+        if len(lines[-1] + word) > room and lines[-1].strip():
+            lines.append("  ")
+        lines[-1] += word
+    return "\n".join(lines)
+
+
 def _written(figure: Figure) -> str:
+    """Return a figure as it was written, and its spread in the same unit."""
     if figure.spread is None:
         return figure.text
-    unit = UNITS[figure.dimension][0]
-    low, high = figure.spread
-    return f"{figure.text} ({low:.4g} to {high:.4g} {unit})".replace(" )", ")")
+    unit = _NUMBER.sub("", figure.text, count=1).strip()
+    try:
+        scale = parse(f"1 {unit}", figure.dimension)
+    except InputError:  # derived from a changed figure: the text leaves out a word
+        unit, scale = UNITS[figure.dimension][0], 1.0
+    low, high = (f"{bound / scale:.6g}" for bound in figure.spread)
+    return f"{figure.text} ({low} to {high} {unit})".replace(" )", ")")
 
 
 def _plain(value: Any) -> str:
@@ -194,7 +218,7 @@ def _plain(value: Any) -> str:
 
 
 def _about(spec: Any, namesakes: Sequence[str]) -> list[RenderableType]:
-    lines = [spec.note] if spec.note else []
+    lines = [part for part in spec.note.split("\n\n") if part.strip()]
     if spec.source:
         lines.append(f"source of the plain fields ({spec.kind}): {spec.source}")
     if namesakes:
@@ -207,5 +231,5 @@ def _sources(numbers: Mapping[str, str]) -> list[RenderableType]:
         return []
     grid = Table.grid(padding=(0, 1))
     for source, number in numbers.items():
-        grid.add_row(number, Text(source))
+        grid.add_row(number, flowing(source))
     return [heading("Sources"), grid]

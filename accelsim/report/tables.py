@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -40,9 +42,22 @@ def render(parts: Iterable[RenderableType]) -> str:
     console = Console(width=width(), markup=False, highlight=False, emoji=False)
     with console.capture() as capture:
         for part in parts:
-            console.print(part)
+            console.print(_cleaned(console, part), end="")
     lines = capture.get().splitlines()
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _cleaned(console: Console, part: RenderableType) -> Segments:
+    """Return what is printed, without characters from data that steer a terminal."""
+    return Segments(
+        Segment("".join(map(_harmless, segment.text)), segment.style)
+        for segment in console.render(part)
+    )
+
+
+def _harmless(character: str) -> str:
+    plain = character.isprintable() or character == "\n"
+    return character if plain else " " * cell_len(character)
 
 
 def table(*columns: str, title: str = "", left: int = 1, **look: Any) -> Table:
@@ -73,6 +88,11 @@ def bar(share: float) -> str:
     return "█" * round(min(max(share, 0.0), 1.0) * BAR)
 
 
+def flowing(text: str) -> Text:
+    """Return a text whose lines are broken where it is printed, not where written."""
+    return Text(" ".join(text.split()))
+
+
 def notes(lines: Sequence[str], title: str = "Notes") -> list[RenderableType]:
     """Return a list of notes under a title, or nothing where there are none."""
     if not lines:
@@ -80,5 +100,5 @@ def notes(lines: Sequence[str], title: str = "Notes") -> list[RenderableType]:
     # A grid, so that a long note is wrapped beside its dash.
     grid = Table.grid(padding=(0, 1))
     for line in lines:
-        grid.add_row("-", Text(line))
+        grid.add_row("-", flowing(line))
     return [heading(title), Padding(grid, (0, 0, 1, 0))]

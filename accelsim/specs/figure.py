@@ -52,8 +52,14 @@ class Figure:
         unit = units.UNITS[self.dimension][0]
         text = units.show(self.value * factor, unit, digits=6)
         source = f"{why}; from {self.text} ({self.source})"
+        spread = self.spread and (self.spread[0] * factor, self.spread[1] * factor)
         return replace(
-            self, value=self.value * factor, text=text, source=source, kind="assumed"
+            self,
+            value=self.value * factor,
+            text=text,
+            source=source,
+            kind="assumed",
+            spread=spread,
         )
 
 

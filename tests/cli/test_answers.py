@@ -1,6 +1,7 @@
 """`accelsim estimate`, `compare` and `validate`: what is asked, what is printed."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +92,7 @@ def test_changes_are_passed_on_in_order(accelsim: Program, asked: list[Any]) -> 
 
 
 def test_compare_asks_what_the_options_say(accelsim: Program, asked: list[Any]) -> None:
-    line = "llama3-8b --systems a,b,,a --chips 64 --match power --baseline b --tp 4"
+    line = "llama3-8b --systems a,,b, --chips 64 --match power --baseline b --tp 4"
     assert accelsim("compare", *line.split()).exit_code == 0
     names, fields = asked[0]
     assert names == ("llama3-8b", ["a", "b"])
@@ -210,13 +211,35 @@ def test_validate_writes_every_row(accelsim: Program, tmp_path: Path) -> None:
     assert out.read_text() == "id,ape\nT1,0.5\nT2,0.1\n"
 
 
-@pytest.mark.usefixtures("table")
-@pytest.mark.parametrize("out", ["nowhere/rows.csv", "."])
-def test_validate_that_cannot_write_is_one_line(
-    accelsim: Program, tmp_path: Path, out: str
+@pytest.mark.parametrize("out", ["nowhere/rows.csv", ".", "fifo", "x.csv"])
+def test_validate_that_cannot_write_says_so_before_it_predicts(
+    accelsim: Program, table: list[Path], tmp_path: Path, out: str
 ) -> None:
-    line = ("validate", "training", "x.csv", "--out", str(tmp_path / out))
+    file = tmp_path / "x.csv"
+    file.touch()
+    os.mkfifo(tmp_path / "fifo")
+    line = ("validate", "training", str(file), "--out", str(tmp_path / out))
     done = accelsim(*line)
-    assert (done.exit_code, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout, table) == (2, "", [])
     assert done.stderr.startswith("error: ")
+    assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") == 1
+    assert file.read_text() == ""
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_no_row_scored_is_exit_code_1(
+    accelsim: Program, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    found = validation("training", "runs.csv", [], {"LoRA": 3, "no time": 2})
+    monkeypatch.setattr(
+        "accelsim.validation.training.validate_training", lambda _: found
+    )
+    done = accelsim("validate", "training", "x.csv", *more)
+    assert done.exit_code == 1
+    reasons = "LoRA: 3, no time: 2"
+    assert done.stderr == f"error: runs.csv: no row could be scored; {reasons}\n"
+    if more:
+        assert json.loads(done.stdout) == found.to_dict()
+    else:
+        assert done.stdout == ""

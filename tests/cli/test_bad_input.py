@@ -22,6 +22,10 @@ FILES: dict[str, str | bytes] = {
     "unit.toml": 'base="h100-sxm"\nclock="2 GB"\n',
     "unitless.toml": 'base="h100-sxm"\nclock="2"\n',
     "shape.toml": "layers=-2\nhidden=64\nheads=4\nffn=256\nvocab=100\nseq_len=8\n",
+    "odd.txt": "x=1\n",
+    "odd.toml": "x=1\ny=2\n",
+    "marked.toml": "vendor=3\nmatrix=4\n",
+    "model.JSON": "{}",
     "unsupported/config.json": json.dumps(
         {"architectures": ["Gato"], "model_type": "gato"}
     ),
@@ -51,6 +55,7 @@ BAD = [
     ("compare lama3-8b --systems dgx-h100 --chips 8", "'llama3-8b'"),
     ("compare llama3-8b --systems dgx-h100 --chips 8 --baseline x", "dgx-h100"),
     ("compare llama3-8b --systems , --chips 8", "--systems"),
+    ("compare llama3-8b --systems dgx-h100,dgx-h100 --chips 8", "named twice"),
     ("show h100-sxn", "'h100-sxm'"),
     ("show chip:h100-sxn", "'h100-sxm'"),
     ("show chop:h100-sxm", "'chips'"),
@@ -95,6 +100,10 @@ BAD = [
     ("show {files}/broken/config.json", "JSON"),
     ("show {files}/list/config.json", "config.json"),
     ("compare {files}/unsupported/config.json --systems dgx-h100 --chips 8", "gato"),
+    ("show {files}/odd.txt", "kind"),
+    ("show {files}/odd.toml", "chip:"),
+    ("show {files}/marked.toml", "vendor"),
+    ("show {files}/model.JSON", ".json"),
     # the command line itself
     ("estimate", "--model, --system, --chips"),
     ("estimate --model llama3-8b --system dgx-h100", "missing --chips"),
@@ -110,6 +119,7 @@ BAD = [
     ("validate training {files}/nowhere.csv", "nowhere.csv"),
     ("validate training {files}/binary.toml", "binary.toml"),
     ("validate training {files}/empty.toml", "empty.toml"),
+    ("validate training -", "give a file"),
 ]
 
 
@@ -141,3 +151,18 @@ def test_a_source_is_not_read_as_markup(accelsim: Program, files: Path) -> None:
     done = accelsim("show", f"chip:{path}")
     assert done.exit_code == 0
     assert "[/bold] [red]sheet" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (("validate", "training", ""), "'FILE': the path is empty"),
+        (("validate", "training", "x.csv", "--out", ""), "'--out': the path is empty"),
+    ],
+)
+def test_an_empty_path_is_named(
+    accelsim: Program, line: tuple[str, ...], words: str
+) -> None:
+    done = accelsim(*line)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr

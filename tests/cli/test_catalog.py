@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from accelsim import catalog
+from accelsim.report.catalog import spec_tables
+from accelsim.report.tables import render
 from accelsim.specs.figure import figures
 
 Program = Callable[..., Result]
@@ -127,3 +130,60 @@ def test_show_fits_the_terminal(accelsim: Program, columns: int) -> None:
     for name in ("h100-sxm", "dgx-h100", "p5"):
         done = accelsim("show", name, COLUMNS=str(columns))
         assert max(map(len, done.stdout.splitlines())) <= columns
+
+
+@pytest.mark.parametrize("kind", ["systems", "chips"])
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_names_of_fields_break_at_dots_only(kind: str, columns: int) -> None:
+    for name in catalog.names(kind):
+        spec = catalog.load(kind, name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COLUMNS", str(columns))
+            text = render(spec_tables(kind, spec))
+        words = text.split()
+        assert "…" not in text  # nothing is cut off
+        for path in figures(spec):
+            line = path if path in words else path.rpartition(".")[2]
+            assert line in words, (name, path)
+        kinds = {figure.kind for figure in figures(spec).values()}
+        assert kinds.issubset(words)
+
+
+def test_a_spread_is_in_the_unit_of_its_figure(
+    accelsim: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'base = "nvlink4"\n'
+        'latency = {value = "1.25 us", spread = ["750 ns", "1750 ns"]}\n'
+        'bandwidth = {value="25 GB/s one way", '
+        'spread = ["20 GB/s one way", "60 GB/s both ways"]}\n'
+    )
+    done = accelsim("show", f"link:{tmp_path / 'mine.toml'}", COLUMNS="120")
+    assert "1.25 us (0.75 to 1.75 us)" in done.stdout
+    assert "25 GB/s one way (20 to 30 GB/s one way)" in done.stdout
+
+
+def test_a_spread_without_a_written_unit_is_in_si() -> None:
+    """A bandwidth derived from a changed one does not say its direction."""
+    link = catalog.load("links", "nvlink4")
+    derived = replace(link.bandwidth, text="25 GB/s", spread=(2e10, 3e10))
+    odd = link.model_copy(update={"bandwidth": derived})
+    assert "25 GB/s (2e+10 to 3e+10 B/s)" in render(spec_tables("links", odd))
+
+
+def test_a_note_flows(accelsim: Program, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('base="h100-sxm"\nnote="""one\n two\n\nthree\n"""\n')
+    assert "\n- one two\n- three\n" in accelsim("show", f"chip:{path}").stdout
+
+
+def test_data_steers_no_terminal(accelsim: Program, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'base="h100-sxm"\nvendor="a\\u001b]0;x\\u0007b\\u009bc\\u202ed"\n'
+        'note="e\\u001b[31mf"\n'
+    )
+    shown = accelsim("show", f"chip:{path}").stdout
+    assert shown.replace("\n", "").isprintable()
+    assert "a]0;xbcd" in shown
+    assert "e[31mf" in shown

@@ -168,8 +168,8 @@ def test_interrupt_is_exit_code_130(
 ) -> None:
     fail_with(monkeypatch, KeyboardInterrupt())
     done = accelsim(*ASK)
-    assert done.exit_code == 130
-    assert done.stderr.strip() == ""
+    assert (done.exit_code, done.stdout) == (130, "")
+    assert done.stderr == "interrupted\n"
 
 
 def test_reader_that_goes_away_ends_it_quietly() -> None:
@@ -181,6 +181,39 @@ def test_reader_that_goes_away_ends_it_quietly() -> None:
         running.stdout.close()
         assert running.stderr.read() == b""
     assert running.returncode == 141
+
+
+def test_failure_is_told_to_a_reader_that_went_away() -> None:
+    command = [sys.executable, "-c", START, "show", "nosuch", "--json"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b"error: unknown name 'nosuch'\n"
+    assert running.returncode == 2
+
+
+@pytest.mark.parametrize("line", ["list", "list --json"])
+def test_full_stdout_is_one_line(line: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", START, *line.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: stdout: No space left on device\n"
+
+
+@pytest.mark.parametrize("more", ["", "--json"])
+def test_closed_stdout_is_one_line(more: str) -> None:
+    line = shlex.join([sys.executable, "-c", START, "show", "h100-sxm"])
+    command = ["sh", "-c", f"{line} {more} >&-"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: stdout is closed\n")
 
 
 def test_works_from_any_folder_and_with_plain_ascii(tmp_path: Path) -> None:
@@ -201,3 +234,12 @@ def test_json_holds_no_number_that_is_not_finite(
 
 def test_a_line_is_one_line_and_steers_no_terminal() -> None:
     assert one_line("a\nb\x1b[31mc\r") == "a b [31mc"
+
+
+def test_json_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"a": "\x1b[31m \x7f \x9b \u202e \udcff é"}
+    print_json(answer)
+    printed = capsys.readouterr().out
+    assert printed.replace("\n", "").isprintable()
+    assert "é" in printed
+    assert json.loads(printed) == answer

@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,39 @@ def test_rows_that_cannot_be_written_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         write_rows(found, tmp_path / "folder")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_only_files_are_replaced(tmp_path: Path) -> None:
+    found = validation("training", "t", [], {}, details=[{"id": "1"}])
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "device").symlink_to("/dev/full")
+    for name in ("pipe", "loop", "device"):
+        with pytest.raises(InputError, match="cannot be written"):
+            write_rows(found, tmp_path / name)
+    with pytest.raises(InputError, match="no regular file"):
+        write_rows(found, Path("/dev/null"))
+    assert Path("/dev/null").is_char_device()
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_links_stay_and_lead_to_the_rows(tmp_path: Path) -> None:
+    found = validation("training", "t", [], {}, details=[{"id": "1"}])
+    (tmp_path / "link").symlink_to("rows.csv")
+    for _ in range(2):  # the first time it leads nowhere yet
+        write_rows(found, tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "rows.csv").read_text() == "id\n1\n"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_table_itself_is_not_replaced(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("id\nmine\n")
+    (tmp_path / "link").symlink_to(table)
+    (tmp_path / "hard").hardlink_to(table)
+    found = validation("training", str(table), [], {}, details=[{"id": "1"}])
+    for name in ("t.csv", "link", "hard", "./t.csv"):
+        with pytest.raises(InputError, match="is the table"):
+            write_rows(found, tmp_path / name)
+    assert table.read_text() == "id\nmine\n"

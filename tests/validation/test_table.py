@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import InputError
-from accelsim.validation.table import LARGEST, count, number, read
+from accelsim.validation.table import LARGEST, SURPLUS, count, number, read
 
 COLUMNS = ("id", "n")
 
@@ -30,7 +31,12 @@ def test_ragged_rows(tmp_path: Path) -> None:
     path = written(tmp_path, "id,n\na\nb,2,3,4\n")
     rows = read(path, COLUMNS)
     assert rows[0]["n"] == ""
-    assert rows[1]["n"] == "2"
+    assert rows[1] == {"id": "b", "n": "2", SURPLUS: "34"}
+
+
+def test_blank_cells_beyond_the_header_say_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, "id,n,,\na,1,,,, \n")
+    assert read(path, COLUMNS) == [{"id": "a", "n": "1", "": ""}]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +49,13 @@ def test_ragged_rows(tmp_path: Path) -> None:
         ("id\na\n", "columns are missing: n"),
         (b"id,n\n\xff\xfe,1\n", "not UTF-8"),
         (b"PK\x03\x04\x00\x00", "columns are missing"),
-        ('id,n\na,"' + "x" * 200_000 + '"\n', "is no CSV table"),
+        ('id,n\na,"' + "x" * 200_000 + '"\n', "is no CSV: line 2"),
+        ('id,n\na,1\nb,"2\nc,3\n', "is no CSV: line 3: a quote is not closed"),
+        ("id,n,x,n\na,1,2,3\n", "named twice: n"),
+        ("id;n;x\na;1;2\n", "not separated by commas: 'id;n;x'"),
+        ("id\tn\na\t1\n", "not separated by commas"),
+        ("ID,N\na,1\n", "missing: id, n; it has 'ID' for id, 'N' for n"),
+        ("a,b\n1,2\n", "missing: id, n; it begins 'a, b'"),
     ],
 )
 def test_broken_file_is_one_line(
@@ -61,6 +73,13 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         read(tmp_path / "none.csv", COLUMNS)
     with pytest.raises(InputError, match="not a file"):
         read(tmp_path, COLUMNS)
+
+
+def test_pipes_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("-")):
+        with pytest.raises(InputError, match="give a file"):
+            read(path, COLUMNS)
 
 
 def test_numbers() -> None:

@@ -144,6 +144,14 @@ def test_bad_value_leaves_its_row_out_alone(row: MakeRow, tmp_path: Path) -> Non
     assert answer.left_out == {left_out.BAD_VALUE: 1}
 
 
+def test_row_with_too_many_cells_is_left_out(row: MakeRow, tmp_path: Path) -> None:
+    path = table_of(tmp_path, row("T01094"), row("T01095"))
+    path.write_text(path.read_text().rstrip("\r\n") + ",1\n")
+    answer = validate_training(path)
+    assert answer.scored == 1
+    assert answer.left_out == {left_out.BAD_VALUE: 1}
+
+
 def test_table_without_notes_is_accepted(row: MakeRow, tmp_path: Path) -> None:
     short = {name: row("T01094")[name] for name in REQUIRED}
     assert validate_training(table_of(tmp_path, short)).scored == 1
