@@ -34,6 +34,8 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "prices": PriceSpec,
     "runs": RunSpec,
 }
+MAX_DEPTH = 32
+MAX_BASES = 32
 _META = ("name", "source", "kind", "note", "base")
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "any_named",
     "find",
     "folders",
+    "is_path",
     "load",
     "model",
     "names",
@@ -76,46 +79,81 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
     InputError
         No such file or name; the nearest names are given.
     """
-    if "/" in name or name.endswith((".toml", ".json")):
+    if is_path(name):
         return _path(name, beside)
     for folder in folders(kind):
         path = folder / f"{name}.toml"
         if path.is_file():
             return path
-    singular = kind if kind == "software" else kind.removesuffix("s")
-    hint = nearest(name, names(kind))
-    raise InputError(f"unknown {singular} {name!r}; {hint}".rstrip("; "))
+    raise InputError(f"unknown {_singular(kind)} {name!r}; {_hint(kind, name)}")
+
+
+def _singular(kind: str) -> str:
+    return kind if kind == "software" else kind.removesuffix("s")
+
+
+def _hint(kind: str, name: str) -> str:
+    other = [k for k in KINDS_OF_THING if k != kind and name in names(k)]
+    if other:
+        return f"it is a {_singular(other[0])}"
+    return nearest(name, names(kind)) or f"see `accelsim list {kind}`"
 
 
 def _path(name: str, beside: Path | None) -> Path:
-    path = Path(name).expanduser()
-    if beside is not None:
-        path = (beside.parent / name).resolve()
-        if not path.is_relative_to(beside.parent.resolve()):
-            raise InputError(f"{beside}: {name!r} leaves the folder of the file")
-    if not path.exists():
-        raise InputError(f"{name}: no such file")
-    if not path.is_file():
-        raise InputError(f"{name}: not a file")
+    try:
+        path = Path(name).expanduser()
+        if beside is not None:
+            path = (beside.parent / name).resolve()
+            if not path.is_relative_to(beside.parent.resolve()):
+                raise InputError(f"{name!r} leaves the folder of {beside}")
+        if not path.exists():
+            raise InputError(f"{name}: no such file")
+        if (path / "config.json").is_file():  # a Hugging Face checkpoint
+            path = path / "config.json"
+        if not path.is_file():
+            raise InputError(f"{name}: not a file")
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
+        raise InputError(f"{name!r} is no usable path: {error}") from None
     return path
+
+
+def is_path(name: str) -> bool:
+    """Return whether a name is a path instead: it has a slash or a known ending."""
+    return "/" in name or name.endswith((".toml", ".json"))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file, or fail in one line."""
     try:
-        text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: is not valid TOML: {error}") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise InputError(f"{path}: {error}") from None
     except RecursionError:
         raise InputError(f"{path}: is nested too deeply") from None
     if not raw:
         raise InputError(f"{path}: is empty")
+    if _depth(raw) > MAX_DEPTH:
+        raise InputError(f"{path}: is nested too deeply")
     return raw
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        tables = [v for v in level if isinstance(v, dict | list)]
+        level = [
+            inner
+            for v in tables
+            for inner in (v.values() if isinstance(v, dict) else v)
+        ]
+    return depth
 
 
 def raw_spec(kind: str, name: str, beside: Path | None = None) -> dict[str, Any]:
@@ -126,6 +164,8 @@ def raw_spec(kind: str, name: str, beside: Path | None = None) -> dict[str, Any]
 def _inherit(kind: str, path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise InputError(f"{path}: base leads back to the file itself")
+    if len(seen) == MAX_BASES:
+        raise InputError(f"{path}: base goes through more than {MAX_BASES} files")
     raw = read_toml(path)
     source, figure_kind = _provenance(path, raw)
     tagged = {
@@ -136,11 +176,18 @@ def _inherit(kind: str, path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if base is None:
         merged = tagged
     elif isinstance(base, str):
-        parent = _inherit(kind, find(kind, base, path), (*seen, path))
+        parent = _inherit(kind, _find_base(kind, base, path), (*seen, path))
         merged = _merge({k: v for k, v in parent.items() if k != "note"}, tagged)
     else:
         raise InputError(f"{path}: base: {base!r} must be a name")
     return merged | {"name": path.stem}
+
+
+def _find_base(kind: str, base: str, path: Path) -> Path:
+    try:
+        return find(kind, base, path)
+    except InputError as error:
+        raise InputError(f"{path}: base: {error}") from None
 
 
 def _provenance(path: Path, raw: Mapping[str, Any]) -> tuple[str, str]:
@@ -158,7 +205,7 @@ def _cite(value: Any, source: str, kind: str) -> Any:
             return {"source": source, "kind": kind} | value
         return {key: _cite(item, source, kind) for key, item in value.items()}
     if isinstance(value, list):
-        return [_cite(item, source, kind) for item in value]
+        return tuple(_cite(item, source, kind) for item in value)
     return cite(value, source, kind)
 
 
@@ -209,7 +256,7 @@ def model(name: str, changes: Iterable[Override] = ()) -> ModelSpec:
 
 def any_named(name: str) -> tuple[str, NamedSpec | RunSpec]:
     """Return the kind and the spec of a name of any kind (for `accelsim show`)."""
-    if "/" in name or name.endswith((".toml", ".json")):
+    if is_path(name):
         return _any_path(name)
     kind_hint, _, rest = name.partition(":")
     if rest and kind_hint in KINDS_OF_THING:

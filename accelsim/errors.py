@@ -31,10 +31,15 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = sorted(set(valid))
-    lower = {n.lower(): n for n in names}
-    close = get_close_matches(name.lower(), lower, n=3, cutoff=0.5)
+    close = [n for n in names if len(name) > 2 and n.startswith(name)][:3]
+    close = close or get_close_matches(name, names, n=3, cutoff=0.6)
+    if not close:
+        lower = {n.lower(): n for n in names}
+        close = [
+            lower[n] for n in get_close_matches(name.lower(), lower, n=3, cutoff=0.5)
+        ]
     if close:
-        return "did you mean " + " or ".join(repr(lower[c]) for c in close) + "?"
+        return "did you mean " + " or ".join(map(repr, close)) + "?"
     if 0 < len(names) <= 12:
         return "valid: " + ", ".join(names)
     return ""

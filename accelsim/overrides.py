@@ -46,7 +46,7 @@ def _plain(text: str) -> Any:
     """Read a value as TOML does; what TOML refuses is text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError
         return text.strip("'\"")
 
 
@@ -131,9 +131,11 @@ def _as_dict(value: Any) -> Any:
 
 def _as_raw(value: Any) -> Any:
     if isinstance(value, _Items):
-        return [_as_raw(item) for item in value.values()]
+        return tuple(_as_raw(item) for item in value.values())
     if isinstance(value, dict):
         return {key: _as_raw(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return tuple(_as_raw(item) for item in value)
     return value
 
 

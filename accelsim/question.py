@@ -66,9 +66,24 @@ class Question:
 
 
 def read_run(path: Path | str) -> RunSpec:
-    """Return the run of a TOML file; names inside are found as everywhere."""
+    """Return the run of a TOML file; paths inside lead from the file's own folder."""
     run: RunSpec = catalog.load("runs", str(path))
-    return run
+    file = catalog.find("runs", str(path))
+    found = {
+        "model": _beside("models", run.model, file),
+        "system": _beside("systems", run.system, file),
+    }
+    if run.software is not None:
+        found["software"] = _beside("software", run.software, file)
+    return run.model_copy(update=found)
+
+
+def _beside(kind: str, name: str, file: Path) -> str:
+    """Return a name that a file mentions; a path, from that file's folder."""
+    try:
+        return str(catalog.find(kind, name, file)) if catalog.is_path(name) else name
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
 
 
 def run_from(fields: Mapping[str, Any], base: RunSpec | None = None) -> RunSpec:
@@ -108,17 +123,21 @@ def resolve(
     spec = model or catalog.load("models", run.model)
     spec = catalog.override(spec, changes["model"], f"model {run.model}")
     system: SystemSpec = catalog.load("systems", run.system, changes["system"])
-    chip: ChipSpec = catalog.load("chips", system.chip, changes["chip"])
-    name = run.software or system.software
-    software: SoftwareSpec = catalog.load("software", name, changes["software"])
+    file = catalog.find("systems", run.system)
+    chip: ChipSpec = _load_named("chips", system.chip, file, changes["chip"])
+    if run.software is None:
+        name, owner = system.software, file
+    else:
+        name, owner = run.software, None
+    software: SoftwareSpec = _load_named("software", name, owner, changes["software"])
     return Question(
         run=run,
         model=spec,
         system=system,
         chip=chip,
-        links=_links(system, changes["link"]),
+        links=_links(system, file, changes["link"]),
         software=software,
-        price=catalog.load("prices", system.price, changes["price"]),
+        price=_load_named("prices", system.price, file, changes["price"]),
         precision=_precision(run, chip),
         seq_len=run.seq_len or spec.seq_len,
         global_batch=_global_batch(run, run.seq_len or spec.seq_len),
@@ -129,11 +148,11 @@ def _by_root(changes: Iterable[Override]) -> dict[str, list[Override]]:
     found: dict[str, list[Override]] = {root: [] for root in ROOTS}
     for change in changes:
         root, inner = change.path[0], change.path[1:]
-        if root not in found or not inner:
-            hint = nearest(root, ROOTS)
+        if root not in found or not all(inner) or len(inner) < 1 + (root == "link"):
+            paths = "chip.FIELD, link.NAME.FIELD, system.FIELD, … (" + ", ".join(ROOTS)
+            hint = nearest(root, ROOTS) if root not in found else ""
             raise InputError(
-                f"--set {change.text}: a path begins with "
-                f"{', '.join(f'{r}.' for r in ROOTS)}; {hint}".rstrip("; ")
+                f"--set {change.text}: a path is {paths}); {hint}".rstrip("; ")
             )
         found[root].append(replace(change, path=inner))
     return found
@@ -144,7 +163,21 @@ def _apply(run: RunSpec, changes: dict[str, list[Override]]) -> RunSpec:
     return catalog.override(run, [*changes["run"], *whole], "run")
 
 
-def _links(system: SystemSpec, changes: list[Override]) -> dict[str, LinkSpec]:
+def _load_named(
+    kind: str, name: str, owner: Path | None, changes: Iterable[Override]
+) -> Any:
+    """Return a spec that `owner` names; a path leads from that file's folder."""
+    try:
+        return catalog.load(kind, name, changes, owner)
+    except InputError as error:
+        if owner is None or owner.is_relative_to(catalog.BUILT_IN):
+            raise
+        raise InputError(f"{owner}: {error}") from None
+
+
+def _links(
+    system: SystemSpec, file: Path, changes: list[Override]
+) -> dict[str, LinkSpec]:
     used = {tier.link for tier in system.tiers.values()}
     for change in changes:
         if change.path[0] not in used:
@@ -153,9 +186,10 @@ def _links(system: SystemSpec, changes: list[Override]) -> dict[str, LinkSpec]:
                 f"{nearest(change.path[0], used)}"
             )
     return {
-        name: catalog.load(
+        name: _load_named(
             "links",
             name,
+            file,
             [replace(c, path=c.path[1:]) for c in changes if c.path[0] == name],
         )
         for name in sorted(used)
@@ -171,7 +205,7 @@ def _precision(run: RunSpec, chip: ChipSpec) -> Precision:
         return "bf16"  # same rate and width on every chip of the catalog
     raise InputError(
         f"run: precision: chip {chip.name} has no {run.precision}; "
-        f"valid: {', '.join(chip.matrix.peak)}"
+        f"valid: {', '.join(chip.matrix.peak)}, or best"
     )
 
 

@@ -8,6 +8,7 @@ direction or both.
 """
 
 import re
+from decimal import Decimal
 from math import isfinite
 
 from accelsim.errors import InputError, nearest
@@ -70,7 +71,10 @@ UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "area": ("m2", {"m2": 1.0, "cm2": 1e-4, "mm2": 1e-6}),
     "money": ("USD", {"USD": 1.0, "kUSD": 1e3, "MUSD": 1e6, "BUSD": 1e9}),
     "money_rate": ("USD/s", {"USD/h": 1 / 3600.0, "USD/s": 1.0}),
-    "energy_price": ("USD/J", {"USD/kWh": 1 / 3.6e6, "USD/MWh": 1 / 3.6e9}),
+    "energy_price": (
+        "USD/J",
+        {"USD/J": 1.0, "USD/kWh": 1 / 3.6e6, "USD/MWh": 1 / 3.6e9},
+    ),
     "fraction": ("", {"": 1.0, "%": 0.01}),
     "count": ("", {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}),
 }
@@ -94,12 +98,12 @@ _DIRECTIONS = {
     "bidirectional": 0.5,
     "both ways": 0.5,
 }
-_NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _QUANTITY = re.compile(rf"\s*({_NUMBER})\s*(.*?)\s*")
 
 
 def parse(text: str, dimension: str) -> float:
-    """Return the SI value of a quantity such as ``"2.9 TB/s"``.
+    """Return the SI value of a quantity such as ``"2.9 TB/s"``, correctly rounded.
 
     A link bandwidth ends in ``per direction`` (``one way``) or ``bidirectional``
     (``both ways``, halved); the value returned is per direction.
@@ -114,18 +118,30 @@ def parse(text: str, dimension: str) -> float:
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise InputError(f"{text!r} is not a quantity; {expected(dimension)}")
-    number, unit = float(match[1].replace("_", "")), match[2]
+    number, unit = match[1].replace("_", ""), match[2]
     if dimension == "link_bandwidth":
         unit, scale = _direction(text, unit)
-        number *= scale
+        units = {name: factor * scale for name, factor in units.items()}
     if unit in units:
-        return number * units[unit]
+        value = _product(number, units[unit])
+        if not isfinite(value):
+            raise InputError(f"{text!r} is too large; {expected(dimension)}")
+        return value
     if not unit:
         raise InputError(f"{text!r} has no unit; {expected(dimension)}")
     other = [name for name, (_, known) in UNITS.items() if unit in known]
-    reason = f"is a {other[0].replace('_', ' ')}" if other else "has an unknown unit"
+    reason = f"is {_a(other[0])}" if other else "has an unknown unit"
+    if unit.startswith(","):
+        reason = "has a comma in its number"
     hint = "" if other else nearest(unit, units)
-    raise InputError(f"{text!r} {reason}; {expected(dimension)} {hint}".rstrip())
+    raise InputError(f"{text!r} {reason}; {expected(dimension)}; {hint}".rstrip("; "))
+
+
+def _product(number: str, factor: float) -> float:
+    try:
+        return float(Decimal(number) * Decimal(repr(factor)))
+    except ArithmeticError:  # an exponent that no decimal has
+        return float("inf")
 
 
 def _direction(text: str, unit: str) -> tuple[str, float]:
@@ -138,11 +154,18 @@ def _direction(text: str, unit: str) -> tuple[str, float]:
     )
 
 
+def _a(dimension: str) -> str:
+    if dimension == "bytes":
+        return "a number of bytes"
+    article = "an" if dimension[0] in "aeiou" else "a"
+    return f"{article} {dimension.replace('_', ' ')}"
+
+
 def expected(dimension: str) -> str:
     """Return what a quantity of a dimension looks like, for an error message."""
     si_unit = UNITS[dimension][0]
     example = _EXAMPLES.get(dimension, f"1 {si_unit}".strip())
-    return f"expected a {dimension.replace('_', ' ')} such as {example!r}"
+    return f"expected {_a(dimension)} such as {example!r}"
 
 
 _PREFIXES = [

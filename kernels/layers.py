@@ -86,19 +86,16 @@ def time_product(
 def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]:
     """Return (forward, backward) seconds of fused attention and add its FLOPs.
 
-    Backward it repeats the scores: five products for the forward two. FLOPs are
-    counted as the field counts them: full scores, and the repetition inside the kernel
-    left out.
+    Masked blocks are left out; backward it repeats the scores: five products for the
+    forward two.
     """
-    needed = 4.0 * op.batch * op.m * op.n * op.k
-    flops = needed * score_share(op.n, op.window, op.causal)
+    flops = 4.0 * op.batch * op.m * op.n * op.k
+    flops *= score_share(op.n, op.window, op.causal)
     forward = fused_seconds(chip, chip.attention_forward, flops, op)
     backward = fused_seconds(chip, chip.attention_backward, 2.5 * flops, op)
-    wide = op.window / op.n if 0.0 < op.window < op.n else 1.0
-    counted = op.share * needed * wide
-    row.forward_flops += counted
-    row.backward_flops += 2.0 * counted
-    row.core_flops += counted
+    row.forward_flops += op.share * flops
+    row.backward_flops += op.share * 2.5 * flops
+    row.core_flops += op.share * flops
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward

@@ -12,7 +12,6 @@ from accelsim.kernels.tables import (
     DENSE,
     FULL,
     HEAD,
-    KEEP,
     MOE,
     SELECTIVE,
     UNSHARDED,
@@ -77,9 +76,10 @@ def fill_memory_row(
     a = layer_activations(layers[DENSE], chip, software, plan.recompute)
     b = layer_activations(layers[MOE], chip, software, plan.recompute)
     kept = layers_here * ((1.0 - moe) * a + moe * b)
-    workspace = 0.0
-    if plan.recompute != KEEP:
-        workspace = max(layers[DENSE].saved * (moe < 1.0), layers[MOE].saved)
+    # a layer that is repeated holds for a moment what it does not keep
+    workspace = max(
+        (layers[DENSE].saved - a) * (moe < 1.0), (layers[MOE].saved - b) * (moe > 0.0)
+    )
     loose = 1.0 + software.fragmentation
     first = kept * in_flight(plan) + workspace
     # the last stage waits for its last virtual chunk only

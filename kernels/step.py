@@ -97,24 +97,9 @@ def add_layer(
     result.tp += count * tp
     result.cp += count * cp
     result.ep += count * ep
-    add_layer_traffic(result, row, again, count)
     total = busy + launch + tp + cp + ep
     forward = compute + (total - busy) / (3.0 + again)
     return count * forward, count * (total - forward)
-
-
-@kernel
-def add_layer_traffic(result: Record, row: Record, again: float, count: float) -> None:
-    """Add the bytes [B] that `count` layers send on one micro-batch."""
-    result.tp_bytes += count * (
-        (1.0 + again) * row.forward_tp_bytes + row.backward_tp_bytes
-    )
-    result.cp_bytes += count * (
-        (1.0 + again) * row.forward_cp_bytes + row.backward_cp_bytes
-    )
-    result.ep_bytes += count * (
-        (1.0 + again) * row.forward_ep_bytes + row.backward_ep_bytes
-    )
 
 
 @kernel
@@ -133,7 +118,6 @@ def add_end(result: Record, row: Record) -> float:
     tp = row.forward_tp + row.backward_tp
     result.head += end_seconds(row) - tp
     result.tp += tp
-    add_layer_traffic(result, row, 0.0, 1.0)
     return end_seconds(row)
 
 
@@ -311,9 +295,6 @@ def scale_micro_batches(result: Record, times: float) -> None:
     result.tp *= times
     result.cp *= times
     result.ep *= times
-    result.tp_bytes *= times
-    result.cp_bytes *= times
-    result.ep_bytes *= times
 
 
 @kernel
@@ -330,15 +311,28 @@ def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> fl
 
 
 @kernel
-def worker_flops(
-    layers: Rows, chip: Record, software: Record, model: Record, plan: Record
-) -> float:
-    """Return the FLOPs of a step, averaged over the stages, of one worker."""
-    dense = layer_flops(layers[DENSE], chip, software, plan)
-    mixture = layer_flops(layers[MOE], chip, software, plan)
-    flops = dense * (model.layers - model.moe_layers) + mixture * model.moe_layers
-    flops += layers[HEAD].forward_flops + layers[HEAD].backward_flops
-    return float(plan.micro_batches / plan.pp * flops)
+def add_mean_worker(
+    result: Record, row: Record, chip: Record, software: Record, plan: Record,
+    count: float,
+) -> None:  # fmt: skip
+    """Add FLOPs and bytes [B] of `count` layers of the model, averaged over the stages.
+
+    The slowest stage decides the time, but every stage computes and sends.
+    """
+    each = count * plan.micro_batches / plan.pp
+    passes = 2.0 if plan.recompute == FULL else 1.0
+    result.hardware_flops += each * layer_flops(row, chip, software, plan)
+    result.tp_bytes += each * (passes * row.forward_tp_bytes + row.backward_tp_bytes)
+    result.cp_bytes += each * (passes * row.forward_cp_bytes + row.backward_cp_bytes)
+    result.ep_bytes += each * (passes * row.forward_ep_bytes + row.backward_ep_bytes)
+
+
+@kernel
+def add_mean_end(result: Record, row: Record, plan: Record) -> None:
+    """Add FLOPs and bytes [B] of embedding or head, averaged over the stages."""
+    each = plan.micro_batches / plan.pp
+    result.hardware_flops += each * (row.forward_flops + row.backward_flops)
+    result.tp_bytes += each * (row.forward_tp_bytes + row.backward_tp_bytes)
 
 
 @kernel
@@ -376,7 +370,11 @@ def fill_step(
     add_pipeline(result, model, software, case, tiers, plan, slowest, middle, last)
     add_data_parallel(result, model, software, case, tiers, plan, whole_f, whole_b)
     add_optimizer(result, model, chip, software, case, plan)
-    result.hardware_flops = worker_flops(layers, chip, software, model, plan)
+    dense = model.layers - model.moe_layers
+    add_mean_worker(result, layers[DENSE], chip, software, plan, dense)
+    add_mean_worker(result, layers[MOE], chip, software, plan, model.moe_layers)
+    add_mean_end(result, layers[EMBED], plan)
+    add_mean_end(result, layers[HEAD], plan)
     result.step_time = (
         result.matmul + result.attention + result.elementwise + result.head
         + result.recompute + result.launch + result.tp + result.cp + result.ep

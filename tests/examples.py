@@ -36,7 +36,7 @@ def row(dtype: "np.dtype[np.void]", **values: Any) -> Rows:
 
 
 def chip(**changes: Any) -> Record:
-    """Return a GPU of 100 units of 10 TFLOP/s, 4 TB/s and 80 GB; a kernel starts free."""
+    """Return a GPU of 100 units of 10 TFLOP/s, 4 TB/s, 80 GB and no start-up."""
     rates = np.full(tables.N_PRECISIONS, 1e15)
     rates[tables.FP32] = 1e14
     rates[tables.FP8] = 2e15
@@ -91,7 +91,7 @@ def switch(
 
 def mesh(workers: float, joined: float, bandwidth: float = 1e11) -> dict[str, Any]:
     """Return a tier in which each of `joined` has a link to each other one."""
-    values = {"workers": workers, "bandwidth": bandwidth}
+    values: dict[str, Any] = {"workers": workers, "bandwidth": bandwidth}
     return {"topology": tables.MESH, "extent": (joined, 0.0, 0.0)} | values
 
 
@@ -100,7 +100,8 @@ def torus(
 ) -> dict[str, Any]:
     """Return a torus; `ports` [B/s] are both ports of one ring together."""
     empty = (0,) * (tables.MAX_DIMS - len(extent))
-    values = {"workers": workers, "topology": tables.TORUS, "dims": len(extent)}
+    values: dict[str, Any] = {"workers": workers, "topology": tables.TORUS}
+    values |= {"dims": len(extent)}
     values |= {"extent": extent + empty, "wrap": 1.0, "bandwidth": ports * len(extent)}
     values |= {"port_bandwidth": (ports,) * len(extent) + empty}
     return values | more
@@ -184,7 +185,7 @@ def shard(**changes: Any) -> Record:
     return row(tables.SHARD, **sizes | changes)[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class World:
     """One case: what the kernels take beside the plan."""
 
@@ -194,12 +195,19 @@ class World:
     software: Record
     tiers: Rows
 
+    def __repr__(self) -> str:
+        """Return a word: a failed example shall be readable."""
+        return f"World of {self.model.layers:g} layers"
+
     @property
     def rows(self) -> Cases:
         """Return the tables of the case, one row each."""
         one = (self.case, self.chip, self.model, self.software)
-        made = [np.array([r], r.dtype).view(np.recarray) for r in one]
-        return Cases(*made, self.tiers.reshape(1, tables.MAX_TIERS))
+        cases, chips, models, stacks = (
+            np.array([r], r.dtype).view(np.recarray) for r in one
+        )
+        tiers_ = self.tiers.reshape(1, tables.MAX_TIERS)
+        return Cases(cases, chips, models, stacks, tiers_)
 
     def layers(self, **sizes: Any) -> Rows:
         """Return the four LAYER rows of one shard."""
@@ -259,6 +267,7 @@ CHIP_SPEC: dict[str, Any] = {
         "columns": 256,
         "peak": {"bf16": "1000 TFLOP/s", "fp8": "2000 TFLOP/s"},
         "sustained": {"bf16": 0.8},
+        "grouped": 0.75,
     },
     "vector": {"peak": "100 TFLOP/s"},
     "sram": {"capacity": "100 MB"},
@@ -292,7 +301,7 @@ SYSTEM_SPEC: dict[str, Any] = {
             "chips": 8,
             "topology": "switch",
             "link": "example-link",
-            "links_per_chip": [9],
+            "links_per_chip": (9,),
             "efficiency": 0.8,
             "latency": "2 us",
         },
@@ -300,7 +309,7 @@ SYSTEM_SPEC: dict[str, Any] = {
             "chips": 1024,
             "topology": "fat-tree",
             "link": "example-link",
-            "links_per_chip": [1],
+            "links_per_chip": (1,),
             "efficiency": 0.9,
             "latency": "10 us",
         },
@@ -318,13 +327,15 @@ SOFTWARE_SPEC: dict[str, Any] = {
     "fused_loss": True,
     "launch": "0 s",
     "overlap": {},
-    "recompute": ["none", "full"],
-    "sharding": ["none", "zero1", "zero3"],
+    "selective": {"matmul": 0.0, "elementwise": 0.0, "kept": 1.0},
+    "recompute": ("none", "full"),
+    "sharding": ("none", "zero1", "zero3"),
     "grad_bytes": 4.0,
     "master_bytes": 12.0,
     "reserved_memory": "1 GB",
     "fragmentation": 0.1,
     "pipelined_collectives": True,
+    "collective_start": "0 s",
     "communication_share": 0.1,
     "step_overhead": "10 ms",
     "defaults": {},
@@ -366,7 +377,7 @@ def question(chips: int = 16, **changes: Any) -> Question:
     """
     given = {name: changes.pop(name, {}) for name in ("chip", "link", "system")}
     stack, shape = changes.pop("software", {}), changes.pop("model", {})
-    offers = changes.pop("offers", [OFFER])
+    offers = changes.pop("offers", (OFFER,))
     names = {"model": "example-model", "system": "example-system", "chips": chips}
     run = RunSpec.model_validate(names | {"global_batch": 64} | changes)
     spec = ModelSpec.model_validate(merged(MODEL_SPEC, shape))

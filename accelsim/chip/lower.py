@@ -13,6 +13,9 @@ from accelsim.specs.chip import ChipSpec
 _FAMILY = {"gpu": tables.GPU, "neuron": tables.SYSTOLIC, "tpu": tables.SYSTOLIC}
 
 
+LIBRARY = ("cudnn", "flash2")  # what a GPU's library or framework falls back to
+
+
 def sustained(chip: ChipSpec, precision: str) -> float:
     """Return the share of the peak that a large product reaches at a precision."""
     table = chip.matrix.sustained
@@ -23,18 +26,20 @@ def sustained(chip: ChipSpec, precision: str) -> float:
 def attention_kernel(chip: ChipSpec, name: str) -> str | None:
     """Return the chip's fused kernel that serves a stack asking for `name`.
 
-    A stack that asks for a kernel that the chip has no figure for gets the chip's best;
-    `unfused`, or a chip without any, gives None.
+    A stack that asks for a kernel that the chip has no figure for gets what the
+    chip's own library brings; `unfused`, or a chip without any, gives None.
     """
     if name == "unfused" or not chip.attention:
         return None
-    if name in chip.attention:
-        return name
-    return max(chip.attention, key=lambda kernel: float(chip.attention[kernel].forward))
+    known = [kernel for kernel in (name, *LIBRARY) if kernel in chip.attention]
+    return (known or list(chip.attention))[0]
 
 
 def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
-    """Fill a CHIP row: one worker's share of the package, in SI units."""
+    """Fill a CHIP row: one worker's share of the package, in SI units.
+
+    attention : the kernel that the software brings, see `attention_kernel`.
+    """
     share = 1.0 / chip.workers_per_chip
     row.family = _FAMILY[chip.family]
     row.units = chip.matrix.units * share

@@ -70,7 +70,9 @@ def compare(
         Row(system, *_split(result))
         for system, result in zip(systems, found, strict=True)
     )
-    return Comparison(rows, match, base, _notes(questions, match))
+    return Comparison(
+        rows, match, base, (*_notes(questions, match), *_gaps(rows, match, base))
+    )
 
 
 def _checked(systems: Sequence[str], match: str, baseline: str | None) -> str:
@@ -82,7 +84,7 @@ def _checked(systems: Sequence[str], match: str, baseline: str | None) -> str:
         raise InputError(f"compare: {doubles[0]!r} is named twice")
     if match not in MATCHES:
         raise InputError(f"compare: match: {match!r}; valid: {', '.join(MATCHES)}")
-    base = baseline or systems[0]
+    base = systems[0] if baseline is None else baseline
     if base not in systems:
         raise InputError(
             f"compare: baseline: {base!r} is not compared; {nearest(base, systems)}"
@@ -116,6 +118,21 @@ def _matched(
     return {system: counts[system] for system in systems}
 
 
+def _gaps(rows: Sequence[Row], match: str, base: str) -> list[str]:
+    """Return a note for each system that whole nodes keep from matching."""
+    found = {row.system: row.estimate for row in rows if row.estimate is not None}
+    if match == "chips" or base not in found:
+        return []
+    goal = _measure(found[base], match)
+    ratios = {name: _measure(e, match) / goal for name, e in found.items()}
+    return [
+        f"{name}: whole nodes and a whole batch come no nearer than {ratio:.2f} of the "
+        f"baseline's {match.replace('_', ' ')}"
+        for name, ratio in ratios.items()
+        if abs(ratio - 1.0) > 0.05
+    ]
+
+
 def _measure(estimate: Estimate, match: str) -> float:
     if match == "throughput":
         return estimate.tokens_per_s
@@ -127,44 +144,39 @@ def _measure(estimate: Estimate, match: str) -> float:
 def _match_one(
     target: Estimate, ask: Callable[[str, int], Question], system: str, match: str
 ) -> int:
-    """Return the chips, in whole nodes, whose measure is closest to the target's."""
+    """Return the chips, in whole nodes, that match the target.
+
+    For throughput the fewest that reach it (within 2 %), since a count that divides
+    badly is slow; for power and price those that come closest.
+    """
     goal = _measure(target, match)
     sample = ask(system, target.chips)
     unit = sample.system.node.chips
     largest = sample.system.max_chips // unit
-    nodes = max(1, round(_guess(sample, target, goal, match) / unit))
-    best, best_gap = 0, float("inf")
-    for _ in range(4):
-        window = sorted({*_around(nodes, largest)})
-        estimates = answer([ask(system, n * unit) for n in window])
-        for n, found in zip(window, estimates, strict=True):
-            if isinstance(found, Estimate):
-                gap = abs(_measure(found, match) / goal - 1.0)
-                if gap < best_gap:
-                    best, best_gap = n, gap
-                    measure = _measure(found, match)
-        if not best or best_gap < 0.02:
-            break
-        following = min(largest, max(1, round(best * goal / measure)))
-        if following == nodes:
-            break
-        nodes = following
-    if not best:
-        raise NoAnswerError(
-            f"{system}: no job between {unit} and {largest * unit} chips has the "
-            f"{match} of {target.chips} chips of {target.question.system.name}"
+    guess = max(1.0, _guess(sample, target, goal, match) / unit)
+    window = _around(guess, largest)
+    ratios = {
+        n: _measure(found, match) / goal
+        for n, found in zip(
+            window, answer([ask(system, n * unit) for n in window]), strict=True
         )
-    return best * unit
+        if isinstance(found, Estimate)
+    }
+    if not ratios:
+        raise NoAnswerError(
+            f"{system}: no job of {window[0] * unit} to {window[-1] * unit} chips has "
+            f"the {match} of {target.chips} chips of {target.question.system.name}"
+        )
+    enough = [n for n, ratio in ratios.items() if ratio >= 0.98]
+    if match == "throughput" and enough:
+        return min(enough) * unit
+    return min(ratios, key=lambda n: (abs(ratios[n] - 1.0), n)) * unit
 
 
-def _around(nodes: int, largest: int) -> list[int]:
-    """Return node counts near the guess, with the round ones that divide well."""
-    near = [nodes, nodes + 1, nodes - 1]
-    power = 1 << max(0, nodes.bit_length() - 1)
-    for step in (2, 4, 8, 16, 32, 64):
-        near += [nodes // step * step, (nodes // step + 1) * step]
-    near += [power, 2 * power]
-    return [n for n in near if 0 < n <= largest and n <= 2 * nodes + 2]
+def _around(guess: float, largest: int) -> list[int]:
+    """Return node counts from half to three times the guess, in steps of 3 % or one."""
+    steps = [guess * 0.5 * 1.03**i for i in range(62)]
+    return sorted({min(largest, max(1, round(step))) for step in steps})
 
 
 def _guess(sample: Question, target: Estimate, goal: float, match: str) -> float:

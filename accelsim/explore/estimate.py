@@ -12,25 +12,31 @@ import numpy as np
 
 from accelsim import catalog
 from accelsim.catalog import Override
+from accelsim.chip.lower import attention_kernel
 from accelsim.economics.energy import PhaseTimes, energy_parts
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
 from accelsim.explore.nearest import nearest_that_fits
+from accelsim.explore.plan import plan_of
 from accelsim.explore.result import (
     Cost,
     EnergyParts,
     Estimate,
     MemoryParts,
-    Plan,
     TimeParts,
 )
-from accelsim.fabric.lower import energy_per_byte
+from accelsim.fabric.lower import energy_per_byte, filled
 from accelsim.kernels import tables
-from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.tables import Rows
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.run import RunSpec
 from accelsim.training.evaluate import Evaluated, evaluate
-from accelsim.training.lower import RECOMPUTES, SHARDINGS, Cases, lower, table
+from accelsim.training.lower import (
+    Cases,
+    attention_of,
+    lower,
+    table,
+)
 from accelsim.training.plans import candidates, why_none
 from accelsim.workload.lower import flops_per_token
 
@@ -168,17 +174,6 @@ def _short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> s
     return f"{message}; {nearest_that_fits(q)}"
 
 
-def plan_of(row: Record) -> Plan:
-    """Return a PLAN row as the object that people read."""
-    sizes = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
-    return Plan(
-        sp=bool(row.sp),
-        sharding=SHARDINGS[int(row.sharding)],
-        recompute=RECOMPUTES[int(row.recompute)],
-        **{name: int(row[name]) for name in sizes},
-    )
-
-
 def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Estimate:
     """Return row `i` of evaluated plans as an `Estimate` with all its parts."""
     result, memory = done.results[i], done.memory[i]
@@ -254,11 +249,29 @@ def _notes(q: Question) -> tuple[str, ...]:
             f"{rented} are rented, the last unit is partly filled"
         )
     for name, tier in q.system.tiers.items():
+        filled_chips = filled(tier.chips, q.run.chips)
         if tier.chips < q.run.chips and q.run.chips % tier.chips:
-            notes.append(
-                f"{q.run.chips} chips fill {q.run.chips // tier.chips} domains of "
-                f"tier {name} ({tier.chips} chips) and part of another"
+            domains = -(-q.run.chips // tier.chips)
+            each = (
+                f"{filled_chips} of {tier.chips}"
+                if filled_chips < tier.chips
+                else "the last partly"
             )
+            notes.append(
+                f"{q.run.chips} chips fill {domains} domains of tier {name}, {each}"
+            )
+    asked = attention_of(q)
+    used = attention_kernel(q.chip, asked)
+    if asked != "unfused" and used != asked:
+        notes.append(
+            f"{q.chip.name} has no figure for {asked} attention: "
+            f"{used or 'unfused'} is taken"
+        )
+    if q.model.mtp_layers:
+        notes.append(
+            f"the {q.model.mtp_layers} layers of {q.model.name} that predict further "
+            "tokens are neither timed nor stored"
+        )
     if q.chip.status == "projected" or q.system.status == "projected":
         notes.append(f"{q.system.name} is projected from announced multipliers")
     return tuple(notes)

@@ -5,11 +5,12 @@ Looks in this order: the same chips with every fixed plan size freed, then more 
 
 from dataclasses import replace
 
+from accelsim.explore.plan import plan_of
 from accelsim.kernels import tables
 from accelsim.question import Question
 from accelsim.specs.run import PlanSpec
 from accelsim.training.evaluate import evaluate
-from accelsim.training.lower import RECOMPUTES, SHARDINGS, lower
+from accelsim.training.lower import lower
 from accelsim.training.plans import candidates
 
 DOUBLINGS = 12
@@ -47,6 +48,4 @@ def _smallest_fit(q: Question) -> str:
     if not fits.any():
         return ""
     row = done.plans[fits][int(done.results.step_time[fits].argmin())]
-    words = [f"tp{row.tp}", f"cp{row.cp}", f"pp{row.pp}", f"dp{row.dp}"]
-    words += [f"mb{row.micro_batch}", SHARDINGS[row.sharding]]
-    return " ".join([*words, f"recompute {RECOMPUTES[row.recompute]}"])
+    return plan_of(row).text()

@@ -158,7 +158,8 @@ class Estimate:
         FLOPs of a step that the model needs, attention counted full or causal
         (masked half left out); no recomputation.
     hardware_flops : float
-        FLOPs of a step with recomputation, attention counted full.
+        FLOPs that the chips execute in a step: recomputation counts, masked blocks
+        that a fused attention kernel skips do not.
     peak : float
         Dense peak of all chips at the run's precision [FLOP/s].
     link_bytes : dict
@@ -219,7 +220,11 @@ class Estimate:
 
     @property
     def hfu(self) -> float:
-        """Return hardware FLOPs utilisation: recomputation counts, full attention."""
+        """Return hardware FLOPs utilisation: what the chips execute.
+
+        Recomputation counts; what a fused attention kernel leaves out of a causal
+        mask does not.
+        """
         return self.hardware_flops / (self.step_time * self.peak)
 
     @property

@@ -34,7 +34,8 @@ TIME_WORDS = {
 }
 DEFINITIONS = (
     "MFU: FLOPs that the model needs, attention counted in full (causal: its masked "
-    "half left out), over the dense peak. HFU: recomputation counts too."
+    "half left out), over the dense peak. HFU: what the chips "
+    "execute, recomputation too, without masked blocks that a kernel skips."
 )
 
 

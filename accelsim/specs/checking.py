@@ -23,13 +23,13 @@ def describe(error: ValidationError, spec: type[Spec]) -> str:
     """Return the first problem of a validation error as one line."""
     problems = error.errors(include_url=False)
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    field = ".".join(str(part) for part in first["loc"])
+    field = ".".join(_plain_location(first["loc"]))
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
         valid = fields_at(spec, first["loc"][:-1])
         hint = nearest(str(first["loc"][-1]), valid)
         return f"{field}: unknown field; {hint}".rstrip("; ") + more
-    message = first["msg"].removeprefix("Value error, ")
+    message = _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f"{field}: is missing{more}"
     if first["type"] in ("value_error", "assertion_error"):
@@ -37,10 +37,30 @@ def describe(error: ValidationError, spec: type[Spec]) -> str:
     return f"{field}: {first['input']!r}: {message[0].lower()}{message[1:]}{more}"
 
 
+_WORDS = {
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+    "tuple_type": "must be a list",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+}
+
+
+def _plain_location(location: tuple[Any, ...]) -> list[str]:
+    """Return a location without the validator's own words (`[key]`, union members)."""
+    own = ("[key]", "function-", "literal[", "constrained-")
+    plain = [str(part) for part in location]
+    return [part for part in plain if not part.startswith(own)]
+
+
 def fields_at(spec: type[Spec], location: tuple[Any, ...]) -> list[str]:
     """Return the field names that are valid at a location of a spec."""
     current: Any = spec
     for part in location:
+        if isinstance(part, int):
+            continue
         if not (isinstance(current, type) and issubclass(current, Spec)):
             return []
         field = current.model_fields.get(str(part))

@@ -5,17 +5,18 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from accelsim.specs.figure import (
+    MAX_SIZE,
     Area,
     Bandwidth,
     BitRate,
     Bytes,
     ComputeRate,
     Count,
-    Fraction,
     Frequency,
     NamedSpec,
     Power,
     Ratio,
+    Share,
     Spec,
     Time,
 )
@@ -39,16 +40,16 @@ class MatrixSpec(Spec):
         Share of the peak that the best large GEMM reaches, by precision; where a
         precision is missing, that of bf16 counts. It holds what the datasheet
         leaves out: the clock under the power cap and the issue gaps.
-    grouped : Fraction
+    grouped : Share
         Share of that which a grouped product of many experts reaches, all passes.
     """
 
-    units: int = Field(gt=0)
-    rows: int = Field(gt=0)
-    columns: int = Field(gt=0)
+    units: int = Field(gt=0, le=MAX_SIZE)
+    rows: int = Field(gt=0, le=MAX_SIZE)
+    columns: int = Field(gt=0, le=MAX_SIZE)
     peak: dict[Precision, ComputeRate]
-    sustained: dict[Precision, Fraction]
-    grouped: Fraction
+    sustained: dict[Precision, Share]
+    grouped: Share
 
     @model_validator(mode="after")
     def _has_bf16(self) -> "MatrixSpec":
@@ -72,12 +73,12 @@ class HbmSpec(Spec):
     """
 
     generation: str
-    stacks: int = Field(gt=0)
-    pins_per_stack: int = Field(default=1024, gt=0)
+    stacks: int = Field(gt=0, le=MAX_SIZE)
+    pins_per_stack: int = Field(default=1024, gt=0, le=MAX_SIZE)
     capacity: Bytes
     bandwidth: Bandwidth
     pin_rate: BitRate | None = None
-    efficiency: Fraction = Field(
+    efficiency: Share = Field(
         description="share of the peak that a large streaming kernel reaches"
     )
 
@@ -113,8 +114,8 @@ class AttentionSpec(Spec):
     head size 128 and 8k tokens or more.
     """
 
-    forward: Fraction
-    backward: Fraction
+    forward: Share
+    backward: Share
 
 
 class PowerSpec(Spec):
@@ -149,7 +150,7 @@ class ChipSpec(NamedSpec):
     year: int
     process: str = ""
     die_area: Area | None = None
-    workers_per_chip: int = Field(default=1, gt=0)
+    workers_per_chip: int = Field(default=1, gt=0, le=MAX_SIZE)
     clock: Frequency
     matrix: MatrixSpec
     vector: VectorSpec

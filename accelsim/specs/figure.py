@@ -14,6 +14,7 @@ from accelsim.errors import InputError, nearest
 
 Kind = Literal["datasheet", "documentation", "measured", "press", "assumed"]
 KINDS: tuple[str, ...] = get_args(Kind)
+MAX_SIZE = 2**31 - 1  # far above any count, far below where products overflow
 SOFT_KINDS = ("press", "assumed")
 
 
@@ -119,9 +120,15 @@ def _read(raw: Any, dimension: str, low: float, high: float) -> Figure:
     return figure
 
 
+# Beyond these no figure is real, and sums of such figures stop being numbers.
+SMALLEST, LARGEST = 1e-30, 1e30
+
+
 def _range_message(figure: Figure, low: float, high: float) -> str:
-    if high == float("inf"):
-        allowed = "zero or more" if low == 0 else "more than zero"
+    if figure.value > LARGEST or 0.0 < figure.value < SMALLEST:
+        return f"{figure.text!r} is no size of this world"
+    if high == LARGEST:
+        allowed = {0.0: "zero or more", 1.0: "1 or more"}.get(low, "more than zero")
     else:
         allowed = f"between {low:g} and {high:g}"
     return f"{figure.text!r} must be {allowed}"
@@ -156,18 +163,23 @@ def _from_table(raw: dict[str, Any], dimension: str) -> Figure:
     kind = str(raw.get("kind", figure.kind))
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; valid: {', '.join(KINDS)}")
-    spread = None
-    if "spread" in raw:
-        bounds = [_from_plain(bound, dimension).value for bound in raw["spread"]]
-        if len(bounds) != 2 or not bounds[0] <= figure.value <= bounds[1]:
-            raise ValueError("spread must be [low, high] around the value")
-        spread = (bounds[0], bounds[1])
-    source = str(raw.get("source", figure.source))
+    source = raw.get("source", figure.source)
+    if not isinstance(source, str):
+        raise ValueError(f"source: {source!r} must be text")
+    spread = _spread(raw["spread"], figure) if "spread" in raw else None
     return replace(figure, kind=kind, source=source, spread=spread)
 
 
+def _spread(raw: Any, figure: Figure) -> tuple[float, float]:
+    bounds = raw if isinstance(raw, list | tuple) else []
+    values = [_from_plain(bound, figure.dimension).value for bound in bounds]
+    if len(values) != 2 or not values[0] <= figure.value <= values[1]:
+        raise ValueError(f"spread: {raw!r} must be [low, high] around the value")
+    return values[0], values[1]
+
+
 def _quantity(
-    dimension: str, low: float = 5e-324, high: float = float("inf")
+    dimension: str, low: float = SMALLEST, high: float = LARGEST
 ) -> BeforeValidator:
     def read(raw: Any, _info: ValidationInfo) -> Figure:
         return _read(raw, dimension, low, high)
@@ -188,14 +200,18 @@ EnergyPerBit = Annotated[Figure, _quantity("energy_per_bit", low=0.0)]
 MoneyRate = Annotated[Figure, _quantity("money_rate", low=0.0)]
 Area = Annotated[Figure, _quantity("area")]
 Fraction = Annotated[Figure, _quantity("fraction", low=0.0, high=1.0)]
+Share = Annotated[Figure, _quantity("fraction", low=1e-6, high=1.0)]  # never nothing
 Ratio = Annotated[Figure, _quantity("fraction", low=0.0)]
+Overhead = Annotated[Figure, _quantity("fraction", low=1.0)]  # of the whole over a part
 Count = Annotated[Figure, _quantity("count", low=0.0)]
 
 
 class Spec(BaseModel):
-    """Base of all specs: frozen, and unknown fields are refused."""
+    """Base of all specs: frozen; unknown fields and converted types are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, strict=True
+    )
 
 
 class NamedSpec(Spec):

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from accelsim.specs.figure import (
+    MAX_SIZE,
     BitRate,
     EnergyPerBit,
     LinkBandwidth,
@@ -22,7 +23,7 @@ class LinkSpec(NamedSpec):
     """
 
     medium: Literal["on-package", "pcb", "copper", "backplane", "aec", "optics"]
-    lanes: int = Field(gt=0)
+    lanes: int = Field(gt=0, le=MAX_SIZE)
     lane_rate: BitRate
     bandwidth: LinkBandwidth
     latency: Time = Field(description="SerDes, FEC and flight of one hop")

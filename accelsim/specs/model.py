@@ -52,6 +52,10 @@ class MlaSpec(Spec):
     v_dim: int = Field(gt=0, le=MAX_SIZE)
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 class ModelSpec(NamedSpec):
     """A decoder (or encoder) of equal layers.
 
@@ -104,9 +108,13 @@ class ModelSpec(NamedSpec):
     def _default_widths(cls, raw: dict[str, object]) -> dict[str, object]:
         raw = dict(raw)
         heads, hidden = raw.get("heads"), raw.get("hidden")
-        if isinstance(heads, int) and heads > 0:
+        if not _is_count(heads):
+            return raw | {"kv_heads": raw.get("kv_heads", 1), "head_dim": 1}
+        if isinstance(heads, int):
             raw.setdefault("kv_heads", heads)
-            if isinstance(hidden, int) and "head_dim" not in raw:
+            if not _is_count(hidden):
+                raw.setdefault("head_dim", 1)  # the wrong width is what is told
+            elif isinstance(hidden, int) and "head_dim" not in raw:
                 if hidden % heads:
                     raise ValueError(
                         f"hidden {hidden} is no multiple of heads {heads}; "

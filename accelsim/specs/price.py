@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from accelsim.specs.figure import MoneyRate, NamedSpec, Spec
+from accelsim.specs.figure import MAX_SIZE, MoneyRate, NamedSpec, Spec
 
 Offer = Literal["on-demand", "capacity-block", "reserved", "spot", "own"]
 
@@ -21,7 +21,7 @@ class OfferSpec(Spec):
 
     offer: Offer
     usd: MoneyRate
-    chips: int = Field(gt=0)
+    chips: int = Field(gt=0, le=MAX_SIZE)
     date: date
     region: str = ""
 

@@ -5,11 +5,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from accelsim.specs.chip import Precision
-from accelsim.specs.figure import Spec
+from accelsim.specs.figure import MAX_SIZE, Spec
 from accelsim.specs.price import Offer
 from accelsim.specs.software import Recompute, Sharding
-
-MAX_SIZE = 2**31 - 1  # far above any job, far below where products overflow
 
 
 class PlanSpec(Spec):

@@ -4,9 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from accelsim.specs.figure import Bytes, NamedSpec, Ratio, Spec, Time
+from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Ratio, Spec, Time
 
 Recompute = Literal["none", "selective", "full"]
+MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 
 
@@ -36,9 +37,9 @@ class SelectiveSpec(Spec):
     """
 
     core: bool = True
-    matmul: Ratio
-    elementwise: Ratio
-    kept: Ratio
+    matmul: Fraction
+    elementwise: Fraction
+    kept: Fraction
 
 
 class DefaultsSpec(Spec):
@@ -83,7 +84,7 @@ class SoftwareSpec(NamedSpec):
         Phases of a hierarchical collective overlap (NCCL) or follow each other.
     collective_start : Time
         From the call of a collective to its first byte.
-    communication_share : Ratio
+    communication_share : Fraction
         Part of the matrix units that collectives occupy while they run behind
         computation (SMs on GPUs; none where engines are dedicated).
     step_overhead : Time
@@ -97,18 +98,18 @@ class SoftwareSpec(NamedSpec):
     launch: Time
     graphs: bool = False
     overlap: OverlapSpec
-    recompute: tuple[Recompute, ...]
+    recompute: tuple[Recompute, ...] = Field(min_length=1)
     selective: SelectiveSpec
-    sharding: tuple[Sharding, ...]
+    sharding: tuple[Sharding, ...] = Field(min_length=1)
     pipeline: bool = True
     tensor: bool = True
     interleaved: bool = True
-    grad_bytes: float = Field(gt=0)
-    master_bytes: float = Field(ge=0)
+    grad_bytes: float = Field(gt=0, le=MAX_STATE)
+    master_bytes: float = Field(ge=0, le=MAX_STATE)
     reserved_memory: Bytes
     fragmentation: Ratio
     pipelined_collectives: bool
     collective_start: Time
-    communication_share: Ratio
+    communication_share: Fraction
     step_overhead: Time
     defaults: DefaultsSpec

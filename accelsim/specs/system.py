@@ -4,7 +4,16 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Power, Ratio, Spec, Time
+from accelsim.specs.figure import (
+    MAX_SIZE,
+    Bytes,
+    NamedSpec,
+    Overhead,
+    Power,
+    Share,
+    Spec,
+    Time,
+)
 
 Topology = Literal["switch", "mesh", "torus", "fat-tree"]
 
@@ -27,7 +36,7 @@ class TierSpec(Spec):
     links_per_chip : tuple of float
         Ports of each chip into this tier: one number, or one a dimension of a torus
         (both directions of a ring are two ports). A fraction is a shared port.
-    efficiency : Fraction
+    efficiency : Share
         Share of the ports' payload rate that a large collective reaches.
     latency : Time
         One step of a collective, software included, beside the hop over the link
@@ -37,25 +46,25 @@ class TierSpec(Spec):
         collectives, absent where there are none.
     in_network_reduction : bool
         The switch adds (NVLS, SHARP): an all-reduce crosses each port once.
-    reduction_efficiency : Fraction, optional
+    reduction_efficiency : Share, optional
         Share of the ports' payload rate that an all-reduce reaches so (message over
         time over rate); `efficiency` if left out. Other collectives do not use it.
-    oversubscription : Ratio
+    oversubscription : Overhead
         Fat tree only: bandwidth into the tier over bandwidth across it.
     """
 
-    chips: int = Field(gt=0)
+    chips: int = Field(gt=0, le=MAX_SIZE)
     topology: Topology
     dims: tuple[int, ...] = ()
     wrap: bool = True
     link: str
     links_per_chip: tuple[float, ...]
-    efficiency: Fraction
+    efficiency: Share
     latency: Time
     chunk: Bytes | None = None
     in_network_reduction: bool = False
-    reduction_efficiency: Fraction | None = None
-    oversubscription: Ratio | None = None
+    reduction_efficiency: Share | None = None
+    oversubscription: Overhead | None = None
 
     @model_validator(mode="after")
     def _dims_match(self) -> "TierSpec":
@@ -79,7 +88,7 @@ class NodeSpec(Spec):
         Host, NICs, fans and supplies of a node, beside its chips.
     """
 
-    chips: int = Field(gt=0)
+    chips: int = Field(gt=0, le=MAX_SIZE)
     overhead_power: Power
 
 
@@ -96,7 +105,7 @@ class SystemSpec(NamedSpec):
         The stack that a plan on this system assumes if the run names none.
     price : str
         Name of the price spec.
-    pue : Ratio
+    pue : Overhead
         Power usage effectiveness of the hall that it stands in.
     """
 
@@ -104,10 +113,10 @@ class SystemSpec(NamedSpec):
     chip: str
     node: NodeSpec
     tiers: dict[str, TierSpec]
-    rent_unit: int = Field(gt=0)
+    rent_unit: int = Field(gt=0, le=MAX_SIZE)
     software: str
     price: str
-    pue: Ratio
+    pue: Overhead
 
     @property
     def max_chips(self) -> int:

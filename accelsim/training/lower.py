@@ -49,11 +49,17 @@ def lower(questions: Sequence[Question]) -> Cases:
     )
     for i, q in enumerate(questions):
         _fill_case(rows.cases[i], q)
-        fill_chip(rows.chips[i], q.chip, q.software.attention)
+        fill_chip(rows.chips[i], q.chip, attention_of(q))
         fill_model(rows.models[i], q.model)
         _fill_software(rows.software[i], q.software)
         fill_tiers(rows.tiers[i], q.system, q.chip, q.links, q.run.chips)
     return rows
+
+
+def attention_of(q: Question) -> str:
+    """Return the attention kernel of a run; fused ones exist for 16 bits and less."""
+    wide = q.precision in ("fp32", "tf32")
+    return "unfused" if wide else q.software.attention
 
 
 def _fill_case(row: Record, q: Question) -> None:

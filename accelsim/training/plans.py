@@ -3,12 +3,13 @@
 Legality is arithmetic on integers, done for whole tables before anything is timed.
 """
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
 from accelsim.kernels import tables
-from accelsim.kernels.tables import Rows
+from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.training.lower import RECOMPUTES, SHARDINGS, table
 
@@ -87,7 +88,14 @@ def _sizes(q: Question) -> Iterable[tuple[int, int, int]]:
             continue
         for cp in cps:
             for pp in pps:
-                if q.plan.dp is None and q.workers % (tp * cp * pp) and _free(q):
+                inner = tp * cp * pp
+                if q.plan.dp is None and q.workers % inner and _free(q):
+                    continue
+                if (
+                    q.plan.dp is not None
+                    and inner * q.plan.dp != q.workers
+                    and _free(q)
+                ):
                     continue
                 yield tp, cp, pp
 
@@ -131,10 +139,19 @@ def legality(plans: Rows, q: Question) -> np.ndarray:
     experts = q.model.moe.experts if q.model.moe else 1
     batches = plans.dp * plans.micro_batch
     chunks = plans.pp * plans.vp
-    offered = [SHARDINGS.index(s) for s in q.software.sharding]
+    stack = q.software
+    shardings = [SHARDINGS.index(s) for s in stack.sharding]
+    recomputes = [RECOMPUTES.index(r) for r in stack.recompute]
     # weights that are gathered layer by layer have no stage to belong to
     staged = (plans.sharding >= tables.ZERO2) & (plans.pp > 1) & (q.plan.pp is None)
-    undone = ~np.isin(plans.sharding, offered) | staged
+    undone = (
+        ~np.isin(plans.sharding, shardings)
+        | ~np.isin(plans.recompute, recomputes)
+        | staged
+        | ((plans.tp > 1) & (not stack.tensor))
+        | ((plans.pp > 1) & (not stack.pipeline))
+        | ((plans.vp > 1) & (not stack.interleaved))
+    )
     tests = [
         q.model.heads % plans.tp != 0,
         plans.pp > q.model.layers,
@@ -158,7 +175,9 @@ def why_none(q: Question, plans: Rows) -> str:
 
     The reason given is that of the plan that gets furthest through the tests.
     """
-    plan = q.plan
+    alone = fixed_sizes_error(q)
+    if alone:
+        return alone
     if not len(plans):
         return (
             f"plan: no tp x cp x pp x dp makes {q.workers} workers "
@@ -166,27 +185,82 @@ def why_none(q: Question, plans: Rows) -> str:
         )
     row = plans[int(np.argmax(plans.reason))]
     product = int(row.tp * row.cp * row.pp * row.dp)
-    experts = q.model.moe.experts if q.model.moe else 1
     details = {
-        1: f"plan.tp: {row.tp} does not divide the {q.model.heads} heads of "
-        f"{q.model.name}; valid: {_list(divisors(q.model.heads))}",
-        2: f"plan.pp: {row.pp} exceeds the {q.model.layers} layers of {q.model.name}",
         3: f"plan.vp: {row.vp} virtual stages x pp {row.pp} do not cut "
         f"{q.model.layers} layers",
         4: f"plan.vp: interleaving needs micro-batches in multiples of pp {row.pp}, "
         f"not {row.micro_batches}",
         5: f"run.global_batch: {q.global_batch} is no multiple of dp {row.dp} x "
-        f"micro_batch {row.micro_batch}",
-        6: f"plan.ep: {row.ep} does not divide the {experts} experts of {q.model.name}",
+        f"micro_batch {row.micro_batch}; {_nearest_batches(q, row)}",
         7: f"plan.ep: {row.ep} does not divide dp {row.dp} x cp {row.cp}",
-        8: f"plan.cp: {row.cp} does not divide seq_len {q.seq_len}",
         9: f"plan: tp {row.tp} x cp {row.cp} x pp {row.pp} x dp {row.dp} = {product} "
         f"is not the {q.workers} workers of {q.run.chips} chips",
-        10: f"plan.sharding: software {q.software.name} offers "
-        f"{', '.join(q.software.sharding)}"
-        + (f", not {plan.sharding}" if plan.sharding else ""),
     }
-    return details[int(row.reason)]
+    return details.get(int(row.reason), tables.REASONS[int(row.reason)])
+
+
+def _nearest_batches(q: Question, row: Record) -> str:
+    step = int(row.dp * row.micro_batch)
+    below = q.global_batch // step * step
+    near = [str(n) for n in (below, below + step) if n > 0]
+    return f"nearest: {' or '.join(near)}"
+
+
+def fixed_sizes_error(q: Question) -> str:
+    """Return what is wrong with the sizes that the user fixed, each by itself."""
+    plan, model = q.plan, q.model
+    sizes = {"tp": plan.tp, "cp": plan.cp, "pp": plan.pp, "dp": plan.dp}
+    fixed = {name: size for name, size in sizes.items() if size is not None}
+    if plan.tp is not None and model.heads % plan.tp:
+        return (
+            f"plan.tp: {plan.tp} does not divide the {model.heads} heads of "
+            f"{model.name}; valid: {_list(divisors(model.heads))}"
+        )
+    if plan.pp is not None and plan.pp > model.layers:
+        return f"plan.pp: {plan.pp} exceeds the {model.layers} layers of {model.name}"
+    if plan.cp is not None and q.seq_len % plan.cp:
+        return f"plan.cp: {plan.cp} does not divide seq_len {q.seq_len}"
+    if plan.ep is not None and plan.ep > 1 and model.moe is None:
+        return f"plan.ep: {plan.ep}: {model.name} has no experts"
+    if plan.ep is not None and model.moe is not None and model.moe.experts % plan.ep:
+        return (
+            f"plan.ep: {plan.ep} does not divide the {model.moe.experts} experts of "
+            f"{model.name}; valid: {_list(divisors(model.moe.experts))}"
+        )
+    product = math.prod(fixed.values())
+    if fixed and (q.workers % product or (len(fixed) == 4 and product != q.workers)):
+        words = " x ".join(f"{name} {size}" for name, size in fixed.items())
+        total = f" = {product}" if len(fixed) > 1 else ""
+        verb = "is not" if len(fixed) == 4 else "does not divide"
+        return (
+            f"plan: {words}{total} {verb} the {q.workers} workers of "
+            f"{q.run.chips} chips"
+        )
+    return _stack_error(q)
+
+
+def _stack_error(q: Question) -> str:
+    """Return what the software cannot do of what the user fixed."""
+    plan, stack = q.plan, q.software
+    abilities = (
+        ("tp", plan.tp, stack.tensor, "tensor parallelism"),
+        ("pp", plan.pp, stack.pipeline, "pipeline"),
+        ("vp", plan.vp, stack.interleaved, "interleaved pipeline"),
+    )
+    for name, size, can, what in abilities:
+        if size is not None and size > 1 and not can:
+            return f"plan.{name}: {size}: software {stack.name} has no {what}"
+    choices = (
+        ("sharding", plan.sharding, stack.sharding),
+        ("recompute", plan.recompute, stack.recompute),
+    )
+    for name, choice, offered in choices:
+        if choice is not None and choice not in offered:
+            return (
+                f"plan.{name}: software {stack.name} offers {', '.join(offered)}, "
+                f"not {choice}"
+            )
+    return ""
 
 
 def _list(numbers: list[int]) -> str:

@@ -131,7 +131,7 @@ def read_object(path: Path) -> Config:
         The file cannot be read, is not JSON, is no object, or has a key twice.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         raw = json.loads(text, object_pairs_hook=_unique) if text.strip() else {}
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None

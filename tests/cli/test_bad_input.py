@@ -79,7 +79,7 @@ BAD = [
     (f"{ASK} --tp -2", "tp"),
     # plans that cannot be
     ("estimate --model llama3-8b --system dgx-h100 --chips 48 --tp 3", "heads"),
-    (f"{ASK} --tp 3", "64"),
+    (f"{ASK} --tp 3", "heads"),
     (f"{ASK} --tp 8 --pp 3", "64"),
     (f"{ASK} --tp 8 --pp 2 --dp 2", "64"),
     # files

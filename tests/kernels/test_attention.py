@@ -16,7 +16,7 @@ from accelsim.kernels.attention import (
 from accelsim.kernels.tables import Record
 from tests.examples import chip, row, systolic
 
-LENGTH = st.integers(2, 5_000).map(float)
+TOKENS = st.integers(2, 5_000).map(float)
 
 
 def operator(**changes: float) -> Record:
@@ -45,20 +45,20 @@ def test_causal_window_counted_row_by_row(seq: int, window: int) -> None:
     assert share == pytest.approx(exact, abs=0.5 * window / seq**2 + 1e-12)
 
 
-@given(LENGTH)
+@given(TOKENS)
 def test_causal_is_between_half_and_full(seq: float) -> None:
     assert 0.5 < score_share(seq, 0.0, 1.0) <= 1.0
     assert score_share(seq, 0.0, 0.0) == 1.0
 
 
-@given(LENGTH, st.integers(1, 5_000).map(float), st.sampled_from([0.0, 1.0]))
+@given(TOKENS, st.integers(1, 5_000).map(float), st.sampled_from([0.0, 1.0]))
 def test_a_window_never_adds(seq: float, window: float, causal: float) -> None:
     full = score_share(seq, 0.0, causal)
     assert 0.0 < score_share(seq, window, causal) <= full
     assert score_share(seq, seq, causal) == full
 
 
-@given(LENGTH, st.integers(1, 4_999).map(float), st.sampled_from([0.0, 1.0]))
+@given(TOKENS, st.integers(1, 4_999).map(float), st.sampled_from([0.0, 1.0]))
 def test_a_wider_window_never_saves(seq: float, window: float, causal: float) -> None:
     narrow, wide = (score_share(seq, w, causal) for w in (window, window + 1))
     assert narrow <= wide * (1 + 1e-12)

@@ -107,8 +107,8 @@ def test_start_of_a_collective_is_paid_once() -> None:
 
 
 def test_chunks_in_flight_cost_twice_the_root_of_both() -> None:
-    # n chunks follow each other over the last hop: (S + n c + ...) is least at
-    # n = sqrt(S / c), which leaves 2 sqrt(S c) beside the bytes and a constant
+    # S bytes in n pieces, each of which costs c more, and one piece to fill the pipe:
+    # (n + 1) (S / n + c) is least at n = sqrt(S / c): S + 2 sqrt(S c), and a constant c
     rows = tiers(switch(2, 1e11, chunk=1e6))
     moved = GB / 2
     time = seconds(rows, ALL_GATHER, GB, 2.0)
@@ -205,9 +205,7 @@ def test_a_group_that_straddles_a_border_pays_for_the_fabric() -> None:
     inside, across = GB * 7 / 8 / 1e11, GB / 8 / 2 / 1e10
     time = seconds(rack(72), ALL_GATHER, GB, 16.0)
     assert time == pytest.approx(inside + across)
-    assert seconds(rack(80), ALL_GATHER, GB, 16.0) == pytest.approx(
-        GB * 15 / 16 / 1e11
-    )
+    assert seconds(rack(80), ALL_GATHER, GB, 16.0) == pytest.approx(GB * 15 / 16 / 1e11)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)

@@ -74,7 +74,8 @@ def test_the_bounds_check_has_a_cache_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     usual = jit._digest()
-    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    other = 0 if numba.config.BOUNDSCHECK else 1  # type: ignore[attr-defined]
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", other)
     assert jit._digest() != usual
 
 

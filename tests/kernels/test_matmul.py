@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from accelsim.kernels import tables
 from accelsim.kernels.matmul import (
+    EXPOSED_ACCUMULATION,
     SPLITS,
     TILE_CUTS,
     matmul_seconds,
@@ -33,9 +34,17 @@ def seconds(
 
 @pytest.mark.parametrize(
     ("precision", "size"),
-    # tf32 is read from fp32; NVFP4: 4 bits and an 8-bit scale for 16 elements: 0.5 + 1/16 bytes
-    [("fp32", 4.0), ("tf32", 4.0), ("bf16", 2.0), ("fp16", 2.0), ("fp8", 1.0), ("mxfp8", 1.0)]
-    + [("int8", 1.0), ("nvfp4", 0.5 + 1 / 16)],
+    # tf32 is read from fp32; NVFP4: 4 bits, and an 8-bit scale for 16 elements
+    [
+        ("fp32", 4.0),
+        ("tf32", 4.0),
+        ("bf16", 2.0),
+        ("fp16", 2.0),
+        ("fp8", 1.0),
+        ("mxfp8", 1.0),
+        ("int8", 1.0),
+        ("nvfp4", 0.5 + 1 / 16),
+    ],
 )
 def test_operand_size(precision: str, size: float) -> None:
     assert tables.ELEMENT_BYTES[tables.PRECISIONS.index(precision)] == size
@@ -107,6 +116,17 @@ def test_start_of_a_kernel_is_paid_once() -> None:
     )
 
 
+def test_accumulation_is_seen_in_part() -> None:
+    # 4 B read and written instead of 2 B written: 6 B more an element, of which
+    # EXPOSED_ACCUMULATION waits for the last multiply-add
+    size = (4096.0, 4096.0, 8192.0)
+    written, added = (
+        matmul_seconds(chip(), BF16, *size, 1.0, 2.0, out, 0)[0] for out in (2.0, 8.0)
+    )
+    seen = EXPOSED_ACCUMULATION * 6 * 4096**2 / 4e12
+    assert added == pytest.approx(written + seen)
+
+
 def test_products_of_many_experts_reach_a_share_of_the_rate() -> None:
     worker = chip(grouped=0.5)
     alone, grouped = (
@@ -116,17 +136,15 @@ def test_products_of_many_experts_reach_a_share_of_the_rate() -> None:
     assert grouped == pytest.approx(2 * alone)
 
 
-@pytest.mark.parametrize("zero", range(4))
-def test_nothing_costs_nothing(zero: int) -> None:
-    sizes = [64.0, 64.0, 64.0, 1.0]
-    sizes[zero] = 0.0
+@pytest.mark.parametrize("zero", ["m", "n", "k", "batch"])
+def test_nothing_costs_nothing(zero: str) -> None:
+    sizes = {"m": 64.0, "n": 64.0, "k": 64.0, "batch": 1.0} | {zero: 0.0}
+    m, n, k, batch = sizes.values()
     worker = chip(kernel_latency=3e-6)
-    assert matmul_seconds(worker, BF16, *sizes, 2.0, 2.0, 0) == (0.0, 0.0)
+    assert matmul_seconds(worker, BF16, m, n, k, batch, 2.0, 2.0, 0) == (0.0, 0.0)
 
 
-def slow_gpu_seconds(
-    m: float, n: float, k: float, batch: float
-) -> set[float]:
+def slow_gpu_seconds(m: float, n: float, k: float, batch: float) -> set[float]:
     """Return the compute times of all tiles and splits that are allowed [s]."""
     found = set()
     for (cut_m, cut_n), split in product(TILE_CUTS, SPLITS):
@@ -188,9 +206,7 @@ class TestLaws:
     ) -> None:
         # a clock raises the rate and what feeds the units alike
         slow = make(sram_bandwidth=5e13)
-        fast = make(
-            sram_bandwidth=5e13 * factor, matrix_rate=slow.matrix_rate * factor
-        )
+        fast = make(sram_bandwidth=5e13 * factor, matrix_rate=slow.matrix_rate * factor)
         before = seconds(slow, m, n, k, batch)
         assert seconds(fast, m, n, k, batch) <= before * (1 + 1e-12)
         assert seconds(fast, m, n, k, batch) >= before / factor * (1 - 1e-12)
@@ -216,7 +232,9 @@ class TestLaws:
         worker = make(memory_bandwidth=1e30)
         assert seconds(worker, m + 1, n, k, batch) >= seconds(worker, m, n, k, batch)
 
-    def test_narrow_operands_halve_time_and_traffic(self, make: Callable[..., Record]) -> None:
+    def test_narrow_operands_halve_time_and_traffic(
+        self, make: Callable[..., Record]
+    ) -> None:
         rates = make().matrix_rate.copy()
         rates[FP8] = 2 * rates[BF16]
         worker = make(matrix_rate=rates)

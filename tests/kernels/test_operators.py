@@ -155,8 +155,9 @@ def test_sequence_parallelism_cuts_norms_only() -> None:
 
 def test_chains_of_kernels_move_more() -> None:
     chained = operators(model(), stack=software(fused_norms=0.0))
-    assert streams(chained).forward_bytes[0] == 2 * (
-        streams(operators(model())).forward_bytes[0]
+    assert (
+        streams(chained).forward_bytes[0]
+        == 2 * (streams(operators(model())).forward_bytes[0])
     )
 
 

@@ -1,0 +1,129 @@
+"""How fast an answer is: one question, a search of thousands of plans, bare kernels.
+
+Results are compared before they are timed, which also compiles. `make bench` prints
+the times; the rate of each group (answers, plans or rows in a second) stands in
+`extra_info`. Without `--benchmark-enable` each runs once, as a test.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from accelsim.explore.estimate import answer
+from accelsim.explore.result import Estimate
+from accelsim.kernels import tables
+from accelsim.kernels.layers import fill_layers
+from accelsim.kernels.step import fill_steps
+from accelsim.kernels.tables import Rows
+from accelsim.question import Question, resolve
+from accelsim.specs.run import PlanSpec, RunSpec
+from accelsim.training.evaluate import evaluate
+from accelsim.training.lower import Cases, lower, table
+from accelsim.training.plans import candidates
+
+PLAN = PlanSpec(tp=8, cp=1, pp=4, dp=16, vp=5, ep=1, micro_batch=1, sp=True)
+
+
+def ask(plan: PlanSpec) -> Question:
+    """Return Llama 3 70B on 512 H100 with 4 Mi tokens a step."""
+    run = RunSpec(model="llama3-70b", system="dgx-h100", chips=512, plan=plan)
+    return resolve(run)
+
+
+@pytest.fixture(scope="module")
+def search() -> tuple[Cases, Rows]:
+    """Return the question's tables and all its legal plans."""
+    q = ask(PlanSpec())
+    plans = candidates(q, 0)
+    return lower([q]), plans[plans.reason == tables.OK]
+
+
+def timed(
+    benchmark: BenchmarkFixture, count: int, what: str, call: Callable[[], Any]
+) -> Any:
+    """Time a call that deals with `count` things and note their rate."""
+    result = benchmark(call)
+    if benchmark.stats is not None:  # not while benchmarks are disabled
+        benchmark.extra_info[f"{what}_per_s"] = count / benchmark.stats.stats.median
+    return result
+
+
+@pytest.mark.benchmark(group="estimate")
+@pytest.mark.parametrize("count", [1, 64])
+def test_warm_estimates(benchmark: BenchmarkFixture, count: int) -> None:
+    questions = [
+        ask(PLAN.model_copy(update={"sharding": s, "recompute": r}))
+        for s in ("none", "zero1")
+        for r in ("none", "full")
+    ] * (count // 4 or 1)
+    questions = questions[:count]
+    alone = [answer([q], must_fit=False)[0] for q in questions]
+    found = timed(
+        benchmark, count, "answers", lambda: answer(questions, must_fit=False)
+    )
+    for one, many in zip(alone, found, strict=True):
+        assert isinstance(one, Estimate)
+        assert many.to_dict() == one.to_dict()
+
+
+@pytest.mark.benchmark(group="search")
+def test_search(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) -> None:
+    q, (rows, plans) = ask(PlanSpec()), search
+    done = evaluate(rows, plans, only_fitting=True)
+    best = float(np.nanmin(done.results.step_time))
+    found = timed(benchmark, len(plans), "plans", lambda: answer([q]))[0]
+    assert isinstance(found, Estimate)
+    assert found.step_time == pytest.approx(best, rel=1e-12)
+
+
+def layers_of(rows: Cases, shards: Rows) -> Rows:
+    """Return the LAYER rows of shards."""
+    layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
+    ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
+    fill_layers(
+        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
+        ops, np.zeros(3),
+    )  # fmt: skip
+    return layers
+
+
+def shards_of(plans: Rows) -> Rows:
+    """Return the distinct shards of plans, in the order that `evaluate` takes."""
+    keys = np.stack([plans[name] for name in tables.SHARD_FIELDS], axis=1)
+    distinct = np.unique(keys, axis=0)
+    shards = table(tables.SHARD, len(distinct))
+    for column, name in enumerate(tables.SHARD_FIELDS):
+        shards[name] = distinct[:, column]
+    return shards
+
+
+@pytest.mark.benchmark(group="kernels")
+def test_fill_layers(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) -> None:
+    rows, plans = search
+    shards = shards_of(plans)
+    whole = layers_of(rows, shards)
+    for i in range(0, len(shards), 29):
+        assert np.array_equal(layers_of(rows, shards[i : i + 1])[0], whole[i])
+    found = timed(benchmark, len(shards), "rows", lambda: layers_of(rows, shards))
+    assert np.array_equal(found, whole)
+
+
+@pytest.mark.benchmark(group="kernels")
+def test_fill_steps(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) -> None:
+    rows, plans = search
+    done = evaluate(rows, plans, only_fitting=False)  # fills plans.shard
+    layers = layers_of(rows, shards_of(plans))
+
+    def call() -> Rows:
+        results = table(tables.RESULT, len(plans))
+        fill_steps(
+            rows.cases, rows.chips, rows.models, rows.software, rows.tiers, plans,
+            layers, results,
+        )  # fmt: skip
+        return results
+
+    assert np.array_equal(call(), done.results)
+    assert np.array_equal(timed(benchmark, len(plans), "rows", call), done.results)

@@ -1,0 +1,289 @@
+"""One layer on one worker: against the papers' totals, and laws of cutting it up."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim.kernels import tables
+from accelsim.kernels.attention import fused_seconds
+from accelsim.kernels.layers import add_operator
+from accelsim.kernels.matmul import matmul_seconds
+from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record
+from accelsim.training.lower import table
+from tests.examples import case, chip, mixture, model, row, software, switch, world
+from tests.examples import tiers as tiers_of
+
+TP = st.sampled_from([1, 2, 4, 8, 16])
+UNFUSED = chip(attention_forward=0.0, attention_backward=0.0)
+SEQ, HIDDEN, HEADS = 2048.0, 1024.0, 16.0
+PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
+
+
+def timed(op: Record, worker: Record | None = None, **changes: float) -> Record:
+    """Return the LAYER row of one operator alone."""
+    layer = table(tables.LAYER, 1)[0]
+    add_operator(layer, chip() if worker is None else worker, case(**changes), op)
+    return layer
+
+
+def product(**changes: float) -> Record:
+    """Return 2048 x 1024 times 1024 x 4096 in bf16, gradients in fp32."""
+    values = {"kind": tables.MATMUL, "part": tables.PART_MATMUL, "m": 2048.0}
+    values |= {"n": 4096.0, "k": 1024.0, "batch": 1.0, "share": 1.0}
+    values |= {"precision": tables.BF16, "gradient_bytes": 4.0}
+    return row(tables.OPERATOR, **values | changes)[0]
+
+
+def test_a_weight_has_one_product_forward_and_two_backward() -> None:
+    layer, worker = timed(product()), chip()
+    m, n, k = 2048.0, 4096.0, 1024.0
+    forward = matmul_seconds(worker, tables.BF16, m, n, k, 1.0, 2.0, 2.0, 0)[0]
+    # gradient of the input, and of the weight: read and written in fp32
+    data = matmul_seconds(worker, tables.BF16, m, k, n, 1.0, 2.0, 2.0, 0)[0]
+    weight = matmul_seconds(worker, tables.BF16, n, k, m, 1.0, 2.0, 8.0, 0)[0]
+    assert layer.forward_matmul == forward
+    assert layer.backward_matmul == data + weight
+    assert layer.forward_flops == 2 * m * n * k
+    assert layer.backward_flops == 2 * layer.forward_flops
+    assert (layer.forward_kernels, layer.backward_kernels) == (1.0, 2.0)
+
+
+def test_narrow_products_cast_what_they_read() -> None:
+    # read in bf16 and write two copies of one byte, one of them transposed
+    layer = timed(product(precision=tables.FP8), chip(kernel_latency=1e-6))
+    assert layer.forward_elementwise == pytest.approx(4 * 2048 * 1024 / 4e12 + 1e-6)
+    assert layer.backward_elementwise == pytest.approx(4 * 2048 * 4096 / 4e12 + 1e-6)
+    assert (layer.forward_kernels, layer.backward_kernels) == (2.0, 3.0)
+    assert timed(product()).forward_elementwise == 0.0
+
+
+def test_a_stream_takes_its_bytes_and_its_starts() -> None:
+    op = row(
+        tables.OPERATOR, kind=tables.STREAM, part=tables.PART_ELEMENTWISE,
+        forward_bytes=4e9, backward_bytes=8e9, kernels=3.0, share=1.0,
+    )[0]  # fmt: skip
+    layer = timed(op, chip(kernel_latency=1e-6))
+    assert layer.forward_elementwise == pytest.approx(1e-3 + 3e-6)
+    assert layer.backward_elementwise == pytest.approx(2e-3 + 3e-6)
+    assert layer.forward_flops == 0.0
+
+
+def test_fused_attention_repeats_the_scores_backward() -> None:
+    # 2 products forward, 5 backward; half of them behind the mask (Dao 2023, sec. 3.1)
+    op = row(
+        tables.OPERATOR, kind=tables.FUSED_ATTENTION, part=tables.PART_ATTENTION,
+        core=1.0, m=2048.0, n=2048.0, k=64.0, batch=16.0, causal=1.0, share=1.0,
+    )[0]  # fmt: skip
+    layer, worker = timed(op), chip()
+    full = 4 * 16 * 2048**2 * 64
+    useful = full * 0.5 * (1 + 1 / 2048)
+    assert layer.forward_attention == fused_seconds(worker, 5e14, useful, op)
+    assert layer.backward_attention == fused_seconds(worker, 4e14, 2.5 * useful, op)
+    # what the chip executes: no masked block, and the repetition
+    assert (layer.forward_flops, layer.backward_flops) == (useful, 2.5 * useful)
+    assert layer.core == layer.forward_attention
+
+
+def test_flops_of_a_layer_with_all_scores() -> None:
+    # Narayanan et al. 2021, appendix: 24 B s h^2 + 4 B s^2 h forward, twice backward
+    layer = world(chip=UNFUSED).layers(micro_batch=2)[DENSE]
+    forward = 24 * 2 * SEQ * HIDDEN**2 + 4 * 2 * SEQ**2 * HIDDEN
+    assert layer.forward_flops == forward
+    assert layer.backward_flops == 2 * forward
+    assert layer.core_flops == 4 * 2 * SEQ**2 * HIDDEN
+
+
+def test_flops_of_a_layer_behind_a_mask() -> None:
+    # a fused kernel leaves out what is masked, and repeats the scores backward
+    layer = world().layers()[DENSE]
+    weights, core = 24 * SEQ * HIDDEN**2, 4 * SEQ**2 * HIDDEN * 0.5 * (1 + 1 / SEQ)
+    assert layer.forward_flops == pytest.approx(weights + core)
+    assert layer.backward_flops == pytest.approx(2 * weights + 2.5 * core)
+    assert layer.core_flops == pytest.approx(core)
+
+
+def test_flops_of_the_head() -> None:
+    head = world().layers()[HEAD]
+    assert head.forward_flops == 2 * SEQ * HIDDEN * 32000
+    assert head.backward_flops == 2 * head.forward_flops
+
+
+def test_kernels_of_a_fused_layer() -> None:
+    # two norms and two residuals, queries to values, attention, output, up,
+    # activation, down
+    assert world().layers()[DENSE].forward_kernels == 4 + 6
+
+
+def test_a_dense_model_has_no_mixture() -> None:
+    layers = world().layers()
+    assert not any(layers[MOE][name] for name in tables.LAYER.names or ())
+
+
+@given(
+    tp=TP, micro_batch=st.integers(1, 4), dropout=st.sampled_from([0.0, 1.0]),
+    seq=st.sampled_from([512.0, 2048.0]),
+)  # fmt: skip
+def test_activations_of_korthikanti(
+    tp: int, micro_batch: int, dropout: float, seq: float
+) -> None:
+    # Korthikanti et al. 2022, eq. 2: s b h (10 + 24/t + 5 a s / (h t)) with dropout;
+    # without, the masks of 1 B are gone: 2 of the 10 and 1 + 2 of the 5
+    world_ = world(chip=UNFUSED, model=model(dropout=dropout), case=case(seq_len=seq))
+    layer = world_.layers(tp=tp, micro_batch=micro_batch)[DENSE]
+    sbh = seq * micro_batch * HIDDEN
+    blocks, scores = (10, 5) if dropout else (8, 2)
+    core = sbh * scores * HEADS * seq / (HIDDEN * tp)
+    assert layer.saved == pytest.approx(sbh * (blocks + 24 / tp) + core)
+    assert layer.saved_core == pytest.approx(core)
+    assert layer.input == 2 * sbh
+
+
+@given(tp=TP)
+def test_activations_of_korthikanti_with_sequence_parallelism(tp: int) -> None:
+    # eq. 4 and 6: s b h / t (34 + 5 a s / h), of which selective keeps 34 s b h / t
+    world_ = world(chip=UNFUSED, model=model(dropout=1.0))
+    layer = world_.layers(tp=tp, sp=1)[DENSE]
+    sbh = SEQ * HIDDEN
+    assert layer.saved == pytest.approx(sbh / tp * (34 + 5 * HEADS * SEQ / HIDDEN))
+    assert layer.saved - layer.saved_core == pytest.approx(34 * sbh / tp)
+
+
+def test_fused_attention_keeps_no_scores() -> None:
+    layer = world(model=model(dropout=1.0)).layers()[DENSE]
+    assert layer.saved == 34 * SEQ * HIDDEN
+    assert layer.saved_core == 0.0
+
+
+def test_latent_attention_keeps_its_low_ranks_too() -> None:
+    # 32 s b h without queries to context (8); 16 heads of 192 + 128 for the queries and
+    # their context, as much for keys and values, and 768 + 512 + 64 before them
+    shape = model(
+        head_dim=192.0, v_dim=128.0, rope_dim=64.0, kv_rank=512.0, q_rank=768.0
+    )
+    layer = world(model=shape).layers()[DENSE]
+    attention = 2 * 16 * (192 + 128) + 768 + 512 + 64
+    assert layer.saved == SEQ * (24 * HIDDEN + 2 * attention)
+
+
+def test_experts_keep_the_tokens_they_see() -> None:
+    # two norms and their products' inputs, attention, twice 2 choices of h, and their
+    # inner width before and after the activation
+    layer = world(model=mixture()).layers()[MOE]
+    assert layer.saved == SEQ * (8 * HIDDEN + 8 * HIDDEN + 8 * HIDDEN + 2 * 2 * 2 * 512)
+
+
+def test_narrow_formats_keep_what_products_read_in_one_byte() -> None:
+    # of 34 s b h, the inputs of two norms' products and of the last one shrink by half
+    narrow = world(case=case(precision=tables.FP8), model=model(dropout=1.0))
+    assert narrow.layers()[DENSE].saved == (34 - 2 - 4) * SEQ * HIDDEN
+
+
+def test_tensor_parallel_traffic() -> None:
+    # Shoeybi et al. 2019, fig. 4: two all-reduces forward, two backward, of s b h
+    size, links = 2 * SEQ * HIDDEN, tiers_of(switch(8, 1e11))
+    layer = world(tiers=links).layers(tp=4)[DENSE]
+    assert layer.forward_tp_bytes == 2 * 2 * size * 3 / 4
+    assert layer.forward_tp == pytest.approx(layer.forward_tp_bytes / 1e11)
+    # sequence parallelism moves the same bytes (Korthikanti et al. 2022, sec. 4.2.2)
+    assert world(tiers=links).layers(tp=4, sp=1)[DENSE].forward_tp_bytes == (
+        layer.forward_tp_bytes
+    )
+
+
+def test_embedding_and_head_exchange_hidden_states_once() -> None:
+    size = 2 * SEQ * HIDDEN
+    layers = world(tiers=tiers_of(switch(8, 1e11))).layers(tp=4)
+    for end in (EMBED, HEAD):
+        both = layers[end].forward_tp_bytes + layers[end].backward_tp_bytes
+        assert both == 2 * size * 3 / 4
+
+
+def test_context_parallel_traffic() -> None:
+    # every rank gets the keys and values of all others: 2 B x (512 + 512) a token
+    shape = model(kv_heads=8.0)
+    layer = world(model=shape, tiers=tiers_of(switch(8, 1e11))).layers(cp=4)[DENSE]
+    assert layer.forward_cp_bytes == 2 * SEQ * 2 * 8 * 64 * 3 / 4
+    # backward again, and their gradients come home
+    assert layer.backward_cp_bytes == 2 * layer.forward_cp_bytes
+
+
+def test_expert_parallel_traffic() -> None:
+    # each token goes to 2 experts and comes back; 3/4 of them live elsewhere
+    made = world(model=mixture(), tiers=tiers_of(switch(8, 1e11)))
+    layer = made.layers(ep=4)[MOE]
+    assert layer.forward_ep_bytes == 2 * 2 * 2 * SEQ * HIDDEN * 3 / 4
+    assert layer.backward_ep_bytes == layer.forward_ep_bytes
+    assert made.layers(ep=4)[DENSE].forward_ep_bytes == 0.0
+
+
+@given(
+    tp=TP, cp=st.sampled_from([1, 2, 4]), micro_batch=st.integers(1, 4),
+    sp=st.sampled_from([0, 1]),
+)  # fmt: skip
+def test_cutting_keeps_the_work(tp: int, cp: int, micro_batch: int, sp: int) -> None:
+    one = world().layers(micro_batch=micro_batch)
+    cut = world().layers(micro_batch=micro_batch, tp=tp, cp=cp, sp=sp)
+    for kind in (DENSE, HEAD):
+        total = cut[kind].forward_flops * tp * cp
+        assert total == pytest.approx(one[kind].forward_flops)
+
+
+def test_one_worker_talks_to_nobody() -> None:
+    for layer in world(model=mixture()).layers():
+        for group in ("tp", "cp", "ep"):
+            assert layer[f"forward_{group}"] == layer[f"backward_{group}"] == 0.0
+
+
+@given(
+    tp=TP, cp=st.sampled_from([1, 2]), ep=st.sampled_from([1, 2, 4]),
+    factor=st.floats(1.0, 8.0),
+    what=st.sampled_from(["memory", "rate", "inner", "outer"]),
+)  # fmt: skip
+def test_faster_parts_never_slow_a_layer(
+    tp: int, cp: int, ep: int, factor: float, what: str
+) -> None:
+    rate = chip().matrix_rate
+    worker = {
+        "memory": chip(memory_bandwidth=4e12 * factor),
+        "rate": chip(matrix_rate=rate * factor),
+    }.get(what, chip())
+    links = tiers_of(
+        switch(8, 1e11 * (factor if what == "inner" else 1.0), 1e-6),
+        switch(4096, 1e10 * (factor if what == "outer" else 1.0), 1e-5),
+    )
+    slow = world(model=mixture()).layers(tp=tp, cp=cp, ep=ep)[MOE]
+    fast = world(model=mixture(), chip=worker, tiers=links)
+    quick = fast.layers(tp=tp, cp=cp, ep=ep)[MOE]
+    for part in PARTS:
+        for way in ("forward", "backward"):
+            name = f"{way}_{part}"
+            assert quick[name] <= slow[name] * (1 + 1e-12)
+
+
+def test_memory_bound_is_part_of_the_products() -> None:
+    for worker in (UNFUSED, chip(memory_bandwidth=1e11)):
+        layer = world(chip=worker).layers(tp=16)[DENSE]
+        for way in ("forward", "backward"):
+            bound = layer[f"{way}_memory_bound"]
+            assert 0.0 <= bound <= layer[f"{way}_matmul"] * (1 + 1e-12)
+
+
+def test_wide_formats_take_wide_memory() -> None:
+    # fp32: activations of 4 B instead of 2; and the head at the rate of fp32
+    wide = case(
+        precision=tables.FP32, wide_precision=tables.FP32, activation_bytes=4.0,
+        weight_bytes=4.0,
+    )  # fmt: skip
+    full, half = world(case=wide), world()
+    assert full.layers()[DENSE].saved == 2 * half.layers()[DENSE].saved
+    assert full.layers(tp=4)[DENSE].forward_tp_bytes == (
+        2 * half.layers(tp=4)[DENSE].forward_tp_bytes
+    )
+    assert full.layers()[HEAD].forward_matmul == pytest.approx(
+        10 * half.layers()[HEAD].forward_matmul, rel=0.01
+    )
+
+
+def test_a_stack_without_fused_norms_moves_more() -> None:
+    plain = world(software=software(fused_norms=0.0)).layers()[DENSE]
+    assert plain.forward_elementwise > world().layers()[DENSE].forward_elementwise
