@@ -12,10 +12,20 @@ import numpy as np
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.scratchpad_reads import (
+    BY_COLUMN,
+    BY_ROW,
+    ENDS,
     HIT,
+    MOVES,
+    N_WINDOW,
+    NEXT,
     SETS_OF_BUFFER,
+    START,
+    STAYS,
+    STREAMS,
     Ints,
     Operand,
+    before_diagonal,
     next_miss,
     read_line,
 )
@@ -25,7 +35,6 @@ from accelsim.kernels.scratchpad_writes import (
     STOP,
     WRITES,
     Output,
-    before_diagonal,
     next_write_event,
     outputs_before,
     with_room,
@@ -48,30 +57,23 @@ PROBLEM = np.dtype(
     ]
 )
 # What came of it: cycles, then words over the memory ports.
-RUN = np.dtype(
-    [
-        (name, np.int64)
-        for name in (
-            *("total", "stall", "overall"),
-            *("ifmap_reads", "filter_reads", "ofmap_writes"),
-        )
-    ]
-)
+WORDS = ("ifmap_reads", "filter_reads", "ofmap_writes")
+RUN = np.dtype([(name, np.int64) for name in ("total", "stall", "overall", *WORDS)])
 
 
-# What a fold knows: its column and row, the number of its first line, its lines; the
-# cycles waited since the start, and those that the very last line waits for reads alone.
+# What a fold knows: its column and row, the number of its first line, its lines; cycles
+# waited since the start, and those that the very last line waits for reads alone.
 COLUMN, ROW, FIRST, N_LINES, WAITED, LAST_READ = range(6)
 
 
 @kernel
 def operand(
-    streams: bool, by_column: bool, across: int, length: int, width: int,
+    streams: int, follows: int, across: int, length: int, width: int,
     prefix: int, block: int, capacity: int, port: int,
 ) -> Operand:  # fmt: skip
     """Return how an operand is asked for and prefetched.
 
-    streams, by_column, length, prefix, block : as in `Operand`. across : words of the
+    streams, follows, length, prefix, block : as in `Operand`. across : words of the
     operand across its slabs, `width` of which are in each. capacity : words of the
     scratchpad. port : words/cycle from memory; 0 for operands that are always there.
     """
@@ -89,7 +91,7 @@ def operand(
         wait = -(-(capacity - front) // port) + HIT
         start = min(-(-front // port), -(-length * slabs * width // port))
     return Operand(
-        streams, by_column, slabs, length, width, last_width, prefix, block,
+        streams, follows, slabs, length, width, last_width, prefix, block,
         set_words, sets, window, step, wait, start,
     )  # fmt: skip
 
@@ -97,21 +99,25 @@ def operand(
 @kernel
 def operands(dataflow: int, problem: Record) -> tuple[Operand, Operand]:
     """Return (inputs, weights) of a product, as the dataflow asks for them."""
-    p, port = problem, problem.bandwidth
-    if dataflow == OS:
-        return (
-            operand(True, False, p.m, p.k, p.rows, 0, 0, p.ifmap, port),
-            operand(True, True, p.n, p.k, p.columns, 0, 0, p.filter, port),
-        )
-    if dataflow == WS:
-        return (
-            operand(True, False, p.k, p.m, p.rows, p.rows, 0, p.ifmap, port),
-            operand(False, True, p.n, p.k, p.columns, 0, p.rows, p.filter, port),
-        )
-    return (
-        operand(False, True, p.m, p.k, p.columns, 0, p.rows, p.ifmap, port),
-        operand(True, False, p.k, p.n, p.rows, p.rows, 0, p.filter, port),
+    p = problem
+    length = p.m if dataflow == WS else p.k
+    width = p.columns if dataflow == IS else p.rows
+    across = p.k if dataflow == WS else p.m
+    streams, follows = STREAMS, BY_ROW
+    if dataflow == IS:
+        streams, follows = STAYS, BY_COLUMN
+    block = prefix = 0 if dataflow == OS else p.rows
+    inputs = operand(
+        streams, follows, across, length, width, prefix, block, p.ifmap, p.bandwidth
     )
+    length, width, across = p.k, p.columns, p.n
+    streams, follows = STAYS if dataflow == WS else STREAMS, BY_COLUMN
+    if dataflow == IS:
+        length, width, across, follows = p.n, p.rows, p.k, BY_ROW
+    weights = operand(
+        streams, follows, across, length, width, prefix, block, p.filter, p.bandwidth
+    )
+    return inputs, weights
 
 
 @kernel
@@ -123,46 +129,58 @@ def output(dataflow: int, problem: Record) -> Output:
     if dataflow == OS:
         folds = -(-p.m // p.rows)
         return Output(
-            True, p.m, p.n, folds, p.rows, p.columns, p.k - 1, p.ofmap, half, port
+            STAYS, p.m, p.n, folds, p.rows, p.columns, p.k - 1, p.ofmap, half, port
         )
     length, columns = (p.m, p.n) if dataflow == WS else (p.n, p.m)
     folds, prefix = -(-p.k // p.rows), 2 * p.rows - 1
     return Output(
-        False, length, columns, folds, 0, p.columns, prefix, p.ofmap, half, port
+        STREAMS, length, columns, folds, 0, p.columns, prefix, p.ofmap, half, port
     )
 
 
 @kernel
+def read_lines(
+    reads: tuple[Operand, Operand], windows: Ints, column: int, row: int, line: int,
+    cycle: int,
+) -> int:  # fmt: skip
+    """Move the windows that a line leaves; return the cycles that it waits for them."""
+    wait = 0
+    for i in range(2):
+        if windows[i, NEXT] == line:
+            late = read_line(reads[i], windows[i], column, row, line, cycle)
+            wait = max(wait, late)
+    return wait
+
+
+@kernel
 def run_fold(
-    a: Operand, b: Operand, y: Output, windows: Ints, state: Ints, holes: Ints,
-    fold: Ints,
+    reads: tuple[Operand, Operand], y: Output, windows: Ints, state: Ints,
+    holes: Ints, fold: Ints,
 ) -> Ints:  # fmt: skip
     """Go through one fold; return the ring of holes, which may have grown.
 
-    windows : int64[2, 3], of inputs and weights (`read_line`). state, holes : of the
-    outputs (`write_line`). fold : int64[6], by the names below; waits add up there.
+    windows : int64[2, 4], of inputs and weights (`read_line`). state, holes : of the
+    outputs (`write_line`). fold : int64[6], by the names above; waits add up there.
     The three scratchpads work side by side: a line waits for the slowest of them.
     """
     column, row, first, lines = fold[COLUMN], fold[ROW], fold[FIRST], fold[N_LINES]
     before, prefix, rows, width = outputs_before(y, column, row)
-    miss_a = next_miss(a, windows[0, 0], column, row, 0)
-    miss_b = next_miss(b, windows[1, 0], column, row, 0)
-    line = 0
+    line = -1
+    windows[0, NEXT] = windows[1, NEXT] = line
     while True:
-        write = next_write_event(y, state, column, row, line, first + fold[WAITED])
+        for i in range(2):
+            if windows[i, NEXT] == line:
+                start = windows[i, START]
+                windows[i, NEXT] = next_miss(reads[i], start, column, row, line + 1)
+        write = next_write_event(y, state, column, row, line + 1, first + fold[WAITED])
         line = lines
-        for event in (miss_a, miss_b, write):
+        for event in (windows[0, NEXT], windows[1, NEXT], write):
             if 0 <= event < line:
                 line = event
         if line == lines:
             return holes
-        cycle, wait, wait_y = first + line + fold[WAITED], 0, 0
-        if line == miss_a:
-            wait = read_line(a, windows[0], column, row, line, cycle)
-            miss_a = next_miss(a, windows[0, 0], column, row, line + 1)
-        if line == miss_b:
-            wait = max(wait, read_line(b, windows[1], column, row, line, cycle))
-            miss_b = next_miss(b, windows[1, 0], column, row, line + 1)
+        cycle, wait_y = first + line + fold[WAITED], 0
+        wait = read_lines(reads, windows, column, row, line, cycle)
         if line == write:
             holes = with_room(holes, state, width + 1)
             done = before + before_diagonal(rows, width, line - prefix)
@@ -171,7 +189,6 @@ def run_fold(
         fold[WAITED] += max(wait, wait_y)
         if line == lines - 1:
             fold[LAST_READ] = max(wait, wait_y) - wait_y
-        line += 1
 
 
 @kernel
@@ -189,15 +206,15 @@ def read_unlimited(
     half = SETS_OF_BUFFER // 2 * set_words
     last = x.length * x.last_width
     total = last + (x.slabs - 1) * x.length * x.width
-    start = first - -(-half // fill)
+    start = first + -half // fill
     if total < half:
         whole_sets = -(-total // set_words) * set_words
-        start = -(-(-whole_sets // fill))
+        start = -whole_sets // fill  # of a negative number: rounds away from zero
     words = held = 0
-    for slab in range(x.slabs if x.by_column else 1):
+    for slab in range(x.slabs if x.follows == BY_COLUMN else 1):
         size = x.length * x.width if slab < x.slabs - 1 else last
-        size = size if x.by_column else total
-        asked = size * (folds if x.streams else 1)
+        size = size if x.follows == BY_COLUMN else total
+        asked = size * (folds if x.streams == STREAMS else 1)
         room = half - held
         if size < room:
             words, held = words + size, held + size
@@ -210,32 +227,33 @@ def read_unlimited(
 
 
 @kernel
-def count_reads(dataflow: int, problem: Record, windows: Ints, run: Record) -> int:
-    """Fill in the words read from memory; return the cycle at which reads begin."""
-    a, b = operands(dataflow, problem)
-    if problem.bandwidth > 0:
-        for i, x in enumerate((a, b)):
-            lines = x.start_lines + windows[i, 2] * (x.wait - HIT)
-            if i == 0:
-                run.ifmap_reads = lines * problem.bandwidth
-            else:
-                run.filter_reads = lines * problem.bandwidth
-        return -max(a.start_lines, b.start_lines)
-    k_first = problem.rows - min(problem.rows, problem.k)
-    stream = 0 if dataflow == OS else problem.rows
-    across = problem.m if dataflow == IS else problem.n
-    column_folds = -(-across // problem.columns)
-    row_folds = -(-problem.m // problem.rows)
-    first_a = k_first if dataflow == IS else stream
-    first_b = k_first if dataflow == WS else stream
-    folds_b = row_folds if dataflow == OS else column_folds
-    run.ifmap_reads, start_a = read_unlimited(
-        a, problem.ifmap, first_a, column_folds, problem.fill
-    )
-    run.filter_reads, start_b = read_unlimited(
-        b, problem.filter, first_b, folds_b, problem.fill
-    )
-    return min(start_a, start_b)
+def count_reads(
+    dataflow: int, reads: tuple[Operand, Operand], problem: Record, windows: Ints,
+    words: Ints,
+) -> int:  # fmt: skip
+    """Fill in the words read from memory; return the cycle at which reads begin.
+
+    words : int64[2], of inputs and weights.
+    """
+    begin = 0
+    for i in range(2):
+        x = reads[i]
+        if problem.bandwidth > 0:
+            lines = x.start_lines + windows[i, MOVES] * (x.wait - HIT)
+            words[i], start = lines * problem.bandwidth, -x.start_lines
+        else:
+            first = x.prefix
+            if x.streams == STAYS:
+                first = x.block - min(x.block, x.length)
+            columns = -(
+                -(problem.m if dataflow == IS else problem.n) // problem.columns
+            )
+            rows = -(-problem.m // problem.rows)
+            folds = rows if x.follows == BY_COLUMN else columns
+            capacity = problem.ifmap if i == 0 else problem.filter
+            words[i], start = read_unlimited(x, capacity, first, folds, problem.fill)
+        begin = min(begin, start)
+    return begin
 
 
 @kernel
@@ -245,25 +263,26 @@ def run_product(dataflow: int, problem: Record, run: Record) -> None:
     The array starts at cycle 0; `overall` counts from the first word read before that
     to the last word written.
     """
-    a, b = operands(dataflow, problem)
-    y = output(dataflow, problem)
-    windows, state = np.zeros((2, 3), np.int64), np.zeros(N_STATE, np.int64)
-    windows[:, 1] = -1
+    reads, y = operands(dataflow, problem), output(dataflow, problem)
+    windows, state = np.zeros((2, N_WINDOW), np.int64), np.zeros(N_STATE, np.int64)
+    windows[0, ENDS] = windows[1, ENDS] = -1
     state[FREE] = y.capacity
     holes = np.empty((16, 2), np.int64)
-    time = a.length if a.streams else b.length
+    time = problem.m if dataflow == WS else problem.n if dataflow == IS else problem.k
     fold = np.zeros(6, np.int64)
     fold[N_LINES] = fold_cycles(dataflow, time, problem.rows, problem.columns)
     for column in range(-(-y.columns // y.width)):
         for row in range(y.row_folds):
             fold[COLUMN], fold[ROW] = column, row
-            holes = run_fold(a, b, y, windows, state, holes, fold)
+            holes = run_fold(reads, y, windows, state, holes, fold)
             fold[FIRST] += fold[N_LINES]
     run.stall = fold[WAITED]
     run.total = fold[FIRST] - 1 + fold[WAITED] - fold[LAST_READ]
-    outputs = y.length * y.columns * (1 if y.stay else y.row_folds)
+    outputs = y.length * y.columns * (1 if y.streams == STAYS else y.row_folds)
     write_rest(y, state, holes, outputs, run.total)
-    run.overall = state[STOP] - count_reads(dataflow, problem, windows, run)
+    words = np.zeros(2, np.int64)
+    run.overall = state[STOP] - count_reads(dataflow, reads, problem, windows, words)
+    run.ifmap_reads, run.filter_reads = words[0], words[1]
     run.ofmap_writes = state[WRITES]
 
 

@@ -24,18 +24,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.tables import codes
 
 Ints = NDArray[np.int64]
 
 SETS_OF_BUFFER = 100  # SCALE-Sim's grain: a set is a hundredth of the scratchpad
+STAYS, STREAMS = codes(2)
+BY_ROW, BY_COLUMN = codes(2)
 HIT = 1  # cycles of a read that is a hit, and of the port to the memory
+# What is remembered of an operand's window: its first set, the cycle at which the last
+# prefetch ends, its moves so far, and the line of the fold that moves it next.
+START, ENDS, MOVES, NEXT = range(4)
+N_WINDOW = 4
 
 
 class Operand(NamedTuple):
     """How one operand is asked for and prefetched."""
 
-    streams: bool  # or stays
-    by_column: bool  # slabs follow the folds' columns, else their rows
+    streams: int  # STREAMS or STAYS
+    follows: int  # BY_ROW or BY_COLUMN: which of a fold's places tells its slab
     slabs: int
     length: int  # rows of a slab
     width: int  # words of a row,
@@ -89,8 +96,8 @@ def line_words(x: Operand, column: int, row: int, line: int) -> tuple[int, int]:
 
     column, row : the fold. line : counted from the first that asks for anything.
     """
-    slab = column if x.by_column else row
-    if x.streams:
+    slab = column if x.follows == BY_COLUMN else row
+    if x.streams == STREAMS:
         return streamed_words(x, slab, line)
     width = x.last_width if slab == x.slabs - 1 else x.width
     top = min((row + 1) * x.block, x.length)
@@ -101,10 +108,10 @@ def line_words(x: Operand, column: int, row: int, line: int) -> tuple[int, int]:
 @kernel
 def asking_lines(x: Operand, column: int, row: int) -> tuple[int, int]:
     """Return (first line of a fold that asks for anything, how many do)."""
-    if not x.streams:
+    if x.streams == STAYS:
         taken = min(x.block, x.length - row * x.block)
         return x.block - taken, taken
-    slab = column if x.by_column else row
+    slab = column if x.follows == BY_COLUMN else row
     width = x.last_width if slab == x.slabs - 1 else x.width
     return x.prefix, x.length + width - 1
 
@@ -145,17 +152,17 @@ def next_miss(x: Operand, start: int, column: int, row: int, line: int) -> int:
     if x.sets <= x.window:
         return -1
     prefix, lines = asking_lines(x, column, row)
-    at = max(0, line - prefix)
+    streams, at = x.streams == STREAMS, max(0, line - prefix)
     while at < lines:
         first, last = line_words(x, column, row, at)
         if is_missing(x, start, first, last):
             return prefix + at
-        begin, end = run_of_sets(x, start, last if x.streams else first)
+        begin, end = run_of_sets(x, start, last if streams else first)
         low, high = at, lines
         while high - low > 1:
             middle = (low + high) // 2
             first, last = line_words(x, column, row, middle)
-            if (x.streams and last < end) or (not x.streams and first >= begin):
+            if (streams and last < end) or (not streams and first >= begin):
                 low = middle
             else:
                 high = middle
@@ -169,7 +176,7 @@ def read_line(
 ) -> int:
     """Move the window over what a line asks for; return the cycles that it waits.
 
-    window : int64[3]: first set, cycle of the last prefetch's end, moves so far.
+    window : int64[4], by the names above.
     cycle : at which the line asks. A prefetch that ends P cycles later than it is
     asked for adds 2 P cycles, one that ended earlier takes P off for the rest of the
     line: so counts SCALE-Sim 3.0.0.
@@ -178,13 +185,13 @@ def read_line(
     place, last = line_words(x, column, row, line - prefix)
     offset = HIT
     while place <= last:
-        _, end = run_of_sets(x, window[0], place)
+        _, end = run_of_sets(x, window[START], place)
         while end == 0:
-            window[0] = (window[0] + x.step) % x.sets
-            window[1] += x.wait
-            window[2] += 1
-            late = window[1] - (cycle + offset)
+            window[START] = (window[START] + x.step) % x.sets
+            window[ENDS] += x.wait
+            window[MOVES] += 1
+            late = window[ENDS] - (cycle + offset)
             offset += 2 * late if late > 0 else late
-            _, end = run_of_sets(x, window[0], place)
+            _, end = run_of_sets(x, window[START], place)
         place = end
     return offset - HIT

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.scratchpad_reads import before_diagonal
+from accelsim.kernels.scratchpad_reads import STREAMS, before_diagonal
 
 Ints = NDArray[np.int64]
 
@@ -26,7 +26,7 @@ N_STATE = 11
 class Output(NamedTuple):
     """How outputs are written and drained."""
 
-    stay: bool  # a fold's row has outputs of its own, and they leave last row first
+    streams: int  # STREAMS or STAYS: outputs that stay leave last row first
     length: int  # rows of outputs
     columns: int  # of outputs
     row_folds: int
@@ -43,9 +43,12 @@ def outputs_before(y: Output, column: int, row: int) -> tuple[int, int, int, int
     """Return (outputs before a fold, lines before its first, its rows, its columns)."""
     width = min(y.width, y.columns - column * y.width)
     earlier = column * y.width * y.length
-    if not y.stay:
+    if y.streams == STREAMS:
         return (
-            (earlier * y.row_folds + row * width * y.length, y.prefix, y.length, width)
+            earlier * y.row_folds + row * width * y.length,
+            y.prefix,
+            y.length,
+            width,
         )
     rows = min(y.block, y.length - row * y.block)
     prefix = y.prefix + y.block - rows
@@ -68,10 +71,10 @@ def next_write_event(
     idle = max(line, state[BUSY] - clock)  # first line after the drain
     full = state[STORED] + max(1, state[FREE]) - before
     half = state[STORED] + max(1, state[FREE] - y.capacity + y.half + 1) - before
-    for target, first, limit in ((full, line, min(idle, end)), (half, idle, end)):
+    for reach, first, limit in ((full, line, min(idle, end)), (half, idle, end)):
         if first >= limit:
             continue
-        target = max(target, before_diagonal(rows, width, first - prefix) + 1)
+        target = max(reach, before_diagonal(rows, width, first - prefix) + 1)
         if before_diagonal(rows, width, limit - prefix) < target:
             continue
         low, high = first, limit - 1  # the line whose outputs reach the target
@@ -121,7 +124,9 @@ def drain_half(y: Output, state: Ints, holes: Ints) -> int:
 
 
 @kernel
-def write_line(y: Output, state: Ints, holes: Ints, before: int, after: int, cycle: int) -> int:
+def write_line(
+    y: Output, state: Ints, holes: Ints, before: int, after: int, cycle: int
+) -> int:
     """Store what a line writes; return the cycles that it waits.
 
     before, after : outputs of all lines before this one, and with it. cycle : of it.
@@ -177,5 +182,6 @@ def with_room(holes: Ints, state: Ints, room: int) -> Ints:
         return holes
     larger = np.empty((2 * size + room, 2), np.int64)
     for i in range(state[HEAD], state[TAIL]):
-        larger[i % larger.shape[0]] = holes[i % size]
+        at = i % larger.shape[0]
+        larger[at, 0], larger[at, 1] = holes[i % size, 0], holes[i % size, 1]
     return larger
