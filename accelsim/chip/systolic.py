@@ -23,6 +23,7 @@ Shares = float | NDArray[np.float64]
 
 DATAFLOWS: tuple[Dataflow, ...] = get_args(Dataflow)
 _CODES = dict(zip(DATAFLOWS, (systolic.WS, systolic.IS, systolic.OS), strict=True))
+MOST_FOLDS = 10**8  # that one product may go through: minutes
 LARGEST = 2**31 - 1  # of a size; a diagonal's words are its square
 SMALLEST_SCRATCHPAD = SETS_OF_BUFFER  # words: a set holds one or more
 
@@ -214,7 +215,7 @@ def _behind(
 ) -> SystolicGemm:
     """Return the products with what waiting for the scratchpads adds."""
     array, shape = made.array, sizes[0].shape
-    _refuse_long_operands(array, *sizes)
+    _refuse_too_long(array, *sizes)
     problems = np.zeros(sizes[0].size, scratchpad.PROBLEM).view(np.recarray)
     for name, size in zip(("m", "n", "k"), sizes, strict=True):
         problems[name] = np.ravel(size)
@@ -239,19 +240,21 @@ def _behind(
     )
 
 
-def _refuse_long_operands(
+def _refuse_too_long(
     array: SystolicArray, m: NDArray[np.int64], n: NDArray[np.int64], k: NDArray[Any]
 ) -> None:
-    # the rows of a stack of slabs, and so of their diagonals, whose square is counted
+    if not m.size:
+        return
     along_rows, along_columns, time = array.split(m, n, k)
-    across = along_rows / array.rows
-    if array.dataflow == "os":
-        across = np.maximum(across, along_columns / array.columns)
-    if across.size and float(np.max(np.ceil(across) * time)) > LARGEST:
+    down = np.ceil(along_rows / array.rows)
+    across = np.ceil(along_columns / array.columns)
+    # the rows of a stack of slabs, and so of its diagonals, whose square is counted
+    slabs = np.maximum(down, across) if array.dataflow == "os" else down
+    if np.max(slabs * time) > LARGEST or np.max(down * across) > MOST_FOLDS:
         raise InputError(
-            f"the product is too large for an array of {array.rows} x "
-            f"{array.columns} behind scratchpads: its folds stream more than "
-            f"{LARGEST} vectors"
+            f"m, n, k: too large for {array.rows} x {array.columns} units behind "
+            f"scratchpads: more than {MOST_FOLDS:,} folds, or more than {LARGEST:,} "
+            "vectors of one operand"
         )
 
 

@@ -1,11 +1,15 @@
 """`accelsim validate`: the model against measurements, one command a kind."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
+
+if TYPE_CHECKING:
+    from accelsim.validation.contract import Validation
 
 
 @click.group(
@@ -51,11 +55,38 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
     none, the plan is searched for in the model.
     """
     from accelsim.kernels.warm import compiling_beside
-    from accelsim.validation.contract import write_rows
     from accelsim.validation.training import validate_training
 
     with compiling_beside():
         found = validate_training(file)
+    _tell(found, out, as_json=as_json)
+
+
+@validate_group.command(
+    "systolic",
+    epilog="""\b
+Example:
+  accelsim validate systolic FILE.csv --json""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@out_option
+@options.json_option
+def systolic_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Count the cycles of every product in the table FILE on its systolic array.
+
+    A row gives M, N, K, the array, its dataflow, scratchpads and bandwidth, and what
+    a cycle-by-cycle simulator says: all cycles, those in which the array waits, and
+    those from the first read to the last write. All three ought to be equal.
+    """
+    from accelsim.validation.systolic import validate_systolic
+
+    _tell(validate_systolic(file), out, as_json=as_json)
+
+
+def _tell(found: "Validation", out: Path | None, *, as_json: bool) -> None:
+    """Write the rows where they are asked for, and print the answer."""
+    from accelsim.validation.contract import write_rows
+
     if out is not None:
         write_rows(found, out)
     if as_json:
