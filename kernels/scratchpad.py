@@ -62,7 +62,7 @@ RUN = np.dtype([(name, np.int64) for name in ("total", "stall", "overall", *WORD
 
 
 # What a fold knows: its column and row, the number of its first line, its lines; cycles
-# waited since the start, and those that the very last line waits for reads alone.
+# waited since the start, and those that its last line waits for reads alone.
 COLUMN, ROW, FIRST, N_LINES, WAITED, LAST_READ = range(6)
 
 
@@ -167,6 +167,7 @@ def run_fold(
     before, prefix, rows, width = outputs_before(y, column, row)
     line = -1
     windows[0, NEXT] = windows[1, NEXT] = line
+    fold[LAST_READ] = 0
     while True:
         for i in range(2):
             if windows[i, NEXT] == line:
