@@ -25,7 +25,7 @@ COLUMNS = (
     *("ifmap_sram_reads", "filter_sram_reads", "ofmap_sram_writes"),
     *("ifmap_dram_reads", "filter_dram_reads", "ofmap_dram_writes"),
 )
-ROWS = 160
+ROWS = 120
 SIM = "scalesim-3.0.0(pip)"
 
 

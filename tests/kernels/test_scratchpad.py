@@ -238,3 +238,82 @@ def test_recurrence_is_the_walk(
 ) -> None:  # fmt: skip
     case = (dataflow, m, n, k, rows, columns, sram, bandwidth)
     assert simulate(*case) == walk(*case)
+
+
+def test_last_line_that_waits_for_a_read() -> None:
+    # one column: the last line of a fold still streams; its wait is counted, but no
+    # cycle follows it. SCALE-Sim 3.0.0 cannot be asked for 100 words; the walk can
+    found = simulate("is", 1, 3, 17, 4, 1, (100, 100, 100), 1)
+    assert found[:3] == (69, 20, 133)
+
+
+@pytest.mark.parametrize("dataflow", CODES)
+@given(m=SIZE, n=SIZE, k=SIZE, rows=SIDE, columns=SIDE, sram=ROOM)
+def test_unlimited_bandwidth(
+    dataflow: str, m: int, n: int, k: int, rows: int, columns: int,
+    sram: tuple[int, int, int],
+) -> None:  # fmt: skip
+    """Reads are never late; words are read again where a half does not hold them."""
+    first, second, lines = demands(dataflow, m, n, k, rows, columns)
+    total, stall, overall, *read, _ = simulate(
+        dataflow, m, n, k, rows, columns, sram, 0
+    )
+    begins = []
+    words = [0, 0]
+    halves = [room // 100 * 50 for room in sram]
+    held: list[set[int]] = [set(), set()]
+    asked: dict[int, int] = {}
+    writer, count, waited = Writer(sram[2], columns), 0, 0
+    for number, (*asks, out) in enumerate(lines):
+        waited += writer.wait(out, number + waited)
+        count = number
+        for i, ask in enumerate(asks):
+            for word in ask:
+                if word < 0:
+                    continue
+                asked.setdefault(i, number)
+                if word in held[i]:
+                    continue
+                words[i] += 1
+                held[i].add(word)
+                if len(held[i]) == halves[i]:
+                    held[i].clear()
+    for i, order in enumerate((first, second)):
+        size = sum(word >= 0 for word in order)
+        grain = sram[i] // 100
+        if size < halves[i]:
+            begins.append(-ceil(ceil(size / grain) * grain / 10))
+        else:
+            begins.append(asked[i] - ceil(halves[i] / 10))
+    assert (total, stall, read) == (count + waited, waited, words)
+    assert overall == writer.finish(total) - min(begins)
+
+
+def test_large_scratchpads_never_wait() -> None:
+    # 128^3 on 128 x 128 at 20 words a cycle: 16384 words of each operand first, then
+    # 509 + 1 cycles, then 16384 words of outputs: 820 + 509 + 820 - 1
+    sram = (6144 * 1024, 6144 * 1024, 2048 * 1024)
+    found = simulate("ws", 128, 128, 128, 128, 128, sram, 20)
+    assert found[:3] == (509, 0, 2148)
+    assert found[3:] == (820 * 20, 820 * 20, 16384)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (3, 5), (7, 2)])
+def test_diagonals(rows: int, columns: int) -> None:
+    assert [triangle(x) for x in (-3, 0, 1, 2, 3)] == [0, 0, 1, 3, 6]
+    for diagonal in range(rows + columns + 2):
+        pairs = product(range(rows), range(columns))
+        count = sum(r + c < diagonal for r, c in pairs)
+        assert before_diagonal(rows, columns, diagonal) == count
+
+
+def test_ring_grows_and_keeps_its_entries() -> None:
+    holes, state = np.zeros((2, 2), np.int64), np.zeros(N_STATE, np.int64)
+    state[HEAD], state[TAIL] = 3, 5
+    holes[3 % 2], holes[4 % 2] = (30, 31), (40, 41)
+    grown = with_room(holes, state, 3)
+    size = len(grown)
+    assert size >= 5
+    assert with_room(grown, state, 3) is grown
+    assert grown[3 % size].tolist() == [30, 31]
+    assert grown[4 % size].tolist() == [40, 41]

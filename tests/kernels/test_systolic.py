@@ -22,9 +22,9 @@ SIDE = st.integers(1, 300)
 
 
 def cycles(dataflow: int, sr: int, sc: int, time: int, rows: int, columns: int) -> int:
-    given = (np.array([x], np.float64) for x in (sr, sc, time))
+    down, across, steps = (np.array([x], np.float64) for x in (sr, sc, time))
     found = np.empty(1)
-    fill_stall_free(dataflow, *given, float(rows), float(columns), found)
+    fill_stall_free(dataflow, down, across, steps, float(rows), float(columns), found)
     return int(found[0])
 
 
@@ -93,8 +93,8 @@ def test_large_sizes_are_exact(dataflow: int) -> None:
 @given(m=SIZE, n=SIZE, k=SIZE, rows=SIDE, columns=SIDE)
 def test_words(dataflow: int, m: int, n: int, k: int, rows: int, columns: int) -> None:
     words = np.empty((1, 3))
-    sizes = (np.array([x], np.float64) for x in (m, n, k))
-    fill_sram_words(dataflow, *sizes, float(rows), float(columns), words)
+    a, b, c = (np.array([x], np.float64) for x in (m, n, k))
+    fill_sram_words(dataflow, a, b, c, float(rows), float(columns), words)
     inputs, weights, outputs = words[0]
     down = ceil((m if dataflow == OS else k) / rows)
     across = ceil((m if dataflow == IS else n) / columns)
