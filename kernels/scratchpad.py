@@ -46,13 +46,13 @@ from accelsim.kernels.tables import Record, Rows
 
 # One product: sizes, the array, scratchpads [words] and memory ports [words/cycle].
 # A `bandwidth` of 0 is unlimited: reads are in time, outputs drain `columns` words a
-# cycle, and what is read before the start comes at `fill` words a cycle.
+# cycle, and what is read before the start comes at `fill_rate` words a cycle.
 PROBLEM = np.dtype(
     [
         (name, np.int64)
         for name in (
             *("m", "n", "k", "rows", "columns"),
-            *("ifmap", "filter", "ofmap", "bandwidth", "fill"),
+            *("ifmap", "filter", "ofmap", "bandwidth", "fill_rate"),
         )
     ]
 )
@@ -252,7 +252,7 @@ def count_reads(
             rows = -(-problem.m // problem.rows)
             folds = rows if x.follows == BY_COLUMN else columns
             capacity = problem.ifmap if i == 0 else problem.filter
-            words[i], start = read_unlimited(x, capacity, first, folds, problem.fill)
+            words[i], start = read_unlimited(x, capacity, first, folds, problem.fill_rate)
         begin = min(begin, start)
     return begin
 

@@ -220,9 +220,9 @@ def _behind(
     for name, size in zip(("m", "n", "k"), sizes, strict=True):
         problems[name] = np.ravel(size)
     problems.rows, problems.columns = array.rows, array.columns
-    for name in ("ifmap", "filter", "ofmap", "fill"):
+    for name in ("ifmap", "filter", "ofmap"):
         problems[name] = getattr(pads, name)
-    problems.bandwidth = pads.bandwidth or 0
+    problems.bandwidth, problems.fill_rate = pads.bandwidth or 0, pads.fill
     runs = np.zeros(problems.size, scratchpad.RUN).view(np.recarray)
     scratchpad.fill_runs(_CODES[array.dataflow], problems, runs)
     names = ("total", "stall", "overall", *scratchpad.WORDS)
