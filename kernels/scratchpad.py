@@ -252,7 +252,9 @@ def count_reads(
             rows = -(-problem.m // problem.rows)
             folds = rows if x.follows == BY_COLUMN else columns
             capacity = problem.ifmap if i == 0 else problem.filter
-            words[i], start = read_unlimited(x, capacity, first, folds, problem.fill_rate)
+            words[i], start = read_unlimited(
+                x, capacity, first, folds, problem.fill_rate
+            )
         begin = min(begin, start)
     return begin
 
