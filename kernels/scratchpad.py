@@ -246,16 +246,15 @@ def count_reads(
             first = x.prefix
             if x.streams == STAYS:
                 first = x.block - min(x.block, x.length)
-            columns = -(
-                -(problem.m if dataflow == IS else problem.n) // problem.columns
-            )
-            rows = -(-problem.m // problem.rows)
-            folds = rows if x.follows == BY_COLUMN else columns
+            across = problem.m if dataflow == IS else problem.n
+            folds = -(-across // problem.columns)
+            if x.follows == BY_COLUMN:
+                folds = -(-problem.m // problem.rows)
             capacity = problem.ifmap if i == 0 else problem.filter
             words[i], start = read_unlimited(
                 x, capacity, first, folds, problem.fill_rate
             )
-        begin = min(begin, start)
+        begin = start if i == 0 else min(begin, start)
     return begin
 
 

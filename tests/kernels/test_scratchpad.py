@@ -289,6 +289,13 @@ def test_unlimited_bandwidth(
     assert overall == writer.finish(total) - min(begins)
 
 
+def test_reads_may_begin_after_the_array() -> None:
+    # 128 rows, k = 1: weights are first asked for in cycle 127, inputs in 128, and
+    # half a scratchpad takes 50 cycles. SCALE-Sim 3.0.0 says the same
+    kib = (1024, 1024, 1024)
+    assert simulate("ws", 600, 600, 1, 128, 64, kib, 0)[:3] == (9179, 0, 9103)
+
+
 def test_large_scratchpads_never_wait() -> None:
     # 128^3 on 128 x 128 at 20 words a cycle: 16384 words of each operand first, then
     # 509 + 1 cycles, then 16384 words of outputs: 820 + 509 + 820 - 1
