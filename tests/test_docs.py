@@ -25,7 +25,11 @@ from accelsim.units import UNITS
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-NEEDED = ("benchmarks/measured/training.csv", "tests/workload/hf")
+NEEDED = (
+    "benchmarks/measured/training.csv",
+    "benchmarks/measured/scalesim.csv",
+    "tests/workload/hf",
+)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT_CODE = re.compile(r"# exit code (\d+)$")
 

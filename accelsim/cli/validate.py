@@ -68,13 +68,48 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
     Exit code 1: no row could be scored.
     """
     from accelsim.kernels.warm import compiling_beside
-    from accelsim.validation.contract import target_of, write_rows
     from accelsim.validation.training import validate_training
 
-    if out is not None:
-        target_of(out, file)  # before minutes are spent on what cannot be kept
+    _check_target(out, file)
     with compiling_beside():
         found = validate_training(file)
+    _tell(found, out, as_json=as_json)
+
+
+@validate_group.command(
+    "systolic",
+    epilog="""\b
+Example:
+  accelsim validate systolic FILE.csv --json""",
+)
+@click.argument("file", type=FilePath(path_type=Path))
+@out_option
+@options.json_option
+def systolic_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Count the cycles of every product in the table FILE on its systolic array.
+
+    A row gives M, N, K, the array, its dataflow, scratchpads and bandwidth, and what
+    a cycle-by-cycle simulator says: all cycles, those in which the array waits, and
+    those from the first read to the last write. All three ought to be equal.
+    """
+    from accelsim.validation.systolic import validate_systolic
+
+    _check_target(out, file)
+    _tell(validate_systolic(file), out, as_json=as_json)
+
+
+def _check_target(out: Path | None, table: Path) -> None:
+    """Refuse what cannot be written before time is spent on it."""
+    from accelsim.validation.contract import target_of
+
+    if out is not None:
+        target_of(out, table)
+
+
+def _tell(found: "Validation", out: Path | None, *, as_json: bool) -> None:
+    """Write the rows where they are asked for, and print the answer."""
+    from accelsim.validation.contract import write_rows
+
     if out is not None:
         write_rows(found, out)
     _print(found, as_json=as_json)

@@ -3,7 +3,7 @@
 This file knows the one contract of every `validate` kind, as plain data.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -15,6 +15,9 @@ from accelsim.validation.contract import SMALLEST_SOURCE
 
 WORST_SHOWN = 10
 GROUP_WORDS = {"source": "source family"}
+UNITS: dict[str, Callable[[float], str]] = {
+    "systolic": lambda cycles: f"{cycles:,.0f} cycles",
+}
 
 
 def validation_tables(found: Mapping[str, Any]) -> list[RenderableType]:
@@ -24,7 +27,7 @@ def validation_tables(found: Mapping[str, Any]) -> list[RenderableType]:
         *_overall(found),
         *(_group(name, members) for name, members in groups.items() if members),
         *_left_out(found.get("left_out", {})),
-        *_worst(found.get("worst", ())),
+        *_worst(found.get("worst", ()), UNITS.get(found["kind"], numbers.seconds)),
     ]
     return [part for each in made for part in (each, "")]
 
@@ -42,10 +45,26 @@ def _overall(found: Mapping[str, Any]) -> list[RenderableType]:
             f"naive baseline: {numbers.percent(naive.get(key))}"
         ),
     ]
+    lines += _exact(found)
     made = table("all rows", "median", "mean", "bias", "p90")
     for label, metrics in (("accelsim", ours), ("naive", naive)):
         made.add_row(label, *_figures(metrics))
     return [Group(*lines), made]
+
+
+def _exact(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Return how many rows are equal to the last digit, of a kind that asks for it."""
+    ours, naive = (
+        (found[who].get("exact_rows"), found[who].get("max_abs_difference"))
+        for who in ("metrics", "naive")
+    )
+    if ours[0] is None:
+        return []
+    words = [
+        f"{exact:,.0f} of {found['scored']:,} rows exact, off by {off:,.0f} at most"
+        for exact, off in (ours, naive)
+    ]
+    return [heading(f"{words[0]}   naive baseline: {words[1]}")]
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[str]:
@@ -81,15 +100,15 @@ def _left_out(reasons: Mapping[str, int]) -> list[RenderableType]:
     return [made]
 
 
-def _worst(rows: Any) -> list[RenderableType]:
+def _worst(rows: Any, said: Callable[[float], str]) -> list[RenderableType]:
     if not rows:
         return []
     made = table("worst rows", "measured", "predicted", "error")
     for row in rows[:WORST_SHOWN]:
         made.add_row(
             Text(str(row["id"])),
-            numbers.seconds(row["measured"]),
-            numbers.seconds(row["predicted"]),
+            said(row["measured"]),
+            said(row["predicted"]),
             numbers.percent(row["ape"]),
         )
     return [made]

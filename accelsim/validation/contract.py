@@ -47,6 +47,9 @@ class Pair:
     measured, predicted, naive : float
         What was measured, what accelsim says and what the naive baseline says, all
         in the same unit; the first is more than zero.
+    off, naive_off : float or None
+        The largest absolute difference of the numbers of a row that ought to be equal,
+        where a kind has such.
     """
 
     id: str
@@ -56,6 +59,8 @@ class Pair:
     measured: float
     predicted: float
     naive: float
+    off: float | None = None
+    naive_off: float | None = None
 
     @property
     def ape(self) -> float:
@@ -175,6 +180,11 @@ def metrics_of(pairs: Sequence[Pair], *, naive: bool = False) -> Metrics:
     found["bias"] = float(np.mean(errors))
     found["p90_ape"] = float(np.percentile(ape, 90))
     found["mean_over_sources_median_ape"] = _mean_over_sources(pairs, ape)
+    offs = [pair.naive_off if naive else pair.off for pair in pairs]
+    known = [off for off in offs if off is not None]
+    if known:
+        found["max_abs_difference"] = max(known)
+        found["exact_rows"] = float(sum(off == 0.0 for off in known))
     return found
 
 
