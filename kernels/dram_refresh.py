@@ -1,0 +1,126 @@
+"""When a memory channel owes a refresh, and the command that comes next for it.
+
+This file knows two refresh policies, both as Ramulator 2.1 has them
+(CMU-SAFARI/ramulator2@c5b1c3a, src/ramulator/controller/refresh/impl). All-bank: each
+pseudo-channel owes a refresh every tREFI. Per-bank: banks in turn, the same one in
+every pseudo-channel, every tREFI / banks, one stack after the other; a stack may
+begin anew only tRFCpb after its last bank. What is owed goes before every request,
+which makes per-bank refresh dearer here than controllers that refresh idle banks.
+"""
+
+from accelsim.kernels.dram_tables import (
+    ALL_BANK,
+    NEVER,
+    NO_REFRESH,
+    NONE,
+    PRE,
+    PRE_ALL,
+    REF_ALL,
+    REF_BANK,
+    Memory,
+)
+from accelsim.kernels.dram_timing import refresh_bank_ready
+from accelsim.kernels.jit import kernel
+
+
+@kernel
+def owe(m: Memory, channel: int, what: int) -> bool:
+    """Append a pseudo-channel or a bank to what is due; False if there is no room."""
+    mine = m.channel[channel]
+    room = m.due.shape[1]
+    if mine.due_count == room:
+        return False
+    m.due[channel, (mine.due_first + mine.due_count) % room] = what
+    mine.due_count += 1
+    return True
+
+
+@kernel
+def owe_bank(m: Memory, channel: int, tick: int) -> None:
+    """Make the present bank due in the next pseudo-channel."""
+    d, mine = m.dram[0], m.channel[channel]
+    banks = d.groups * d.banks
+    pc = channel * d.pseudo_channels + d.pseudo_channels - mine.refresh_pc
+    stack = pc * d.stacks + mine.refresh_stack
+    if not owe(m, channel, stack * banks + mine.refresh_bank):
+        return
+    mine.refresh_pc -= 1
+    m.stack[stack].refreshed += 1
+    if m.stack[stack].refreshed == banks:
+        m.stack[stack].refreshed = 0
+        m.stack[stack].refresh_from = tick + d.refresh_set
+    if mine.refresh_pc > 0:
+        return
+    mine.refresh_bank += 1
+    if mine.refresh_bank == banks:
+        mine.refresh_bank = 0
+        mine.refresh_stack = (mine.refresh_stack + 1) % d.stacks
+
+
+@kernel
+def may_begin(m: Memory, channel: int, tick: int) -> bool:
+    """Return whether the next stack has rested in every pseudo-channel."""
+    d = m.dram[0]
+    for i in range(d.pseudo_channels):
+        first = (channel * d.pseudo_channels + i) * d.stacks
+        if tick < m.stack[first + m.channel[channel].refresh_stack].refresh_from:
+            return False
+    return True
+
+
+@kernel
+def refresh_due(m: Memory, channel: int, tick: int) -> None:
+    """Note what becomes due at this tick."""
+    d, mine = m.dram[0], m.channel[channel]
+    if d.refresh == NO_REFRESH:
+        return
+    if d.refresh == ALL_BANK:
+        if tick == mine.refresh_at:
+            mine.refresh_at += d.refresh_every
+            for i in range(d.pseudo_channels):
+                owe(m, channel, channel * d.pseudo_channels + i)
+        return
+    if mine.refresh_pc > 0:
+        owe_bank(m, channel, tick)
+    elif tick >= mine.refresh_at:
+        if may_begin(m, channel, tick):
+            mine.refresh_pc = d.pseudo_channels
+            mine.refresh_at += d.refresh_every
+            owe_bank(m, channel, tick)
+        else:
+            mine.refresh_at = tick + 1
+
+
+@kernel
+def next_refresh(m: Memory, channel: int, tick: int) -> int:
+    """Return the next tick at which something becomes due."""
+    mine = m.channel[channel]
+    if m.dram[0].refresh == NO_REFRESH:
+        return NEVER
+    if mine.refresh_pc > 0:
+        return tick + 1
+    return int(max(mine.refresh_at, tick + 1))
+
+
+@kernel
+def owed(m: Memory, channel: int) -> tuple[int, int, int, int]:
+    """Return the next command for the oldest refresh due.
+
+    Returns (command, pseudo-channel, bank or NONE, tick from which it is ready without
+    the row bus); NEVER if an active request keeps a row open.
+    """
+    mine = m.channel[channel]
+    what = m.due[channel, mine.due_first]
+    if m.dram[0].refresh == ALL_BANK:
+        pc = m.pc[what]
+        if pc.open == 0:
+            return REF_ALL, int(what), NONE, int(pc.ref_all_ready)
+        ready = NEVER if pc.active > 0 else pc.pre_all_ready
+        return PRE_ALL, int(what), NONE, int(ready)
+    bank = m.bank[what]
+    if bank.row == NONE:
+        return REF_BANK, int(bank.pc), int(what), refresh_bank_ready(m, what)
+    ready = max(m.pc[bank.pc].pre_ready, bank.pre_ready)
+    if bank.active != NONE:
+        ready = NEVER
+    return PRE, int(bank.pc), int(what), int(ready)
