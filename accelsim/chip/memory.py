@@ -128,6 +128,40 @@ def generator(seed: int) -> Rows:
     return state
 
 
+def interleaved(spec: HbmSpec, channels: int) -> HbmSpec:
+    """Return the memory with addresses that take turns over its channels.
+
+    An order that places the channel bits itself stays as it is.
+
+    Raises
+    ------
+    InputError
+        More channels than a stack has, or no power of two.
+    """
+    most = spec.organisation.channels
+    if channels > most or channels & (channels - 1):
+        raise InputError(
+            f"{channels} channels must be a power of two and at most the {most} of a "
+            f"stack of {spec.name}"
+        )
+    if channels == 1 or "H" in spec.controller.order:
+        return spec
+    order = "H" + spec.controller.order
+    controller = spec.controller.model_copy(update={"order": order})
+    return spec.model_copy(update={"controller": controller})
+
+
+def interval_of(spec: HbmSpec, load: float | None, channels: int) -> float:
+    """Return the ticks between requests that offer a share `load` of the peak.
+
+    0, which saturates the queues, if no load is given.
+    """
+    if load is None:
+        return 0.0
+    per_tick = channels * spec.channel_bandwidth * spec.tick
+    return spec.organisation.transaction / (per_tick * load)
+
+
 def requests(spec: HbmSpec, pattern: Pattern, count: int, channels: int = 1) -> Traffic:
     """Return `count` requests of a pattern.
 
@@ -211,6 +245,7 @@ def measure(
 
     The clock runs from the departure of the last request of the warm-up to that of
     the last one that counts, while the queues stay as full as the pattern keeps them.
+    What leaves with the last one of the warm-up belongs to the warm-up.
     """
     # those behind keep the queues full to the end: what all channels can hold
     mine = spec.controller
@@ -230,10 +265,15 @@ def window(
     waits = (done.depart - done.arrive)[reads] * spec.tick
     some = len(waits) > 0
     first_seen = done.hits + done.misses + done.conflicts
+    left = int(
+        np.searchsorted(order, end, "right")
+        - (start > 0) * np.searchsorted(order, start, "right")
+    )
+    moved = left * spec.organisation.transaction
     return Measured(
-        requests=count,
+        requests=left,
         ticks=end - start,
-        bandwidth=count * spec.organisation.transaction / ((end - start) * spec.tick),
+        bandwidth=moved / ((end - start) * spec.tick),
         peak=channels * spec.channel_bandwidth,
         latency=float(np.mean(waits)) if some else None,
         latency_p50=float(np.percentile(waits, 50)) if some else None,

@@ -1,11 +1,15 @@
 """`accelsim validate`: the model against measurements, one command a kind."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
+
+if TYPE_CHECKING:
+    from accelsim.validation.contract import Validation
 
 
 @click.group(
@@ -51,11 +55,38 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
     none, the plan is searched for in the model.
     """
     from accelsim.kernels.warm import compiling_beside
-    from accelsim.validation.contract import write_rows
     from accelsim.validation.training import validate_training
 
     with compiling_beside():
         found = validate_training(file)
+    _show(found, out, as_json=as_json)
+
+
+@validate_group.command(
+    "hbm",
+    epilog="""\b
+Examples:
+  accelsim validate hbm FILE.csv --out rows.csv
+  accelsim validate hbm TRACES/index.json --json""",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@out_option
+@options.json_option
+def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Run the memory channels of a reference simulator's table or traces, FILE.
+
+    A CSV table holds a run a row, with its bandwidth and latency; a JSON index names
+    traces beside it (.npz) with the departure tick of every request.
+    """
+    from accelsim.validation.hbm import validate_hbm
+
+    _show(validate_hbm(file), out, as_json=as_json)
+
+
+def _show(found: "Validation", out: Path | None, *, as_json: bool) -> None:
+    """Write the rows if asked for, and print the answer."""
+    from accelsim.validation.contract import write_rows
+
     if out is not None:
         write_rows(found, out)
     if as_json:

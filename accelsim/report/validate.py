@@ -3,7 +3,7 @@
 This file knows the one contract of every `validate` kind, as plain data.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -17,6 +17,14 @@ WORST_SHOWN = 10
 GROUP_WORDS = {"source": "source family"}
 
 
+def _plain(value: float) -> str:
+    return f"{value:,.6g}"
+
+
+# How a kind's values are written; seconds where it is not said.
+VALUES: dict[str, Callable[[float], str]] = {"hbm": _plain}
+
+
 def validation_tables(found: Mapping[str, Any]) -> list[RenderableType]:
     """Return the whole answer, from top to bottom."""
     groups = found.get("groups", {})
@@ -24,7 +32,8 @@ def validation_tables(found: Mapping[str, Any]) -> list[RenderableType]:
         *_overall(found),
         *(_group(name, members) for name, members in groups.items() if members),
         *_left_out(found.get("left_out", {})),
-        *_worst(found.get("worst", ())),
+        *_exactness(found["metrics"]),
+        *_worst(found.get("worst", ()), VALUES.get(found["kind"], numbers.seconds)),
     ]
     return [part for each in made for part in (each, "")]
 
@@ -81,15 +90,23 @@ def _left_out(reasons: Mapping[str, int]) -> list[RenderableType]:
     return [made]
 
 
-def _worst(rows: Any) -> list[RenderableType]:
+def _exactness(metrics: Mapping[str, Any]) -> list[RenderableType]:
+    """Return how many rows agree exactly, where a kind counts them."""
+    exact, largest = metrics.get("exact_rows"), metrics.get("max_abs_difference")
+    if exact is None or largest is None:
+        return []
+    return [f"exact: {exact:,.0f} rows; largest difference {largest:.4g}"]
+
+
+def _worst(rows: Any, show: Callable[[float], str]) -> list[RenderableType]:
     if not rows:
         return []
     made = table("worst rows", "measured", "predicted", "error")
     for row in rows[:WORST_SHOWN]:
         made.add_row(
             Text(str(row["id"])),
-            numbers.seconds(row["measured"]),
-            numbers.seconds(row["predicted"]),
+            show(row["measured"]),
+            show(row["predicted"]),
             numbers.percent(row["ape"]),
         )
     return [made]
