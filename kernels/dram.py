@@ -56,7 +56,7 @@ from accelsim.kernels.dram_timing import (
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import Record, Rows
 
-_PC, _GROUP, _COLUMN, _BANK, _STACK, _ROW, _CHANNEL = range(len(FIELDS))
+_PC, _GROUP, _COLUMN, _BANK, _STACK, _ROW = range(len(FIELDS) - 1)
 
 
 @kernel
@@ -71,39 +71,36 @@ def field(d: Record, address: int, which: int) -> int:
 
 @kernel
 def bank_of(d: Record, address: int) -> int:
-    """Return the row of `bank` that an address lies in."""
-    pc = field(d, address, _CHANNEL) * d.pseudo_channels + field(d, address, _PC)
-    group = (pc * d.stacks + field(d, address, _STACK)) * d.groups
-    group += field(d, address, _GROUP)
+    """Return the bank of its channel that an address lies in."""
+    stack = field(d, address, _PC) * d.stacks + field(d, address, _STACK)
+    group = stack * d.groups + field(d, address, _GROUP)
     return int(group * d.banks + field(d, address, _BANK))
 
 
 @kernel
-def note(m: Memory, tick: int, command: int, channel: int, pc: int, bank: int) -> None:
-    """Write a command to the log, if there is one with room."""
-    at = m.logged[0]
-    if at < m.log.shape[0]:
-        m.log[at].tick = tick
-        m.log[at].command = command
-        m.log[at].channel = channel
-        m.log[at].pc = pc
-        m.log[at].bank = bank
-        m.log[at].row = m.bank[bank].row if bank != NONE else NONE
-        m.logged[0] = at + 1
+def note(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
+    """Note a command as one of this tick's."""
+    mine = m.issued[m.channel[0].issued]
+    mine.tick = tick
+    mine.command = command
+    mine.pc = pc
+    mine.bank = bank
+    mine.row = m.bank[bank].row if bank != NONE else NONE
+    m.channel[0].issued += 1
 
 
 @kernel
-def wake_by(m: Memory, channel: int, tick: int, odd: int) -> None:
+def wake_by(m: Memory, tick: int, odd: int) -> None:
     """Let the channel look again at `tick`, or the odd tick after it."""
     if odd == 1:
         tick |= 1
-    m.channel[channel].wake = min(m.channel[channel].wake, tick)
+    m.channel[0].wake = min(m.channel[0].wake, tick)
 
 
 @kernel
-def settle_mode(m: Memory, channel: int) -> None:
+def settle_mode(m: Memory) -> None:
     """Start or end to drain writes."""
-    d, mine = m.dram[0], m.channel[channel]
+    d, mine = m.dram[0], m.channel[0]
     if mine.writing == 0:
         if mine.queued_writes > d.write_above or mine.queued_reads == 0:
             mine.writing = 1
@@ -112,16 +109,16 @@ def settle_mode(m: Memory, channel: int) -> None:
 
 
 @kernel
-def ready_active(m: Memory, channel: int, tick: int) -> int:
+def ready_active(m: Memory, tick: int) -> int:
     """Return the oldest ready request whose row was opened for it, or NONE."""
-    mine = m.channel[channel]
+    mine = m.channel[0]
     best = NONE
     for i in range(mine.active):
-        bank = m.active[channel, i]
+        bank = m.active[i]
         entry = m.bank[bank].active
         ready = column_ready(m, bank, m.entry[entry].write)
         if ready > tick:
-            wake_by(m, channel, ready, m.dram[0].half_ticks)
+            wake_by(m, ready, m.dram[0].half_ticks)
         elif best == NONE:
             best = entry
         else:
@@ -132,120 +129,118 @@ def ready_active(m: Memory, channel: int, tick: int) -> int:
 
 
 @kernel
-def ready_hit(m: Memory, channel: int, tick: int, queue: int) -> int:
+def ready_hit(m: Memory, tick: int, queue: int) -> int:
     """Return the oldest ready request of a queue that hits an open row, or NONE."""
     d = m.dram[0]
     best = NONE
-    for pc in range(channel * d.pseudo_channels, (channel + 1) * d.pseudo_channels):
+    for pc in range(d.pseudo_channels):
         hits = waiting_list(pc, queue, HIT)
         outer = m.pc[pc].wr_ready if queue == WRITE else m.pc[pc].rd_ready
         if m.waiting_count[hits] == 0:
             continue
         if outer > tick:
-            wake_by(m, channel, outer, d.half_ticks)
+            wake_by(m, outer, d.half_ticks)
             continue
         for i in range(m.waiting_count[hits]):
             lane = m.waiting[hits, i]
             ready = column_ready(m, lane >> 1, queue)
             entry = m.lane[lane].hit
             if ready > tick:
-                wake_by(m, channel, ready, d.half_ticks)
+                wake_by(m, ready, d.half_ticks)
             elif best == NONE or m.entry[entry].request < m.entry[best].request:
                 best = entry
     return int(best)
 
 
 @kernel
-def ready_closed(m: Memory, channel: int, tick: int, queue: int) -> int:
+def ready_closed(m: Memory, tick: int, queue: int) -> int:
     """Return the oldest request of a queue whose bank can activate, or NONE."""
     d = m.dram[0]
     best = NONE
-    for pc in range(channel * d.pseudo_channels, (channel + 1) * d.pseudo_channels):
+    for pc in range(d.pseudo_channels):
         closed = waiting_list(pc, queue, ACTIVATE)
         if m.waiting_count[closed] == 0:
             continue
         if m.pc[pc].act_ready > tick:
-            wake_by(m, channel, m.pc[pc].act_ready, d.half_ticks)
+            wake_by(m, m.pc[pc].act_ready, d.half_ticks)
             continue
         for i in range(m.waiting_count[closed]):
             lane = m.waiting[closed, i]
             ready = activate_ready(m, lane >> 1)
             entry = m.lane[lane].first
             if ready > tick:
-                wake_by(m, channel, ready, d.half_ticks)
+                wake_by(m, ready, d.half_ticks)
             elif best == NONE or m.entry[entry].request < m.entry[best].request:
                 best = entry
     return int(best)
 
 
 @kernel
-def ready_conflict(m: Memory, channel: int, tick: int, queue: int, best: int) -> int:
+def ready_conflict(m: Memory, tick: int, queue: int, best: int) -> int:
     """Return the oldest of `best` and the requests whose bank can be precharged."""
     d = m.dram[0]
-    for pc in range(channel * d.pseudo_channels, (channel + 1) * d.pseudo_channels):
+    for pc in range(d.pseudo_channels):
         open_ = waiting_list(pc, queue, PRECHARGE)
         if m.waiting_count[open_] == 0:
             continue
         if m.pc[pc].pre_ready > tick:
-            wake_by(m, channel, m.pc[pc].pre_ready, 0)
+            wake_by(m, m.pc[pc].pre_ready, 0)
             continue
         for i in range(m.waiting_count[open_]):
             lane = m.waiting[open_, i]
             entry = m.lane[lane].miss
             ready = m.bank[lane >> 1].pre_ready
             if ready > tick:
-                wake_by(m, channel, ready, 0)
-            elif not pairs(m, channel, tick, pc, lane >> 1):
-                wake_by(m, channel, tick + 1, 0)
+                wake_by(m, ready, 0)
+            elif not pairs(m, tick, pc, lane >> 1):
+                wake_by(m, tick + 1, 0)
             elif best == NONE or m.entry[entry].request < m.entry[best].request:
                 best = entry
     return int(best)
 
 
 @kernel
-def serve(
-    m: Memory, channel: int, entry: int, active: int, tick: int, depart: Rows
-) -> None:
+def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
     """Issue the column command of a request (active: 1 if promoted) and let it go."""
-    row, mine = m.entry[entry], m.channel[channel]
+    row, mine = m.entry[entry], m.channel[0]
     bank, write = row.bank, row.write
     if row.counted == 0:
         mine.hits += 1
     if write == 1:
-        write_issued(m, channel, bank, tick)
+        write_issued(m, bank, tick)
         depart[row.request] = tick
     else:
-        read_issued(m, channel, bank, tick)
+        read_issued(m, bank, tick)
         depart[row.request] = tick + m.dram[0].latency
-    note(m, tick, WR if write == 1 else RD, channel, m.bank[bank].pc, bank)
+    note(m, tick, WR if write == 1 else RD, m.bank[bank].pc, bank)
     if active == 1:
-        demote(m, channel, bank)
+        demote(m, bank)
         sort_lane(m, 2 * bank + READ)
         sort_lane(m, 2 * bank + WRITE)
     else:
-        unlink(m, channel, entry)
+        unlink(m, entry)
         sort_lane(m, 2 * bank + write)
-    release(m, channel, entry)
+    release(m, entry)
 
 
 @kernel
-def column_slot(m: Memory, channel: int, tick: int, depart: Rows) -> int:
+def column_slot(m: Memory, tick: int, depart: Rows) -> int:
     """Issue a column command if one is ready; return how many requests it served."""
-    mine = m.channel[channel]
+    mine = m.channel[0]
     if mine.column_ready > tick:
-        wake_by(m, channel, mine.column_ready, m.dram[0].half_ticks)
+        wake_by(m, mine.column_ready, m.dram[0].half_ticks)
         return 0
-    entry = ready_active(m, channel, tick)
+    entry = ready_active(m, tick)
     if entry != NONE:
-        serve(m, channel, entry, 1, tick, depart)
+        serve(m, entry, 1, tick, depart)
         return 1
     if mine.due_count > 0:
         return 0
-    settle_mode(m, channel)
-    entry = ready_hit(m, channel, tick, mine.writing)
+    settle_mode(m)
+    entry = ready_hit(m, tick, mine.writing)
     if entry == NONE:
         return 0
-    serve(m, channel, entry, 0, tick, depart)
+    serve(m, entry, 0, tick, depart)
     return 1
 
 
@@ -258,9 +253,9 @@ def close_bank(m: Memory, bank: int) -> None:
 
 
 @kernel
-def pair(m: Memory, channel: int, tick: int, command: int, pc: int, bank: int) -> None:
+def pair(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     """Remember a row command of an odd tick for the even tick that ends it."""
-    mine = m.channel[channel]
+    mine = m.channel[0]
     if m.dram[0].half_ticks == 0 or tick % 2 == 0:
         return
     mine.paired_tick = tick + 1
@@ -272,29 +267,30 @@ def pair(m: Memory, channel: int, tick: int, command: int, pc: int, bank: int) -
 
 
 @kernel
-def pay(m: Memory, channel: int, tick: int) -> bool:
+def pay(m: Memory, tick: int) -> bool:
     """Issue the command that the oldest refresh due needs next, if it is ready."""
-    mine = m.channel[channel]
-    command, pc, bank, ready = owed(m, channel)
+    mine = m.channel[0]
+    command, pc, bank, ready = owed(m)
     odd = m.dram[0].half_ticks
     precharge = command in (PRE, PRE_ALL)
     if precharge:
         odd = 0
     ready = max(ready, mine.row_ready)
     if ready > tick or (odd == 1 and tick % 2 == 0):
-        wake_by(m, channel, max(ready, tick + 1), odd)
+        wake_by(m, max(ready, tick + 1), odd)
         return False
-    if not pairs(m, channel, tick, pc, bank):
-        wake_by(m, channel, tick + 1, 0)
+    if not pairs(m, tick, pc, bank):
+        wake_by(m, tick + 1, 0)
         return False
-    note(m, tick, command, channel, pc, bank)
-    pair(m, channel, tick, command, pc, bank)
+    note(m, tick, command, pc, bank)
+    pair(m, tick, command, pc, bank)
     if command == PRE:
         precharge_issued(m, bank, tick)
         close_bank(m, bank)
     elif command == PRE_ALL:
         precharge_all_issued(m, pc, tick)
-        banks = m.bank.shape[0] // m.pc.shape[0]
+        d = m.dram[0]
+        banks = d.stacks * d.groups * d.banks
         for one in range(pc * banks, (pc + 1) * banks):
             if m.bank[one].row != NONE:
                 close_bank(m, one)
@@ -303,21 +299,21 @@ def pay(m: Memory, channel: int, tick: int) -> bool:
             refresh_all_issued(m, pc, tick)
         else:
             refresh_bank_issued(m, bank, tick)
-        mine.due_first = (mine.due_first + 1) % m.due.shape[1]
+        mine.due_first = (mine.due_first + 1) % len(m.due)
         mine.due_count -= 1
         mine.refreshes += 1
     return True
 
 
 @kernel
-def open_or_close(m: Memory, channel: int, tick: int, entry: int) -> None:
+def open_or_close(m: Memory, tick: int, entry: int) -> None:
     """Issue the row command of a request: activate, or precharge of another row."""
-    row, mine = m.entry[entry], m.channel[channel]
+    row, mine = m.entry[entry], m.channel[0]
     bank = m.bank[row.bank]
     command = ACT if bank.row == NONE else PRE
-    pair(m, channel, tick, command, bank.pc, row.bank)
+    pair(m, tick, command, bank.pc, row.bank)
     if command == PRE:
-        note(m, tick, PRE, channel, bank.pc, row.bank)
+        note(m, tick, PRE, bank.pc, row.bank)
         mine.conflicts += 1 - row.counted
         row.counted = 1
         precharge_issued(m, row.bank, tick)
@@ -326,47 +322,48 @@ def open_or_close(m: Memory, channel: int, tick: int, entry: int) -> None:
     mine.misses += 1 - row.counted
     row.counted = 1
     mine.activates += 1
-    activate_issued(m, channel, row.bank, tick)
+    activate_issued(m, row.bank, tick)
     bank.row = row.row
     m.pc[bank.pc].open += 1
-    note(m, tick, ACT, channel, bank.pc, row.bank)
-    promote(m, channel, entry)
+    note(m, tick, ACT, bank.pc, row.bank)
+    promote(m, entry)
     row_changed(m, row.bank)
 
 
 @kernel
-def row_slot(m: Memory, channel: int, tick: int) -> bool:
+def row_slot(m: Memory, tick: int) -> bool:
     """Issue a row command if one is ready and return whether one was."""
-    d, mine = m.dram[0], m.channel[channel]
+    d, mine = m.dram[0], m.channel[0]
     if mine.due_count > 0:
-        return pay(m, channel, tick)
-    settle_mode(m, channel)
+        return pay(m, tick)
+    settle_mode(m)
     if mine.row_ready > tick:
-        wake_by(m, channel, mine.row_ready, 0)
+        wake_by(m, mine.row_ready, 0)
         return False
     entry = NONE
     if d.half_ticks == 0 or tick % 2 == 1:
-        entry = ready_closed(m, channel, tick, mine.writing)
+        entry = ready_closed(m, tick, mine.writing)
     else:
-        wake_by(m, channel, tick + 1, 0)
-    entry = ready_conflict(m, channel, tick, mine.writing, entry)
+        wake_by(m, tick + 1, 0)
+    entry = ready_conflict(m, tick, mine.writing, entry)
     if entry == NONE:
         return False
-    open_or_close(m, channel, tick, entry)
+    open_or_close(m, tick, entry)
     return True
 
 
 @kernel
-def step(m: Memory, channel: int, tick: int, depart: Rows) -> int:
+def step(m: Memory, tick: int, depart: Rows) -> int:
     """Run one tick of a channel; return how many requests its command served."""
-    mine = m.channel[channel]
-    refresh_due(m, channel, tick)
-    mine.wake = next_refresh(m, channel, tick)
+    mine = m.channel[0]
+    mine.issued = 0
+    refresh_due(m, tick)
+    mine.wake = next_refresh(m, tick)
     served = 0
     if m.dram[0].half_ticks == 0 or tick % 2 == 1:
-        served = column_slot(m, channel, tick, depart)
+        served = column_slot(m, tick, depart)
     else:
         mine.wake = tick + 1
-    if row_slot(m, channel, tick) or served > 0:
+    if row_slot(m, tick) or served > 0:
         mine.wake = tick + 1
     return served

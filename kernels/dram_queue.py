@@ -113,7 +113,7 @@ def row_changed(m: Memory, bank: int) -> None:
 
 
 @kernel
-def push(m: Memory, channel: int, entry: int) -> None:
+def push(m: Memory, entry: int) -> None:
     """Append a filled entry to its lane and count it."""
     row = m.entry[entry]
     queue = WRITE if row.write == 1 else READ
@@ -127,10 +127,10 @@ def push(m: Memory, channel: int, entry: int) -> None:
         m.entry[mine.last].next = entry
     mine.last = entry
     if queue == WRITE:
-        m.channel[channel].queued_writes += 1
-        m.queued[channel, row.address % FILTER] += 1
+        m.channel[0].queued_writes += 1
+        m.queued[row.address % FILTER] += 1
     else:
-        m.channel[channel].queued_reads += 1
+        m.channel[0].queued_reads += 1
     open_row = m.bank[row.bank].row
     if open_row == NONE:
         pass
@@ -143,7 +143,7 @@ def push(m: Memory, channel: int, entry: int) -> None:
 
 
 @kernel
-def unlink(m: Memory, channel: int, entry: int) -> None:
+def unlink(m: Memory, entry: int) -> None:
     """Take an entry out of its lane; the lane's lists are not sorted yet."""
     row = m.entry[entry]
     queue = WRITE if row.write == 1 else READ
@@ -161,51 +161,51 @@ def unlink(m: Memory, channel: int, entry: int) -> None:
     else:
         m.entry[row.next].previous = row.previous
     if queue == WRITE:
-        m.channel[channel].queued_writes -= 1
-        m.queued[channel, row.address % FILTER] -= 1
+        m.channel[0].queued_writes -= 1
+        m.queued[row.address % FILTER] -= 1
     else:
-        m.channel[channel].queued_reads -= 1
+        m.channel[0].queued_reads -= 1
 
 
 @kernel
-def promote(m: Memory, channel: int, entry: int) -> None:
+def promote(m: Memory, entry: int) -> None:
     """Move a request out of its queue: its bank's row was opened for it."""
-    unlink(m, channel, entry)
-    row, mine = m.entry[entry], m.channel[channel]
+    unlink(m, entry)
+    row, mine = m.entry[entry], m.channel[0]
     bank = m.bank[row.bank]
     row.order = mine.promoted
     mine.promoted += 1
     bank.active = entry
     bank.active_at = mine.active
-    m.active[channel, mine.active] = row.bank
+    m.active[mine.active] = row.bank
     mine.active += 1
     m.pc[bank.pc].active += 1
 
 
 @kernel
-def demote(m: Memory, channel: int, bank: int) -> None:
+def demote(m: Memory, bank: int) -> None:
     """Take the active request of a bank off the list: it has been served."""
-    row, mine = m.bank[bank], m.channel[channel]
+    row, mine = m.bank[bank], m.channel[0]
     mine.active -= 1
-    last = m.active[channel, mine.active]
-    m.active[channel, row.active_at] = last
+    last = m.active[mine.active]
+    m.active[row.active_at] = last
     m.bank[last].active_at = row.active_at
     row.active = NONE
     m.pc[row.pc].active -= 1
 
 
 @kernel
-def release(m: Memory, channel: int, entry: int) -> None:
+def release(m: Memory, entry: int) -> None:
     """Give an entry back."""
-    mine = m.channel[channel]
-    m.free[channel, mine.free] = entry
+    mine = m.channel[0]
+    m.free[mine.free] = entry
     mine.free += 1
 
 
 @kernel
-def write_is_queued(m: Memory, channel: int, bank: int, address: int) -> bool:
+def write_is_queued(m: Memory, bank: int, address: int) -> bool:
     """Return whether a write to this very address waits in the queue."""
-    if m.queued[channel, address % FILTER] == 0:
+    if m.queued[address % FILTER] == 0:
         return False
     entry = m.lane[2 * bank + WRITE].last
     while entry != NONE:

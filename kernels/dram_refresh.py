@@ -24,25 +24,25 @@ from accelsim.kernels.jit import kernel
 
 
 @kernel
-def owe(m: Memory, channel: int, what: int) -> bool:
+def owe(m: Memory, what: int) -> bool:
     """Append a pseudo-channel or a bank to what is due; False if there is no room."""
-    mine = m.channel[channel]
-    room = m.due.shape[1]
+    mine = m.channel[0]
+    room = len(m.due)
     if mine.due_count == room:
         return False
-    m.due[channel, (mine.due_first + mine.due_count) % room] = what
+    m.due[(mine.due_first + mine.due_count) % room] = what
     mine.due_count += 1
     return True
 
 
 @kernel
-def owe_bank(m: Memory, channel: int, tick: int) -> None:
+def owe_bank(m: Memory, tick: int) -> None:
     """Make the present bank due in the next pseudo-channel."""
-    d, mine = m.dram[0], m.channel[channel]
+    d, mine = m.dram[0], m.channel[0]
     banks = d.groups * d.banks
-    pc = channel * d.pseudo_channels + d.pseudo_channels - mine.refresh_pc
+    pc = d.pseudo_channels - mine.refresh_pc
     stack = pc * d.stacks + mine.refresh_stack
-    if not owe(m, channel, stack * banks + mine.refresh_bank):
+    if not owe(m, stack * banks + mine.refresh_bank):
         return
     mine.refresh_pc -= 1
     m.stack[stack].refreshed += 1
@@ -58,43 +58,43 @@ def owe_bank(m: Memory, channel: int, tick: int) -> None:
 
 
 @kernel
-def may_begin(m: Memory, channel: int, tick: int) -> bool:
+def may_begin(m: Memory, tick: int) -> bool:
     """Return whether the next stack has rested in every pseudo-channel."""
     d = m.dram[0]
     for i in range(d.pseudo_channels):
-        first = (channel * d.pseudo_channels + i) * d.stacks
-        if tick < m.stack[first + m.channel[channel].refresh_stack].refresh_from:
+        first = (i) * d.stacks
+        if tick < m.stack[first + m.channel[0].refresh_stack].refresh_from:
             return False
     return True
 
 
 @kernel
-def refresh_due(m: Memory, channel: int, tick: int) -> None:
+def refresh_due(m: Memory, tick: int) -> None:
     """Note what becomes due at this tick."""
-    d, mine = m.dram[0], m.channel[channel]
+    d, mine = m.dram[0], m.channel[0]
     if d.refresh == NO_REFRESH:
         return
     if d.refresh == ALL_BANK:
         if tick == mine.refresh_at:
             mine.refresh_at += d.refresh_every
             for i in range(d.pseudo_channels):
-                owe(m, channel, channel * d.pseudo_channels + i)
+                owe(m, i)
         return
     if mine.refresh_pc > 0:
-        owe_bank(m, channel, tick)
+        owe_bank(m, tick)
     elif tick >= mine.refresh_at:
-        if may_begin(m, channel, tick):
+        if may_begin(m, tick):
             mine.refresh_pc = d.pseudo_channels
             mine.refresh_at += d.refresh_every
-            owe_bank(m, channel, tick)
+            owe_bank(m, tick)
         else:
             mine.refresh_at = tick + 1
 
 
 @kernel
-def next_refresh(m: Memory, channel: int, tick: int) -> int:
+def next_refresh(m: Memory, tick: int) -> int:
     """Return the next tick at which something becomes due."""
-    mine = m.channel[channel]
+    mine = m.channel[0]
     if m.dram[0].refresh == NO_REFRESH:
         return NEVER
     if mine.refresh_pc > 0:
@@ -103,14 +103,14 @@ def next_refresh(m: Memory, channel: int, tick: int) -> int:
 
 
 @kernel
-def owed(m: Memory, channel: int) -> tuple[int, int, int, int]:
+def owed(m: Memory) -> tuple[int, int, int, int]:
     """Return the next command for the oldest refresh due.
 
     Returns (command, pseudo-channel, bank or NONE, tick from which it is ready without
     the row bus); NEVER if an active request keeps a row open.
     """
-    mine = m.channel[channel]
-    what = m.due[channel, mine.due_first]
+    mine = m.channel[0]
+    what = m.due[mine.due_first]
     if m.dram[0].refresh == ALL_BANK:
         pc = m.pc[what]
         if pc.open == 0:

@@ -2,18 +2,18 @@
 
 A time is a whole number of ticks: a clock cycle (HBM2), or half of one (HBM3, HBM4,
 whose row commands take half cycles). A constraint is the least number of ticks from
-the tick of one command to the tick of another; 0 binds nothing. Rows of all channels
-lie in one table, and every index is of the whole table.
+the tick of one command to the tick of another; 0 binds nothing. A row of
+MEMORY is one channel with all its tables; every index is of the channel's own.
 
 Constraints follow JESD235, JESD238 and JESD270 as the memory standards of Ramulator
 2.1 state them (CMU-SAFARI/ramulator2@c5b1c3a, python/ramulator/dram/hbm[234].py).
 """
 
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 
-from accelsim.kernels.tables import Rows
+from accelsim.kernels.tables import Record
 
 NO_REFRESH, ALL_BANK, PER_BANK = range(3)  # dram.refresh
 READ, WRITE = range(2)  # queues
@@ -108,6 +108,8 @@ DRAM = np.dtype(
 
 CHANNEL = np.dtype(
     _counts(
+        "number",
+        "issued",  # commands of the present tick
         "wake",  # tick before which nothing can be issued
         "writing",  # 1 while writes drain
         "queued_reads",
@@ -197,29 +199,37 @@ ENTRY = np.dtype(
 # Commands in the order in which they were issued.
 COMMAND = np.dtype(_counts("tick", "command", "channel", "pc", "bank", "row"))
 
+# What a channel has room for. A channel is one record of fixed size, so that a kernel
+# is handed one address and is compiled once for all memories.
+MAX_PCS = 4
+MAX_STACKS = 16
+MAX_GROUPS = 64
+MAX_BANKS = 128
+MAX_QUEUED = 384  # reads and writes
+MAX_DUE = 1568  # refreshes that wait: what Ramulator 2.1 allows
+MAX_ENTRIES = MAX_QUEUED + MAX_BANKS
 
-class Memory(NamedTuple):
-    """Every table of a memory that runs.
-
-    `waiting` lists the lanes (rows 3 (2 pc + queue) + what they wait for), of
-    `waiting_count` members each; `active` the banks of a channel that have an active
-    request; `free` its unused entries; `due` a ring of banks (or pseudo-channels) to
-    refresh; `queued` how many queued writes have an address of each bucket.
-    """
-
-    dram: Rows
-    channel: Rows
-    pc: Rows
-    stack: Rows
-    group: Rows
-    bank: Rows
-    lane: Rows
-    entry: Rows
-    waiting: Rows
-    waiting_count: Rows
-    active: Rows
-    free: Rows
-    due: Rows
-    queued: Rows
-    log: Rows
-    logged: Rows
+# Every table of a channel. `waiting` lists the lanes (rows 3 (2 pc + queue) + what they
+# wait for), of `waiting_count` members each; `active` the banks that have an active
+# request; `free` the unused entries; `due` is a ring of banks (or pseudo-channels) to
+# refresh; `queued` counts the queued writes whose address is of each bucket.
+MEMORY = np.dtype(
+    [
+        ("dram", DRAM, (1,)),
+        ("channel", CHANNEL, (1,)),
+        ("issued", COMMAND, (2,)),
+        ("pc", PSEUDO_CHANNEL, (MAX_PCS,)),
+        ("stack", STACK, (MAX_STACKS,)),
+        ("group", GROUP, (MAX_GROUPS,)),
+        ("bank", BANK, (MAX_BANKS,)),
+        ("lane", LANE, (2 * MAX_BANKS,)),
+        ("entry", ENTRY, (MAX_ENTRIES,)),
+        ("waiting", "i8", (2 * N_WAITS * MAX_PCS, MAX_BANKS)),
+        ("waiting_count", "i8", (2 * N_WAITS * MAX_PCS,)),
+        ("active", "i8", (MAX_BANKS,)),
+        ("free", "i8", (MAX_ENTRIES,)),
+        ("due", "i8", (MAX_DUE,)),
+        ("queued", "i8", (FILTER,)),
+    ]
+)
+Memory: TypeAlias = Record  # of dtype MEMORY

@@ -10,11 +10,11 @@ from accelsim.kernels.jit import kernel
 
 
 @kernel
-def read_issued(m: Memory, channel: int, bank: int, tick: int) -> None:
+def read_issued(m: Memory, bank: int, tick: int) -> None:
     """Hold back what may not follow a read at once."""
     d, b = m.dram[0], m.bank[bank]
     pc, group = m.pc[b.pc], m.group[b.group]
-    m.channel[channel].column_ready = tick + d.column_bus
+    m.channel[0].column_ready = tick + d.column_bus
     pc.rd_ready = max(pc.rd_ready, tick + d.rd_rd)
     pc.wr_ready = max(pc.wr_ready, tick + d.rd_wr)
     pc.pre_all_ready = max(pc.pre_all_ready, tick + d.rd_pre_all)
@@ -26,11 +26,11 @@ def read_issued(m: Memory, channel: int, bank: int, tick: int) -> None:
 
 
 @kernel
-def write_issued(m: Memory, channel: int, bank: int, tick: int) -> None:
+def write_issued(m: Memory, bank: int, tick: int) -> None:
     """Hold back what may not follow a write at once."""
     d, b = m.dram[0], m.bank[bank]
     pc, stack, group = m.pc[b.pc], m.stack[b.stack], m.group[b.group]
-    m.channel[channel].column_ready = tick + d.column_bus
+    m.channel[0].column_ready = tick + d.column_bus
     pc.wr_ready = max(pc.wr_ready, tick + d.wr_wr)
     pc.rd_ready = max(pc.rd_ready, tick + d.wr_rd)
     pc.pre_all_ready = max(pc.pre_all_ready, tick + d.wr_pre_all)
@@ -41,11 +41,11 @@ def write_issued(m: Memory, channel: int, bank: int, tick: int) -> None:
 
 
 @kernel
-def activate_issued(m: Memory, channel: int, bank: int, tick: int) -> None:
+def activate_issued(m: Memory, bank: int, tick: int) -> None:
     """Hold back what may not follow an activate at once."""
     d, b = m.dram[0], m.bank[bank]
     pc, group = m.pc[b.pc], m.group[b.group]
-    m.channel[channel].row_ready = tick + d.act_bus
+    m.channel[0].row_ready = tick + d.act_bus
     # the fourth activate before the next one opens the window that it must leave
     pc.last_act[pc.acts % LAST_ACTIVATES] = tick
     pc.acts += 1
@@ -138,14 +138,14 @@ def refresh_bank_ready(m: Memory, bank: int) -> int:
 
 
 @kernel
-def pairs(m: Memory, channel: int, tick: int, pc: int, bank: int) -> bool:
+def pairs(m: Memory, tick: int, pc: int, bank: int) -> bool:
     """Return whether a precharge may be issued on an even tick.
 
     bank : NONE for a precharge of all banks. The even tick that ends the last odd
     tick's row command takes one for another pseudo-channel, or of one bank after a
     command to another one.
     """
-    mine = m.channel[channel]
+    mine = m.channel[0]
     if tick != mine.paired_tick or pc != mine.paired_pc:
         return True
     if mine.paired_bank == NONE or bank == NONE:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.errors import InputError
 from accelsim.kernels import dram_tables as tables
 from accelsim.kernels.tables import Rows
 from accelsim.specs.hbm import ORDER_LETTERS, HbmSpec
@@ -18,13 +19,12 @@ _REFRESH = {
     "all-bank": tables.ALL_BANK,
     "per-bank": tables.PER_BANK,
 }
-# Refreshes that may wait in a channel: what Ramulator 2.1 allows.
-_DUE = 1568
 _HASHED = ("bank_group", "bank", "pseudo_channel")
 
 
 def lower(spec: HbmSpec, channels: int = 1) -> Rows:
     """Return the DRAM row of `channels` channels of a stack."""
+    check(spec)
     row = np.zeros(1, tables.DRAM).view(np.recarray)
     per_clock = spec.ticks_per_clock
     ticks = {k: v * per_clock for k, v in spec.timing.cycles(spec.clock).items()}
@@ -154,53 +154,47 @@ def address_bits(row: Any) -> int:
     return int(sum(int(extent).bit_length() - 1 for extent in row.extent[0]))
 
 
-def _rows(dtype: np.dtype[Any], count: int) -> Rows:
-    return np.zeros(count, dtype).view(np.recarray)
+def check(spec: HbmSpec) -> None:
+    """Refuse a memory that a channel's tables have no room for.
 
-
-def memory(dram: Rows, log: int = 0) -> tables.Memory:
-    """Return an idle memory: all banks closed, all queues empty, room for a log.
-
-    Parameters
-    ----------
-    log : int
-        Commands to write down; later ones are not.
+    Raises
+    ------
+    InputError
+        Too many parts, or queues too long.
     """
+    made, mine = spec.organisation, spec.controller
+    stacks = made.pseudo_channels * made.stack_ids
+    groups = stacks * made.bank_groups
+    for what, count, most in (
+        ("pseudo-channels", made.pseudo_channels, tables.MAX_PCS),
+        ("stack ids", stacks, tables.MAX_STACKS),
+        ("bank groups", groups, tables.MAX_GROUPS),
+        ("banks", groups * made.banks, tables.MAX_BANKS),
+        ("queued requests", mine.read_queue + mine.write_queue, tables.MAX_QUEUED),
+    ):
+        if count > most:
+            raise InputError(
+                f"hbm {spec.name}: {count} {what} in a channel; at most {most}"
+            )
+
+
+def memory(dram: Rows) -> Rows:
+    """Return an idle memory, a row a channel: banks closed, queues empty."""
+    made = np.zeros(int(dram[0].channels), tables.MEMORY).view(np.recarray)
     d = dram[0]
-    channels = int(d.channels)
-    pcs = channels * int(d.pseudo_channels)
-    stacks = pcs * int(d.stacks)
-    groups = stacks * int(d.groups)
-    banks = groups * int(d.banks)
-    entries = int(d.read_queue + d.write_queue) + banks // channels
-    bank, lane = _rows(tables.BANK, banks), _rows(tables.LANE, 2 * banks)
-    index = np.arange(banks)
-    bank.group = index // int(d.banks)
-    bank.stack = bank.group // int(d.groups)
-    bank.pc = bank.stack // int(d.stacks)
-    bank.row = bank.active = tables.NONE
+    banks = int(d.pseudo_channels * d.stacks * d.groups * d.banks)
+    index = np.arange(tables.MAX_BANKS)
+    made.dram[:] = dram
+    made.channel["number"][:, 0] = np.arange(len(made))
+    made.channel["free"], made.channel["wake"] = tables.MAX_ENTRIES, 1
+    made.channel["refresh_at"] = d.refresh_every
+    made.channel["paired_tick"] = tables.NONE
+    made.bank["group"] = index // int(d.banks)
+    made.bank["stack"] = made.bank["group"] // int(d.groups)
+    made.bank["pc"] = made.bank["stack"] // int(d.stacks)
+    made.bank["row"] = made.bank["active"] = tables.NONE
+    made.bank["group"][:, banks:] = tables.NONE  # none such
     for name in ("first", "last", "hit", "miss", "hit_at", "wait"):
-        lane[name] = tables.NONE
-    channel = _rows(tables.CHANNEL, channels)
-    channel.free, channel.wake = entries, 1
-    channel.refresh_at, channel.paired_tick = d.refresh_every, tables.NONE
-    entry = np.arange(channels * entries, dtype=np.int64).reshape(channels, entries)
-    lists = 2 * tables.N_WAITS * pcs
-    return tables.Memory(
-        dram=dram,
-        channel=channel,
-        pc=_rows(tables.PSEUDO_CHANNEL, pcs),
-        stack=_rows(tables.STACK, stacks),
-        group=_rows(tables.GROUP, groups),
-        bank=bank,
-        lane=lane,
-        entry=_rows(tables.ENTRY, channels * entries),
-        waiting=np.zeros((lists, banks // pcs), np.int64),
-        waiting_count=np.zeros(lists, np.int64),
-        active=np.zeros((channels, banks // channels), np.int64),
-        free=entry,
-        due=np.zeros((channels, _DUE), np.int64),
-        queued=np.zeros((channels, tables.FILTER), np.int64),
-        log=_rows(tables.COMMAND, log),
-        logged=np.zeros(1, np.int64),
-    )
+        made.lane[name] = tables.NONE
+    made.free[:] = np.arange(tables.MAX_ENTRIES)
+    return made

@@ -14,6 +14,7 @@ from accelsim.chip.dram import address_bits, lower, memory
 from accelsim.errors import InputError, nearest
 from accelsim.kernels import dram_traffic as traffic
 from accelsim.kernels.dram_run import run
+from accelsim.kernels.dram_tables import COMMAND
 from accelsim.kernels.tables import Rows
 from accelsim.specs.hbm import HbmSpec
 
@@ -226,7 +227,8 @@ def serve(spec: HbmSpec, asked: Traffic, channels: int = 1) -> Served:
     """Return when each request arrived and departed."""
     made = memory(lower(spec, channels))
     arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
-    run(made, asked.address, asked.write, asked.due, arrive, depart)
+    log = np.zeros(0, COMMAND).view(np.recarray)
+    run(made, asked.address, asked.write, asked.due, arrive, depart, log)
     totals = {
         name: int(made.channel[name].sum())
         for name in ("hits", "misses", "conflicts", "activates", "refreshes")

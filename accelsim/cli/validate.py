@@ -65,9 +65,8 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
 @validate_group.command(
     "hbm",
     epilog="""\b
-Examples:
-  accelsim validate hbm FILE.csv --out rows.csv
-  accelsim validate hbm TRACES/index.json --json""",
+Example:
+  accelsim validate hbm FILE.csv --out rows.csv""",
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @out_option

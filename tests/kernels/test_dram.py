@@ -17,7 +17,7 @@ from accelsim.kernels import dram as scheduler
 from accelsim.kernels import dram_refresh, dram_timing
 from accelsim.kernels.dram_queue import join, leave
 from accelsim.kernels.dram_run import run
-from accelsim.kernels.dram_tables import COMMANDS, NONE
+from accelsim.kernels.dram_tables import COMMAND, COMMANDS, NONE
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import override, parse_overrides
 from accelsim.specs.hbm import HbmSpec
@@ -87,13 +87,13 @@ class Log:
     """The commands of a run, in ticks, with the parts that each is about."""
 
     def __init__(self, spec: HbmSpec, asked: Traffic, channels: int = 1) -> None:
-        made = memory(lower(spec, channels), log=20 * len(asked.address) + 2000)
-        arrive = np.zeros_like(asked.address)
-        self.depart = np.zeros_like(asked.address)
-        run(made, asked.address, asked.write, asked.due, arrive, self.depart)
+        made = memory(lower(spec, channels))
+        arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
+        rows = np.zeros(20 * len(asked.address) + 2000, COMMAND).view(np.recarray)
+        used = run(made, asked.address, asked.write, asked.due, arrive, depart, rows)
         self.spec = spec
-        self.rows: Rows = made.log[: made.logged[0]]
-        assert len(self.rows) < len(made.log)
+        self.rows: Rows = rows[:used]
+        assert len(self.rows) < len(rows)
 
     def __iter__(self) -> Iterator[tuple[int, str, int, int, int, int]]:
         for row in self.rows:
@@ -306,19 +306,19 @@ def test_refresh_costs_what_it_blocks() -> None:
 
 
 def test_lists_give_back_what_was_put_on_them() -> None:
-    made = memory(lower(preset("hbm2-2.0")))
+    made = memory(lower(preset("hbm2-2.0")))[0]
     assert [join(made, 0, lane) for lane in (7, 8, 9)] == [0, 1, 2]
     assert leave(made, 0, 0) == 9
     assert list(made.waiting[0, :2]) == [9, 8]
 
 
 def test_a_closed_idle_bank_is_ready_at_once() -> None:
-    made = memory(lower(preset("hbm3-6.4")))
+    made = memory(lower(preset("hbm3-6.4")))[0]
     assert dram_timing.activate_ready(made, 0) == 0
-    dram_timing.activate_issued(made, 0, 0, 1)
+    dram_timing.activate_issued(made, 0, 1)
     # 31 cycles after the last of its three half cycles, before the read's own last
     assert dram_timing.column_ready(made, 0, 0) == 1 + 63
-    assert dram_refresh.next_refresh(made, 0, 1) == 12480
+    assert dram_refresh.next_refresh(made, 1) == 12480
 
 
 def test_an_address_is_its_fields() -> None:
