@@ -53,13 +53,13 @@ from accelsim.kernels.dram_timing import (
     refresh_bank_issued,
     write_issued,
 )
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.tables import Record, Rows
 
 _PC, _GROUP, _COLUMN, _BANK, _STACK, _ROW = range(len(FIELDS) - 1)
 
 
-@kernel
+@inlined
 def field(d: Record, address: int, which: int) -> int:
     """Return one field of a transaction's address, hashed with the row if it is."""
     value = (address >> d.shift[which]) & (d.extent[which] - 1)
@@ -69,7 +69,7 @@ def field(d: Record, address: int, which: int) -> int:
     return int(value)
 
 
-@kernel
+@inlined
 def bank_of(d: Record, address: int) -> int:
     """Return the bank of its channel that an address lies in."""
     stack = field(d, address, _PC) * d.stacks + field(d, address, _STACK)
@@ -77,7 +77,7 @@ def bank_of(d: Record, address: int) -> int:
     return int(group * d.banks + field(d, address, _BANK))
 
 
-@kernel
+@inlined
 def note(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     """Note a command as one of this tick's."""
     mine = m.issued[m.channel[0].issued]
@@ -89,7 +89,7 @@ def note(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     m.channel[0].issued += 1
 
 
-@kernel
+@inlined
 def wake_by(m: Memory, tick: int, odd: int) -> None:
     """Let the channel look again at `tick`, or the odd tick after it."""
     if odd == 1:
@@ -97,7 +97,7 @@ def wake_by(m: Memory, tick: int, odd: int) -> None:
     m.channel[0].wake = min(m.channel[0].wake, tick)
 
 
-@kernel
+@inlined
 def settle_mode(m: Memory) -> None:
     """Start or end to drain writes."""
     d, mine = m.dram[0], m.channel[0]
@@ -108,7 +108,7 @@ def settle_mode(m: Memory) -> None:
         mine.writing = 0
 
 
-@kernel
+@inlined
 def ready_active(m: Memory, tick: int) -> int:
     """Return the oldest ready request whose row was opened for it, or NONE."""
     mine = m.channel[0]
@@ -128,7 +128,7 @@ def ready_active(m: Memory, tick: int) -> int:
     return int(best)
 
 
-@kernel
+@inlined
 def ready_hit(m: Memory, tick: int, queue: int) -> int:
     """Return the oldest ready request of a queue that hits an open row, or NONE."""
     d = m.dram[0]
@@ -152,7 +152,7 @@ def ready_hit(m: Memory, tick: int, queue: int) -> int:
     return int(best)
 
 
-@kernel
+@inlined
 def ready_closed(m: Memory, tick: int, queue: int) -> int:
     """Return the oldest request of a queue whose bank can activate, or NONE."""
     d = m.dram[0]
@@ -175,7 +175,7 @@ def ready_closed(m: Memory, tick: int, queue: int) -> int:
     return int(best)
 
 
-@kernel
+@inlined
 def ready_conflict(m: Memory, tick: int, queue: int, best: int) -> int:
     """Return the oldest of `best` and the requests whose bank can be precharged."""
     d = m.dram[0]
@@ -199,7 +199,7 @@ def ready_conflict(m: Memory, tick: int, queue: int, best: int) -> int:
     return int(best)
 
 
-@kernel
+@inlined
 def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
     """Issue the column command of a request (active: 1 if promoted) and let it go."""
     row, mine = m.entry[entry], m.channel[0]
@@ -223,7 +223,7 @@ def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
     release(m, entry)
 
 
-@kernel
+@inlined
 def column_slot(m: Memory, tick: int, depart: Rows) -> int:
     """Issue a column command if one is ready; return how many requests it served."""
     mine = m.channel[0]
@@ -244,7 +244,7 @@ def column_slot(m: Memory, tick: int, depart: Rows) -> int:
     return 1
 
 
-@kernel
+@inlined
 def close_bank(m: Memory, bank: int) -> None:
     """Mark a bank as closed."""
     m.bank[bank].row = NONE
@@ -252,7 +252,7 @@ def close_bank(m: Memory, bank: int) -> None:
     row_changed(m, bank)
 
 
-@kernel
+@inlined
 def pair(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     """Remember a row command of an odd tick for the even tick that ends it."""
     mine = m.channel[0]
@@ -266,7 +266,7 @@ def pair(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     mine.paired_bank = bank
 
 
-@kernel
+@inlined
 def pay(m: Memory, tick: int) -> bool:
     """Issue the command that the oldest refresh due needs next, if it is ready."""
     mine = m.channel[0]
@@ -305,7 +305,7 @@ def pay(m: Memory, tick: int) -> bool:
     return True
 
 
-@kernel
+@inlined
 def open_or_close(m: Memory, tick: int, entry: int) -> None:
     """Issue the row command of a request: activate, or precharge of another row."""
     row, mine = m.entry[entry], m.channel[0]
@@ -330,7 +330,7 @@ def open_or_close(m: Memory, tick: int, entry: int) -> None:
     row_changed(m, row.bank)
 
 
-@kernel
+@inlined
 def row_slot(m: Memory, tick: int) -> bool:
     """Issue a row command if one is ready and return whether one was."""
     d, mine = m.dram[0], m.channel[0]

@@ -21,16 +21,16 @@ from accelsim.kernels.dram_tables import (
     WRITE,
     Memory,
 )
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import inlined
 
 
-@kernel
+@inlined
 def waiting_list(pc: int, queue: int, wait: int) -> int:
     """Return the row of `waiting` for a pseudo-channel, a queue and a kind of wait."""
     return N_WAITS * (2 * pc + queue) + wait
 
 
-@kernel
+@inlined
 def leave(m: Memory, row: int, place: int) -> int:
     """Take the lane at `place` off a list; return the lane that takes its place."""
     m.waiting_count[row] -= 1
@@ -39,7 +39,7 @@ def leave(m: Memory, row: int, place: int) -> int:
     return int(last)
 
 
-@kernel
+@inlined
 def join(m: Memory, row: int, lane: int) -> int:
     """Put a lane on a list and return its place."""
     place = m.waiting_count[row]
@@ -48,7 +48,7 @@ def join(m: Memory, row: int, lane: int) -> int:
     return int(place)
 
 
-@kernel
+@inlined
 def row_wait(m: Memory, lane: int) -> int:
     """Return the row command that a lane waits for: ACTIVATE, PRECHARGE or NONE.
 
@@ -68,7 +68,7 @@ def row_wait(m: Memory, lane: int) -> int:
     return PRECHARGE
 
 
-@kernel
+@inlined
 def sort_lane(m: Memory, lane: int) -> None:
     """Put a lane on the lists where it belongs now, and off the others."""
     row = m.lane[lane]
@@ -90,7 +90,7 @@ def sort_lane(m: Memory, lane: int) -> None:
         row.wait_at = join(m, waiting_list(pc, queue, wait), lane)
 
 
-@kernel
+@inlined
 def first_of(m: Memory, entry: int, open_row: int, hit: int) -> int:
     """Return the first entry from `entry` on that hits (or misses) the open row."""
     while entry != NONE and (m.entry[entry].row == open_row) != (hit == 1):
@@ -98,7 +98,7 @@ def first_of(m: Memory, entry: int, open_row: int, hit: int) -> int:
     return entry
 
 
-@kernel
+@inlined
 def row_changed(m: Memory, bank: int) -> None:
     """Find what hits and misses in both lanes of a bank whose row was just changed."""
     open_row = m.bank[bank].row
@@ -112,7 +112,7 @@ def row_changed(m: Memory, bank: int) -> None:
         sort_lane(m, lane)
 
 
-@kernel
+@inlined
 def push(m: Memory, entry: int) -> None:
     """Append a filled entry to its lane and count it."""
     row = m.entry[entry]
@@ -142,7 +142,7 @@ def push(m: Memory, entry: int) -> None:
     sort_lane(m, lane)
 
 
-@kernel
+@inlined
 def unlink(m: Memory, entry: int) -> None:
     """Take an entry out of its lane; the lane's lists are not sorted yet."""
     row = m.entry[entry]
@@ -167,7 +167,7 @@ def unlink(m: Memory, entry: int) -> None:
         m.channel[0].queued_reads -= 1
 
 
-@kernel
+@inlined
 def promote(m: Memory, entry: int) -> None:
     """Move a request out of its queue: its bank's row was opened for it."""
     unlink(m, entry)
@@ -182,7 +182,7 @@ def promote(m: Memory, entry: int) -> None:
     m.pc[bank.pc].active += 1
 
 
-@kernel
+@inlined
 def demote(m: Memory, bank: int) -> None:
     """Take the active request of a bank off the list: it has been served."""
     row, mine = m.bank[bank], m.channel[0]
@@ -194,7 +194,7 @@ def demote(m: Memory, bank: int) -> None:
     m.pc[row.pc].active -= 1
 
 
-@kernel
+@inlined
 def release(m: Memory, entry: int) -> None:
     """Give an entry back."""
     mine = m.channel[0]
@@ -202,7 +202,7 @@ def release(m: Memory, entry: int) -> None:
     mine.free += 1
 
 
-@kernel
+@inlined
 def write_is_queued(m: Memory, bank: int, address: int) -> bool:
     """Return whether a write to this very address waits in the queue."""
     if m.queued[address % FILTER] == 0:

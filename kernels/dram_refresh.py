@@ -20,10 +20,10 @@ from accelsim.kernels.dram_tables import (
     Memory,
 )
 from accelsim.kernels.dram_timing import refresh_bank_ready
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import inlined
 
 
-@kernel
+@inlined
 def owe(m: Memory, what: int) -> bool:
     """Append a pseudo-channel or a bank to what is due; False if there is no room."""
     mine = m.channel[0]
@@ -35,7 +35,7 @@ def owe(m: Memory, what: int) -> bool:
     return True
 
 
-@kernel
+@inlined
 def owe_bank(m: Memory, tick: int) -> None:
     """Make the present bank due in the next pseudo-channel."""
     d, mine = m.dram[0], m.channel[0]
@@ -57,7 +57,7 @@ def owe_bank(m: Memory, tick: int) -> None:
         mine.refresh_stack = (mine.refresh_stack + 1) % d.stacks
 
 
-@kernel
+@inlined
 def may_begin(m: Memory, tick: int) -> bool:
     """Return whether the next stack has rested in every pseudo-channel."""
     d = m.dram[0]
@@ -68,7 +68,7 @@ def may_begin(m: Memory, tick: int) -> bool:
     return True
 
 
-@kernel
+@inlined
 def refresh_due(m: Memory, tick: int) -> None:
     """Note what becomes due at this tick."""
     d, mine = m.dram[0], m.channel[0]
@@ -91,7 +91,7 @@ def refresh_due(m: Memory, tick: int) -> None:
             mine.refresh_at = tick + 1
 
 
-@kernel
+@inlined
 def next_refresh(m: Memory, tick: int) -> int:
     """Return the next tick at which something becomes due."""
     mine = m.channel[0]
@@ -102,7 +102,7 @@ def next_refresh(m: Memory, tick: int) -> int:
     return int(max(mine.refresh_at, tick + 1))
 
 
-@kernel
+@inlined
 def owed(m: Memory) -> tuple[int, int, int, int]:
     """Return the next command for the oldest refresh due.
 

@@ -9,13 +9,13 @@ the queue, a write to such an address joins it.
 from accelsim.kernels.dram import bank_of, field, step, wake_by
 from accelsim.kernels.dram_queue import push, write_is_queued
 from accelsim.kernels.dram_tables import FIELDS, NEVER, Memory
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.tables import Rows
 
 _ROW, _CHANNEL = FIELDS.index("row"), FIELDS.index("channel")
 
 
-@kernel
+@inlined
 def enter(
     m: Memory, request: int, address: int, write: int, tick: int, depart: Rows
 ) -> int:
@@ -44,7 +44,7 @@ def enter(
     return 1
 
 
-@kernel
+@inlined
 def write_down(m: Memory, log: Rows, logged: int) -> int:
     """Append what a channel issued in this tick to a log; return its rows in use."""
     for i in range(m.channel[0].issued):

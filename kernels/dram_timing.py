@@ -6,10 +6,10 @@ is ready for a command once the tick of every constraint on it has come.
 """
 
 from accelsim.kernels.dram_tables import LAST_ACTIVATES, NONE, Memory
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import inlined
 
 
-@kernel
+@inlined
 def read_issued(m: Memory, bank: int, tick: int) -> None:
     """Hold back what may not follow a read at once."""
     d, b = m.dram[0], m.bank[bank]
@@ -25,7 +25,7 @@ def read_issued(m: Memory, bank: int, tick: int) -> None:
     b.pre_ready = max(b.pre_ready, tick + d.bank_rd_pre)
 
 
-@kernel
+@inlined
 def write_issued(m: Memory, bank: int, tick: int) -> None:
     """Hold back what may not follow a write at once."""
     d, b = m.dram[0], m.bank[bank]
@@ -40,7 +40,7 @@ def write_issued(m: Memory, bank: int, tick: int) -> None:
     b.pre_ready = max(b.pre_ready, tick + d.bank_wr_pre)
 
 
-@kernel
+@inlined
 def activate_issued(m: Memory, bank: int, tick: int) -> None:
     """Hold back what may not follow an activate at once."""
     d, b = m.dram[0], m.bank[bank]
@@ -65,7 +65,7 @@ def activate_issued(m: Memory, bank: int, tick: int) -> None:
     b.ref_ready = max(b.ref_ready, tick + d.bank_act_ref)
 
 
-@kernel
+@inlined
 def precharge_issued(m: Memory, bank: int, tick: int) -> None:
     """Hold back what may not follow a precharge of one bank at once."""
     d, b = m.dram[0], m.bank[bank]
@@ -77,7 +77,7 @@ def precharge_issued(m: Memory, bank: int, tick: int) -> None:
     b.ref_ready = max(b.ref_ready, tick + d.bank_pre_ref)
 
 
-@kernel
+@inlined
 def precharge_all_issued(m: Memory, pc: int, tick: int) -> None:
     """Hold back what may not follow a precharge of all banks at once."""
     d, mine = m.dram[0], m.pc[pc]
@@ -87,7 +87,7 @@ def precharge_all_issued(m: Memory, pc: int, tick: int) -> None:
     mine.ref_all_ready = max(mine.ref_all_ready, tick + d.pre_ref_all)
 
 
-@kernel
+@inlined
 def refresh_all_issued(m: Memory, pc: int, tick: int) -> None:
     """Hold back what may not follow a refresh of all banks at once."""
     d, mine = m.dram[0], m.pc[pc]
@@ -96,7 +96,7 @@ def refresh_all_issued(m: Memory, pc: int, tick: int) -> None:
     mine.ref_bank_ready = max(mine.ref_bank_ready, tick + d.ref_all_ref_bank)
 
 
-@kernel
+@inlined
 def refresh_bank_issued(m: Memory, bank: int, tick: int) -> None:
     """Hold back what may not follow a refresh of one bank at once."""
     d, b = m.dram[0], m.bank[bank]
@@ -107,7 +107,7 @@ def refresh_bank_issued(m: Memory, bank: int, tick: int) -> None:
     b.act_ready = max(b.act_ready, tick + d.bank_ref_act)
 
 
-@kernel
+@inlined
 def column_ready(m: Memory, bank: int, write: int) -> int:
     """Return the tick from which a bank with an open row takes a column command.
 
@@ -122,14 +122,14 @@ def column_ready(m: Memory, bank: int, write: int) -> int:
     return int(max(pc.rd_ready, stack.rd_ready, inner))
 
 
-@kernel
+@inlined
 def activate_ready(m: Memory, bank: int) -> int:
     """Return the tick from which the group of a closed bank and itself can activate."""
     b = m.bank[bank]
     return int(max(m.group[b.group].act_ready, b.act_ready))
 
 
-@kernel
+@inlined
 def refresh_bank_ready(m: Memory, bank: int) -> int:
     """Return the tick from which a closed bank can be refreshed."""
     b = m.bank[bank]
@@ -137,7 +137,7 @@ def refresh_bank_ready(m: Memory, bank: int) -> int:
     return int(max(outer, b.ref_ready))
 
 
-@kernel
+@inlined
 def pairs(m: Memory, tick: int, pc: int, bank: int) -> bool:
     """Return whether a precharge may be issued on an even tick.
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.tables import Rows
 
 SEQUENTIAL, STRIDED, RANDOM, BLOCKS, STREAMS, RANDOM_STREAMS = range(6)
@@ -20,12 +20,12 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
 
-@kernel
+@inlined
 def _rotated(x: Word, left: Word, right: Word) -> Word:
     return (x << left) | (x >> right)
 
 
-@kernel
+@inlined
 def draw(state: Rows) -> Word:
     """Return the next 64 random bits; state : two words of 64 bits.
 
@@ -43,7 +43,7 @@ def draw(state: Rows) -> Word:
     return (high << _HALF) | (low & _LOW)
 
 
-@kernel
+@inlined
 def place(state: Rows, bits: int) -> Word:
     """Return a random address of so many bits."""
     return np.int64(draw(state) & np.uint64((1 << bits) - 1))
