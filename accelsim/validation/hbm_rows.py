@@ -95,8 +95,9 @@ def case_of(row: Row) -> Case:
         float(row["inject_ticks_per_req"]),
     )
     measured = int(row["measured_reqs"])
-    # a request or two fewer were measured where several ended the warm-up at once
-    count = -(-measured // WHOLE) * WHOLE
+    # one more or fewer was measured where several requests left in the first tick or
+    # the last one
+    count = max(round(measured / WHOLE) * WHOLE, 1)
     return Case(spec, pattern, int(row["channels"]), count, _warm_up(row, measured))
 
 
