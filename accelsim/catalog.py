@@ -18,6 +18,7 @@ from accelsim.overrides import Override, override, parse_overrides
 from accelsim.specs.checking import validate
 from accelsim.specs.chip import ChipSpec
 from accelsim.specs.figure import KINDS, NamedSpec, Spec, cite
+from accelsim.specs.hbm import HbmSpec
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.price import PriceSpec
@@ -28,6 +29,7 @@ from accelsim.specs.system import SystemSpec
 BUILT_IN = Path(__file__).parent / "configs"
 KINDS_OF_THING: dict[str, type[Spec]] = {
     "chips": ChipSpec,
+    "hbm": HbmSpec,
     "links": LinkSpec,
     "systems": SystemSpec,
     "models": ModelSpec,

@@ -98,6 +98,27 @@ def systolic_command(file: Path, out: Path | None, as_json: bool) -> None:
     _tell(validate_systolic(file), out, as_json=as_json)
 
 
+@validate_group.command(
+    "hbm",
+    epilog="""\b
+Example:
+  accelsim validate hbm FILE.csv --out rows.csv""",
+)
+@click.argument("file", type=FilePath(path_type=Path))
+@out_option
+@options.json_option
+def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Run the memory channels of a reference simulator's table or traces, FILE.
+
+    A CSV table holds a run a row, with its bandwidth and latency; a JSON index names
+    traces beside it (.npz) with the departure tick of every request.
+    """
+    from accelsim.validation.hbm import validate_hbm
+
+    _check_target(out, file)
+    _tell(validate_hbm(file), out, as_json=as_json)
+
+
 def _check_target(out: Path | None, table: Path) -> None:
     """Refuse what cannot be written before time is spent on it."""
     from accelsim.validation.contract import target_of

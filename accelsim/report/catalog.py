@@ -36,6 +36,14 @@ def _link(spec: Any) -> str:
     return f"{spec.medium}, {spec.lanes} lanes, {spec.bandwidth.text}"
 
 
+def _hbm(spec: Any) -> str:
+    return (
+        f"{spec.generation}, {spec.pin_rate.text} a pin, "
+        f"{spec.organisation.channels} channels, {spec.bandwidth / 1e9:,.0f} GB/s and "
+        f"{spec.capacity / 2**30:,.0f} GiB a stack"
+    )
+
+
 def _system(spec: Any) -> str:
     tiers = ", ".join(f"{name} {tier.chips:,}" for name, tier in spec.tiers.items())
     return f"{spec.chip}, {spec.status}; chips by tier: {tiers}"
@@ -65,6 +73,7 @@ def _run(spec: Any) -> str:
 _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "chips": _chip,
     "links": _link,
+    "hbm": _hbm,
     "systems": _system,
     "models": _model,
     "software": _software,

@@ -17,6 +17,7 @@ WORST_SHOWN = 10
 GROUP_WORDS = {"source": "source family"}
 UNITS: dict[str, Callable[[float], str]] = {
     "systolic": lambda cycles: f"{cycles:,.0f} cycles",
+    "hbm": lambda value: f"{value:,.6g}",
 }
 
 

@@ -1,0 +1,215 @@
+"""The queues of a memory channel: requests by bank, and what each bank waits for.
+
+This file knows lists. It knows no tick: which of the waiting lanes may be served, and
+when, is the scheduler's business (`dram`).
+
+A lane holds the requests of one queue to one bank in order of arrival. All of them
+that hit the open row are ready at the same tick, and so are all that miss it, so only
+the first of each can ever be chosen: a lane is in at most one list of those that wait
+for a column command (its first hit), and in at most one of those that wait for an
+activate or a precharge.
+"""
+
+from accelsim.kernels.dram_tables import (
+    ACTIVATE,
+    FILTER,
+    HIT,
+    N_WAITS,
+    NONE,
+    PRECHARGE,
+    READ,
+    WRITE,
+    Memory,
+)
+from accelsim.kernels.jit import inlined
+
+
+@inlined
+def waiting_list(pc: int, queue: int, wait: int) -> int:
+    """Return the row of `waiting` for a pseudo-channel, a queue and a kind of wait."""
+    return N_WAITS * (2 * pc + queue) + wait
+
+
+@inlined
+def leave(m: Memory, row: int, place: int) -> int:
+    """Take the lane at `place` off a list; return the lane that takes its place."""
+    m.waiting_count[row] -= 1
+    last = m.waiting[row, m.waiting_count[row]]
+    m.waiting[row, place] = last
+    return int(last)
+
+
+@inlined
+def join(m: Memory, row: int, lane: int) -> int:
+    """Put a lane on a list and return its place."""
+    place = m.waiting_count[row]
+    m.waiting[row, place] = lane
+    m.waiting_count[row] += 1
+    return int(place)
+
+
+@inlined
+def row_wait(m: Memory, lane: int) -> int:
+    """Return the row command that a lane waits for: ACTIVATE, PRECHARGE or NONE.
+
+    No row is closed that an active request needs, nor, where row hits go first, one
+    that a request hits which came no later than the first one that misses it.
+    """
+    bank = m.bank[lane >> 1]
+    row = m.lane[lane]
+    if bank.row == NONE:
+        return ACTIVATE if row.first != NONE else NONE
+    if row.miss == NONE or bank.active != NONE:
+        return NONE
+    if row.hit == NONE or m.dram[0].row_hit_first == 0:
+        return PRECHARGE
+    if m.entry[row.hit].arrive <= m.entry[row.miss].arrive:
+        return NONE
+    return PRECHARGE
+
+
+@inlined
+def sort_lane(m: Memory, lane: int) -> None:
+    """Put a lane on the lists where it belongs now, and off the others."""
+    row = m.lane[lane]
+    pc, queue = m.bank[lane >> 1].pc, lane & 1
+    hits = waiting_list(pc, queue, HIT)
+    if row.hit != NONE and row.hit_at == NONE:
+        row.hit_at = join(m, hits, lane)
+    elif row.hit == NONE and row.hit_at != NONE:
+        m.lane[leave(m, hits, row.hit_at)].hit_at = row.hit_at
+        row.hit_at = NONE
+    wait = row_wait(m, lane)
+    if wait == row.wait:
+        return
+    if row.wait != NONE:
+        old = waiting_list(pc, queue, row.wait)
+        m.lane[leave(m, old, row.wait_at)].wait_at = row.wait_at
+    row.wait = wait
+    if wait != NONE:
+        row.wait_at = join(m, waiting_list(pc, queue, wait), lane)
+
+
+@inlined
+def first_of(m: Memory, entry: int, open_row: int, hit: int) -> int:
+    """Return the first entry from `entry` on that hits (or misses) the open row."""
+    while entry != NONE and (m.entry[entry].row == open_row) != (hit == 1):
+        entry = m.entry[entry].next
+    return entry
+
+
+@inlined
+def row_changed(m: Memory, bank: int) -> None:
+    """Find what hits and misses in both lanes of a bank whose row was just changed."""
+    open_row = m.bank[bank].row
+    for lane in (2 * bank + READ, 2 * bank + WRITE):
+        row = m.lane[lane]
+        row.hit = NONE
+        row.miss = NONE
+        if open_row != NONE and row.first != NONE:
+            row.hit = first_of(m, row.first, open_row, 1)
+            row.miss = first_of(m, row.first, open_row, 0)
+        sort_lane(m, lane)
+
+
+@inlined
+def push(m: Memory, entry: int) -> None:
+    """Append a filled entry to its lane and count it."""
+    row = m.entry[entry]
+    queue = WRITE if row.write == 1 else READ
+    lane = 2 * row.bank + queue
+    mine = m.lane[lane]
+    row.next = NONE
+    row.previous = mine.last
+    if mine.last == NONE:
+        mine.first = entry
+    else:
+        m.entry[mine.last].next = entry
+    mine.last = entry
+    if queue == WRITE:
+        m.channel[0].queued_writes += 1
+        m.queued[row.address % FILTER] += 1
+    else:
+        m.channel[0].queued_reads += 1
+    open_row = m.bank[row.bank].row
+    if open_row == NONE:
+        pass
+    elif row.row == open_row:
+        if mine.hit == NONE:
+            mine.hit = entry
+    elif mine.miss == NONE:
+        mine.miss = entry
+    sort_lane(m, lane)
+
+
+@inlined
+def unlink(m: Memory, entry: int) -> None:
+    """Take an entry out of its lane; the lane's lists are not sorted yet."""
+    row = m.entry[entry]
+    queue = WRITE if row.write == 1 else READ
+    mine = m.lane[2 * row.bank + queue]
+    if mine.hit == entry:
+        mine.hit = first_of(m, row.next, m.bank[row.bank].row, 1)
+    elif mine.miss == entry:
+        mine.miss = first_of(m, row.next, m.bank[row.bank].row, 0)
+    if row.previous == NONE:
+        mine.first = row.next
+    else:
+        m.entry[row.previous].next = row.next
+    if row.next == NONE:
+        mine.last = row.previous
+    else:
+        m.entry[row.next].previous = row.previous
+    if queue == WRITE:
+        m.channel[0].queued_writes -= 1
+        m.queued[row.address % FILTER] -= 1
+    else:
+        m.channel[0].queued_reads -= 1
+
+
+@inlined
+def promote(m: Memory, entry: int) -> None:
+    """Move a request out of its queue: its bank's row was opened for it."""
+    unlink(m, entry)
+    row, mine = m.entry[entry], m.channel[0]
+    bank = m.bank[row.bank]
+    row.order = mine.promoted
+    mine.promoted += 1
+    bank.active = entry
+    bank.active_at = mine.active
+    m.active[mine.active] = row.bank
+    mine.active += 1
+    m.pc[bank.pc].active += 1
+
+
+@inlined
+def demote(m: Memory, bank: int) -> None:
+    """Take the active request of a bank off the list: it has been served."""
+    row, mine = m.bank[bank], m.channel[0]
+    mine.active -= 1
+    last = m.active[mine.active]
+    m.active[row.active_at] = last
+    m.bank[last].active_at = row.active_at
+    row.active = NONE
+    m.pc[row.pc].active -= 1
+
+
+@inlined
+def release(m: Memory, entry: int) -> None:
+    """Give an entry back."""
+    mine = m.channel[0]
+    m.free[mine.free] = entry
+    mine.free += 1
+
+
+@inlined
+def write_is_queued(m: Memory, bank: int, address: int) -> bool:
+    """Return whether a write to this very address waits in the queue."""
+    if m.queued[address % FILTER] == 0:
+        return False
+    entry = m.lane[2 * bank + WRITE].last
+    while entry != NONE:
+        if m.entry[entry].address == address:
+            return True
+        entry = m.entry[entry].previous
+    return False

@@ -1,0 +1,335 @@
+"""The channel kernel against Ramulator 2.1, and its commands against the standards."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelsim import catalog
+from accelsim.chip.dram import lower, memory
+from accelsim.chip.memory import Pattern, Served, Traffic, requests, serve
+from accelsim.kernels import dram as scheduler
+from accelsim.kernels import dram_refresh, dram_timing
+from accelsim.kernels.dram_queue import join, leave
+from accelsim.kernels.dram_run import run
+from accelsim.kernels.dram_tables import COMMAND, COMMANDS, NONE
+from accelsim.kernels.tables import Rows
+from accelsim.overrides import override, parse_overrides
+from accelsim.specs.hbm import HbmSpec
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "hbm_departures.npz"
+PLAIN = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+# Requests behind those compared: they keep the queues full, as in the reference.
+BEHIND = 500 if PLAIN else 1000
+COMPARED = 60 if PLAIN else 5000
+FEW = settings(max_examples=2 if PLAIN else 6)
+PRESETS = ("hbm2-2.0", "hbm3-6.4", "hbm4-8.0")
+
+# trace -> preset, pattern (seed 1), bank hash
+TRACES = {
+    "hbm2_rand0_rf1.0_h0_wb1": ("hbm2-2.0", Pattern("random"), 0),
+    "hbm2_seq0_rf0.5_h1_wb64": (
+        "hbm2-2.0",
+        Pattern("sequential", read_fraction=0.5, group=64),
+        1,
+    ),
+    "hbm3_rand0_rf0.5_h0_wb1": ("hbm3-6.4", Pattern("random", read_fraction=0.5), 0),
+    "hbm3_stride1024_rf1.0_h0_wb1": ("hbm3-6.4", Pattern("strided", 1024), 0),
+    "hbm3_seq0_rf0.67_h0_wb1": (
+        "hbm3-6.4",
+        Pattern("sequential", read_fraction=0.67),
+        0,
+    ),
+    "hbm4_randblk256_rf0.67_h0_wb1": (
+        "hbm4-8.0",
+        Pattern("blocks", 256, read_fraction=0.67),
+        0,
+    ),
+    "hbm4_seq0_rf1.0_h0_wb1": ("hbm4-8.0", Pattern("sequential"), 0),
+}
+PATTERNS = st.builds(
+    Pattern,
+    kind=st.sampled_from(["sequential", "random", "random-streams", "blocks"]),
+    size=st.sampled_from([64, 256]),
+    read_fraction=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+    group=st.sampled_from([1, 16]),
+    interval=st.sampled_from([0.0, 3.0]),
+    seed=st.integers(1, 1000),
+)
+
+
+def preset(name: str, *changes: str) -> HbmSpec:
+    spec: HbmSpec = catalog.load("hbm", name)
+    return override(spec, parse_overrides(changes), name)
+
+
+@pytest.mark.parametrize("trace", TRACES)
+def test_every_request_departs_on_the_tick_of_the_reference(trace: str) -> None:
+    name, pattern, hashed = TRACES[trace]
+    spec = preset(name, f"controller.bank_hash={'true' if hashed else 'false'}")
+    # queues hold 128 + 64 requests at most, so later ones cannot be missed
+    asked = requests(spec, pattern, COMPARED + BEHIND)
+    with np.load(REFERENCE) as traces:
+        expected = traces[trace][:COMPARED]
+    found = serve(spec, asked).depart[:COMPARED]
+    if PLAIN:  # what the end of so short a run cannot touch
+        early = expected < expected.max() // 2
+        found, expected = found[early], expected[early]
+    np.testing.assert_array_equal(found, expected)
+
+
+class Log:
+    """The commands of a run, in ticks, with the parts that each is about."""
+
+    def __init__(self, spec: HbmSpec, asked: Traffic, channels: int = 1) -> None:
+        made = memory(lower(spec, channels))
+        arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
+        rows = np.zeros(20 * len(asked.address) + 2000, COMMAND).view(np.recarray)
+        used = run(made, asked.address, asked.write, asked.due, arrive, depart, rows)
+        self.spec = spec
+        self.rows: Rows = rows[:used]
+        assert len(self.rows) < len(rows)
+
+    def __iter__(self) -> Iterator[tuple[int, str, int, int, int, int]]:
+        for row in self.rows:
+            name = COMMANDS[int(row.command)]
+            yield (
+                int(row.tick),
+                name,
+                int(row.channel),
+                int(row.pc),
+                int(row.bank),
+                int(row.row),
+            )
+
+
+def rules(spec: HbmSpec) -> list[tuple[str, str, str, int]]:
+    """Return (before, after, scope, clock cycles) as the JEDEC tables give them."""
+    t = spec.timing.cycles(spec.clock)
+    write = t["cwl"] + t["bl"]
+    found = [
+        ("ACT", "ACT", "bank", t["rc"]),
+        ("ACT", "RD", "bank", t["rcd_rd"]),
+        ("ACT", "WR", "bank", t["rcd_wr"]),
+        ("ACT", "PREpb", "bank", t["ras"]),
+        ("PREpb", "ACT", "bank", t["rp"]),
+        ("RD", "PREpb", "bank", t["rtp"]),
+        ("WR", "PREpb", "bank", write + t["wr"]),
+        ("REFpb", "ACT", "bank", t["rfc_pb"]),
+        ("PREpb", "REFpb", "bank", t["rp"]),
+        ("ACT", "ACT", "group", t["rrd_l"]),
+        ("RD", "RD", "group", t["ccd_l"]),
+        ("WR", "WR", "group", t["ccd_l"]),
+        ("WR", "RD", "group", write + t["wtr_l"]),
+        ("ACT", "ACT", "pc", t["rrd_s"]),
+        ("RD", "RD", "pc", t["ccd_s"]),
+        ("WR", "WR", "pc", t["ccd_s"]),
+        ("RD", "WR", "pc", t["rtw"]),
+        ("WR", "RD", "pc", write + t["wtr_s"]),
+        ("PREpb", "PREpb", "pc", t["ppd"]),
+        ("ACT", "PREab", "pc", t["ras"]),
+        ("RD", "PREab", "pc", t["rtp"]),
+        ("WR", "PREab", "pc", write + t["wr"]),
+        ("PREab", "ACT", "pc", t["rp"]),
+        ("PREab", "REFab", "pc", t["rp"]),
+        ("PREpb", "REFab", "pc", t["rp"]),
+        ("REFab", "ACT", "pc", t["rfc"]),
+        ("REFpb", "ACT", "pc", t["rrefd"]),
+    ]
+    if spec.command_bus == "half-cycle":
+        found.append(("REFpb", "REFpb", "pc", t["rrefd"]))
+    return found
+
+
+def last_tick(spec: HbmSpec, command: str) -> int:
+    """Return how many ticks after its first a command's last one is."""
+    if spec.command_bus == "full-cycle":
+        return 1 if command == "ACT" else 0  # an activate takes two cycles
+    return {"ACT": 2, "RD": 1, "WR": 1}.get(command, 0)  # 1.5, 1 and half a cycle
+
+
+def check_log(log: Log) -> None:
+    """Replay a log with nothing but the standard's table and the banks' states."""
+    spec = log.spec
+    named = rules(spec)
+    last: dict[tuple[str, str, int], int] = {}
+    acts: dict[int, list[int]] = defaultdict(list)
+    open_rows: dict[int, int] = {}
+    window = spec.timing.cycles(spec.clock)["faw"] * spec.ticks_per_clock
+    for tick, command, _, pc, bank, row in log:
+        end = tick + last_tick(spec, command)
+        where = {"pc": pc}
+        if bank != NONE:
+            where |= {"bank": bank, "group": bank // spec.organisation.banks}
+        for before, after, scope, cycles in named:
+            if after != command or (before, scope, where.get(scope, NONE)) not in last:
+                continue
+            gap = end - last[before, scope, where[scope]]
+            assert gap >= cycles * spec.ticks_per_clock, (tick, before, after, scope)
+        if command == "ACT":
+            acts[pc].append(tick)
+            assert len(acts[pc]) < 5 or tick - acts[pc][-5] >= window
+        change_rows(spec, open_rows, command, pc, bank, row)
+        last |= {(command, scope, part): end for scope, part in where.items()}
+
+
+def change_rows(
+    spec: HbmSpec,
+    open_rows: dict[int, int],
+    command: str,
+    pc: int,
+    bank: int,
+    row: int,
+) -> None:
+    """Open and close rows; refuse a command that the banks' states do not allow."""
+    made = spec.organisation
+    per_pc = made.stack_ids * made.bank_groups * made.banks
+    mine = range(pc * per_pc, (pc + 1) * per_pc)
+    if command == "ACT":
+        assert bank not in open_rows
+        open_rows[bank] = row
+    elif command in ("RD", "WR"):
+        assert open_rows[bank] == row
+    elif command == "PREpb":
+        del open_rows[bank]
+    elif command == "PREab":
+        for one in mine:
+            open_rows.pop(one, None)
+    elif command == "REFab":
+        assert open_rows.keys().isdisjoint(mine)
+    else:
+        assert bank not in open_rows
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("refresh", ["all-bank", "per-bank", "none"])
+@FEW
+@given(pattern=PATTERNS)
+def test_no_two_commands_break_a_constraint(
+    name: str, refresh: str, pattern: Pattern
+) -> None:
+    spec = preset(name, f"controller.refresh={refresh}")
+    count = 40 if PLAIN else 1500
+    check_log(Log(spec, requests(spec, pattern, count)))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@FEW
+@given(pattern=PATTERNS)
+def test_every_request_leaves_once_and_none_is_faster_than_the_wire(
+    name: str, pattern: Pattern
+) -> None:
+    spec = preset(name)
+    asked = requests(spec, pattern, 40 if PLAIN else 2000)
+    done = serve(spec, asked)
+    read = asked.write == 0
+    assert (done.depart > 0).all()
+    assert (done.arrive <= done.depart).all()
+    # a read that finds its data in the write queue takes a tick
+    waits = (done.depart - done.arrive)[read]
+    latency = spec.timing.cycles(spec.clock)
+    least = (latency["cl"] + latency["bl"]) * spec.ticks_per_clock
+    assert ((waits == 1) | (waits > least)).all()
+    commands = columns(spec, asked)
+    served = len(commands)
+    forwarded = int((waits == 1).sum())
+    absorbed = int((done.arrive == done.depart)[~read].sum())
+    assert served + forwarded + absorbed == len(asked.address)
+    assert rate(commands, spec) <= 1.0 + 1e-9
+
+
+def columns(spec: HbmSpec, asked: Traffic) -> list[tuple[int, int]]:
+    log = Log(spec, asked)
+    return [(tick, pc) for tick, name, _, pc, _, _ in log if name in ("RD", "WR")]
+
+
+def rate(commands: list[tuple[int, int]], spec: HbmSpec) -> float:
+    """Return the busy share of the busiest pseudo-channel's data bus."""
+    burst = spec.timing.cycles(spec.clock)["bl"] * spec.ticks_per_clock
+    shares = []
+    for pc in {pc for _, pc in commands}:
+        ticks = [tick for tick, mine in commands if mine == pc]
+        shares.append(burst * len(ticks) / (ticks[-1] - ticks[0] + burst))
+    return max(shares)
+
+
+def run_of(spec: HbmSpec, pattern: Pattern, count: int) -> Served:
+    return serve(spec, requests(spec, pattern, count))
+
+
+def test_a_stream_of_hits_holds_another_row_up_to_the_next_refresh_only() -> None:
+    # each read puts off the precharge by tRTP, the next one comes after tCCD_L, so
+    # the row stays open until a refresh closes it; then the oldest request is first
+    if PLAIN:
+        pytest.skip("a refresh interval of plain Python takes too long")
+    spec = preset("hbm3-6.4", "controller.order=CPSGBR")
+    address = np.arange(3000, dtype=np.int64) % 32
+    address[20] = 32 << 12
+    empty = np.zeros(0, np.int64)
+    done = serve(spec, Traffic(address, np.zeros_like(address), empty))
+    t = spec.timing.cycles(spec.clock)
+    reopened = t["rfc"] + t["rp"] + t["rc"] + t["rcd_rd"] + t["cl"]
+    assert 2 * t["refi"] < done.depart[20] < 2 * (t["refi"] + reopened)
+
+
+def test_channels_apart_are_channels_alone() -> None:
+    # a channel of two, to which every other request goes, at a pace that fills neither
+    spec = preset("hbm3-6.4", "controller.order=HPGCBSR")
+    count = 40 if PLAIN else 2000
+    alone = requests(spec, Pattern("sequential", interval=8.0), count)
+    both = Traffic(
+        np.repeat(alone.address * 2, 2) + np.tile([0, 1], count),
+        np.repeat(alone.write, 2),
+        np.repeat(alone.due, 2),
+    )
+    one = serve(preset("hbm3-6.4"), alone)
+    two = serve(spec, both, channels=2)
+    np.testing.assert_array_equal(two.depart[0::2], one.depart)
+    np.testing.assert_array_equal(two.depart[1::2], one.depart)
+
+
+def test_refresh_costs_what_it_blocks() -> None:
+    # tRFC of every tREFI: 350 of 3,900 ns, and the rows that must be opened again
+    if PLAIN:
+        pytest.skip("a refresh interval of plain Python takes too long")
+    spec = preset("hbm3-6.4")
+    free = preset("hbm3-6.4", "controller.refresh=none")
+    pattern = Pattern("sequential")
+    slow = run_of(spec, pattern, 40_000).depart.max()
+    fast = run_of(free, pattern, 40_000).depart.max()
+    assert 1 / (1 - 350 / 3900) < slow / fast < 1.13
+
+
+def test_lists_give_back_what_was_put_on_them() -> None:
+    made = memory(lower(preset("hbm2-2.0")))[0]
+    assert [join(made, 0, lane) for lane in (7, 8, 9)] == [0, 1, 2]
+    assert leave(made, 0, 0) == 9
+    assert list(made.waiting[0, :2]) == [9, 8]
+
+
+def test_a_closed_idle_bank_is_ready_at_once() -> None:
+    made = memory(lower(preset("hbm3-6.4")))[0]
+    assert dram_timing.activate_ready(made, 0) == 0
+    dram_timing.activate_issued(made, 0, 1)
+    # 31 cycles after the last of its three half cycles, before the read's own last
+    assert dram_timing.column_ready(made, 0, 0) == 1 + 63
+    assert dram_refresh.next_refresh(made, 1) == 12480
+
+
+def test_an_address_is_its_fields() -> None:
+    spec = preset("hbm3-6.4")
+    d = lower(spec)[0]
+    # P1 G2 C5 B2 S1 R14 from the least significant bit
+    assert scheduler.bank_of(d, 0) == 0
+    assert scheduler.bank_of(d, 0b1) == 32  # the other pseudo-channel
+    assert scheduler.bank_of(d, 0b110) == 12  # bank group 3
+    assert scheduler.bank_of(d, 0b11 << 8) == 3
+    assert scheduler.bank_of(d, 1 << 10) == 16  # the other stack id
+    assert scheduler.bank_of(d, 5 << 11) == 0
+    hashed = lower(preset("hbm3-6.4", "controller.bank_hash=true"))[0]
+    assert scheduler.bank_of(hashed, 1 << 11) == 4  # row bit 0 into the bank group
