@@ -53,7 +53,6 @@ __all__ = [
     "names",
     "override",
     "parse_overrides",
-    "raw_spec",
     "read_toml",
     "validate",
 ]
@@ -174,11 +173,6 @@ def _depth(value: Any) -> int:
             for inner in (v.values() if isinstance(v, dict) else v)
         ]
     return depth
-
-
-def raw_spec(kind: str, name: str, beside: Path | None = None) -> dict[str, Any]:
-    """Return a spec's table with everything that it inherits, not yet validated."""
-    return _inherit(kind, find(kind, name, beside), ())
 
 
 def _inherit(kind: str, path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:

@@ -62,9 +62,7 @@ def add_layer(
 
     Returns (forward, backward) seconds of these layers without sharded weights.
     """
-    again = 0.0
-    if plan.recompute == FULL:
-        again = 1.0
+    again = 1.0 if plan.recompute == FULL else 0.0
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
     backward = row.backward_matmul + row.backward_attention + row.backward_elementwise
     recompute = again * compute
@@ -115,10 +113,10 @@ def end_seconds(row: Record) -> float:
 @kernel
 def add_end(result: Record, row: Record) -> float:
     """Add embedding or head to the stage that holds it; returns its seconds."""
-    tp = row.forward_tp + row.backward_tp
-    result.head += end_seconds(row) - tp
+    seconds, tp = end_seconds(row), row.forward_tp + row.backward_tp
+    result.head += seconds - tp
     result.tp += tp
-    return end_seconds(row)
+    return seconds
 
 
 @kernel
@@ -197,11 +195,7 @@ def add_data_parallel(
     dense += ends
     fullest, _ = layers_of_stage(model, plan)
     layers = max(1.0, fullest)
-    share, grad, half = (
-        software.communication_share,
-        software.grad_bytes,
-        case.weight_bytes,
-    )
+    share, grad = software.communication_share, software.grad_bytes
     calls = layers if plan.sharding >= ZERO2 else 1.0
     kind = ALL_REDUCE if plan.sharding == UNSHARDED else ALL_GATHER
     reduce, sent = group_exchange(
@@ -209,10 +203,10 @@ def add_data_parallel(
     )
     gather, gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
-        kind = ALL_GATHER + 0 * kind
+        weight = case.weight_bytes
         calls = layers if plan.sharding == ZERO3 else 1.0
         gather, gathered = group_exchange(
-            tiers, software, plan, kind, dense * half, experts * half, calls
+            tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls
         )
     # gradients of a pipeline stage wait for its last micro-batch
     each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)
@@ -255,13 +249,9 @@ def add_pipeline(
 
 @kernel
 def add_optimizer(
-    result: Record,
-    model: Record,
-    chip: Record,
-    software: Record,
-    case: Record,
+    result: Record, model: Record, chip: Record, software: Record, case: Record,
     plan: Record,
-) -> None:
+) -> None:  # fmt: skip
     """Add the update: it streams gradient, master copy and moments of each parameter.
 
     The gradient is read for the norm and for the update and zeroed; master copy and

@@ -106,11 +106,7 @@ def _matched(
     match: str,
     ask: Callable[[str, int], Question],
 ) -> dict[str, int]:
-    """Return the chips of each system at which it equals the baseline.
-
-    Power and price grow with the nodes, so they are counted; throughput is found by
-    trying the node counts around the one that the baseline's speed asks for.
-    """
+    """Return the chips of each system at which it equals the baseline."""
     first = answer([ask(base, chips)])[0]
     if isinstance(first, AccelsimError):
         raise first

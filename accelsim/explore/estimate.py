@@ -38,6 +38,7 @@ from accelsim.training.lower import (
     table,
 )
 from accelsim.training.plans import candidates, why_none
+from accelsim.units import show_bytes
 from accelsim.workload.lower import flops_per_token
 
 CHUNK = 64  # questions that are evaluated together; bounds the memory of a search
@@ -176,8 +177,8 @@ def _short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> s
     plan = plan_of(done.plans[least]).text()
     message = (
         f"no plan fits in memory: {q.model.name} on {q.run.chips} chips of "
-        f"{q.system.name} needs at least {need / 2**30:.1f} GiB a worker ({plan}) "
-        f"of {have / 2**30:.1f} GiB, short by {(need - have) / 2**30:.1f} GiB"
+        f"{q.system.name} needs at least {show_bytes(need)} a worker ({plan}) "
+        f"of {show_bytes(have)}, short by {show_bytes(need - have)}"
     )
     return f"{message}; {nearest_that_fits(q)}"
 
