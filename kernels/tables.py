@@ -69,10 +69,22 @@ CHIP = np.dtype(
         ("matrix_rate", "f8", (N_PRECISIONS,)),  # sustained FLOP/s, 0 = unsupported
         ("peak_rate", "f8", (N_PRECISIONS,)),  # datasheet FLOP/s
         ("grouped", "f8"),  # share of these that products of many experts reach
+        ("block", "f8"),  # share of these that products with block scales reach
         ("vector_rate", "f8"),  # FLOP/s
         ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
         ("memory_capacity", "f8"),  # B
         ("sram_bandwidth", "f8"),  # B/s into all matrix units, inf if not known
+        # GPUs only, see `gpu`
+        ("tile_step", "f8"),  # a tile's shorter side is a multiple; 0 = power of two
+        ("operand_bandwidth", "f8"),  # B/s from shared memory into one unit
+        ("fill", "f8"),  # s to fill and drain the pipelines of a wave
+        ("cast_latency", "f8"),  # s of a kernel that narrows activations
+        ("split_latency", "f8"),  # s to join the slices of a sum
+        ("l2_capacity", "f8"),  # B that the second-level cache keeps
+        ("unit_bandwidth", "f8"),  # B/s of memory that one unit can draw
+        ("memory_ramp", "f8"),  # s until memory streams at its rate
+        ("busy_clock", "f8"),  # share of the clock that the power cap leaves busy units
+        ("settle", "f8"),  # s in which the clock falls to that
         ("attention_forward", "f8"),  # FLOP/s of the fused kernel at length
         ("attention_backward", "f8"),  # 0 = no fused kernel
         ("kernel_latency", "f8"),  # s
@@ -202,6 +214,41 @@ SHARD = np.dtype(
     ]
 )
 
+# One product and what it takes: `batch` times m x k with k x n.
+GEMM = np.dtype(
+    [
+        ("precision", "i8"),
+        ("grouped", "i8"),  # 1 if the products belong to different experts
+        ("block", "i8"),  # 1 if blocks of the factors have scales of their own
+        ("whole", "i8"),  # 1 if the library has the largest tile only, and no split-K
+        ("m", "f8"),
+        ("n", "f8"),
+        ("k", "f8"),
+        ("batch", "f8"),
+        ("bytes_in", "f8"),  # of an element
+        ("bytes_out", "f8"),  # of an element, both ways where it is accumulated
+        ("weight_sets", "f8"),  # of k x n used in turn; inf = always from memory
+        ("repeats", "f8"),  # runs one after the other; inf = the steady state
+        ("casts", "f8"),  # kernels that narrow the activations
+        ("cast_bytes", "f8"),  # B that these read and write
+    ]
+)
+
+# What a kernel takes, in s; the parts add up to `time`.
+KERNEL = np.dtype(
+    [
+        ("time", "f8"),
+        ("matrix", "f8"),  # multiply-adds, padding and idle units of a wave included
+        ("operands", "f8"),  # what shared memory or cache take longer than these
+        ("vector", "f8"),  # element by element: casts, exponentials, …
+        ("memory", "f8"),  # what the device memory takes longer
+        ("fill", "f8"),  # filling and draining pipelines, joining slices
+        ("launch", "f8"),
+        ("clock", "f8"),  # share of the full clock under power
+    ]
+)
+KERNEL_PARTS = KERNEL.names[1:-1]
+
 # What an operator is, and the part of a layer's time that it counts for.
 MATMUL, STREAM, FUSED_ATTENTION = range(3)
 PART_MATMUL, PART_ATTENTION, PART_ELEMENTWISE = range(3)
@@ -229,6 +276,7 @@ OPERATOR = np.dtype(
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
         ("kernels", "f8"),
+        ("product", GEMM),  # scratch: one product of the pass that is being timed
     ]
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record
-from accelsim.specs.chip import ChipSpec
+from accelsim.specs.chip import ChipSpec, GemmSpec
 
 _FAMILY = {"gpu": tables.GPU, "neuron": tables.SYSTOLIC, "tpu": tables.SYSTOLIC}
 
@@ -16,9 +16,12 @@ _FAMILY = {"gpu": tables.GPU, "neuron": tables.SYSTOLIC, "tpu": tables.SYSTOLIC}
 LIBRARY = ("cudnn", "flash2")  # what a GPU's library or framework falls back to
 
 
-def sustained(chip: ChipSpec, precision: str) -> float:
-    """Return the share of the peak that a large product reaches at a precision."""
-    table = chip.matrix.sustained
+def reached(chip: ChipSpec, precision: str) -> float:
+    """Return the share of the peak at which products run at a precision.
+
+    That of a GPU holds at full clock.
+    """
+    table = chip.gemm.issue if chip.gemm is not None else chip.matrix.sustained
     figure = table.get(precision, table["bf16"])  # type: ignore[call-overload]
     return float(figure)
 
@@ -35,6 +38,24 @@ def attention_kernel(chip: ChipSpec, name: str) -> str | None:
     return (known or list(chip.attention))[0]
 
 
+def fill_gpu(row: Record, chip: ChipSpec, gemm: GemmSpec, share: float) -> None:
+    """Fill what only the rows of GPUs have, see `kernels.gpu`."""
+    row.block = 1.0 if gemm.block is None else float(gemm.block)
+    row.tile_step = gemm.tile_step
+    row.operand_bandwidth = float(gemm.operand_bytes) * float(chip.clock)
+    row.l2_capacity = float(chip.sram.capacity) * float(gemm.cache_share) * share
+    for name in (
+        "busy_clock",
+        "settle",
+        "fill",
+        "cast_latency",
+        "split_latency",
+        "unit_bandwidth",
+        "memory_ramp",
+    ):
+        row[name] = float(getattr(gemm, name))
+
+
 def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
     """Fill a CHIP row: one worker's share of the package, in SI units.
 
@@ -48,7 +69,7 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
         peak = chip.matrix.peak.get(precision)  # type: ignore[call-overload]
         if peak is not None:
             row.peak_rate[index] = float(peak) * share
-            row.matrix_rate[index] = row.peak_rate[index] * sustained(chip, precision)
+            row.matrix_rate[index] = row.peak_rate[index] * reached(chip, precision)
     row.grouped = float(chip.matrix.grouped)
     row.vector_rate = float(chip.vector.peak) * share
     row.memory_bandwidth = (
@@ -57,6 +78,8 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
     row.memory_capacity = float(chip.hbm.capacity) * share
     sram = chip.sram.bandwidth
     row.sram_bandwidth = np.inf if sram is None else float(sram) * share
+    if chip.gemm is not None:
+        fill_gpu(row, chip, chip.gemm, share)
     kernel = attention_kernel(chip, attention)
     if kernel is not None:
         peak_bf16 = float(chip.matrix.peak["bf16"]) * share

@@ -33,13 +33,15 @@ class MatrixSpec(Spec):
     units : int
         Streaming multiprocessors, compute units or systolic arrays in the chip.
     rows, columns : int
-        Output tile of one thread block (GPU), or the systolic array (Neuron, TPU).
+        Largest output tile of one multiprocessor (GPU), or the systolic array
+        (Neuron, TPU).
     peak : dict
         Dense peak rate of the chip by precision, as the vendor states it.
     sustained : dict
-        Share of the peak that the best large GEMM reaches, by precision; where a
-        precision is missing, that of bf16 counts. It holds what the datasheet
-        leaves out: the clock under the power cap and the issue gaps.
+        Share of the peak that a systolic chip's best large GEMM reaches, by
+        precision; where a precision is missing, that of bf16 counts. It holds what
+        the datasheet leaves out: the clock under the power cap and the issue gaps.
+        A GPU has `gemm` in its place.
     grouped : Share
         Share of that which a grouped product of many experts reaches, all passes.
     """
@@ -48,14 +50,66 @@ class MatrixSpec(Spec):
     rows: int = Field(gt=0, le=MAX_SIZE)
     columns: int = Field(gt=0, le=MAX_SIZE)
     peak: dict[Precision, ComputeRate]
-    sustained: dict[Precision, Share]
+    sustained: dict[Precision, Share] = Field(default_factory=dict)
     grouped: Share
 
     @model_validator(mode="after")
     def _has_bf16(self) -> "MatrixSpec":
-        for name in ("peak", "sustained"):
-            if "bf16" not in getattr(self, name):
-                raise ValueError(f"{name} must give bf16")
+        if "bf16" not in self.peak:
+            raise ValueError("peak must give bf16")
+        return self
+
+
+class GemmSpec(Spec):
+    """How a GPU and its library multiply matrices; what `kernels/gpu.py` needs.
+
+    Made from measured products by `accelsim calibrate gemm`, but for the tile step.
+
+    Attributes
+    ----------
+    tile_step : int
+        The shorter side of a tile is a multiple of it; 0 for powers of two.
+    issue : dict
+        Share of the peak rate at full clock, by precision, else that of bf16.
+    block : Share or None
+        Share of these rates that products with block scales reach, if less than all.
+    busy_clock : Share
+        Share of the full clock that the power cap leaves when all matrix units work.
+    settle : Time
+        In which the clock falls from full to that.
+    fill : Time
+        Filling and draining the pipelines of one wave of tiles.
+    cast_latency : Time
+        One of the kernels that narrow activations in front of a product.
+    split_latency : Time
+        Joining the slices of a sum that was split over multiprocessors.
+    operand_bytes : Count
+        That one multiprocessor reads from shared memory in a cycle.
+    unit_bandwidth : Bandwidth
+        Of memory, that one multiprocessor can draw.
+    memory_ramp : Time
+        Until memory streams at its rate.
+    cache_share : Share
+        Of the L2 cache that keeps what was used last.
+    """
+
+    tile_step: int = Field(ge=0, le=256)
+    issue: dict[Precision, Share]
+    block: Share | None = None
+    busy_clock: Share
+    settle: Time
+    fill: Time
+    cast_latency: Time
+    split_latency: Time
+    operand_bytes: Count
+    unit_bandwidth: Bandwidth
+    memory_ramp: Time
+    cache_share: Share
+
+    @model_validator(mode="after")
+    def _has_bf16(self) -> "GemmSpec":
+        if "bf16" not in self.issue:
+            raise ValueError("issue must give bf16")
         return self
 
 
@@ -154,6 +208,7 @@ class ChipSpec(NamedSpec):
     clock: Frequency
     matrix: MatrixSpec
     vector: VectorSpec
+    gemm: GemmSpec | None = None
     sram: SramSpec
     hbm: HbmSpec
     attention: dict[str, AttentionSpec] = Field(default_factory=dict)
@@ -163,6 +218,15 @@ class ChipSpec(NamedSpec):
     headline: dict[str, Ratio | ComputeRate | Bandwidth | Count | str] = Field(
         default_factory=dict
     )
+
+    @model_validator(mode="after")
+    def _products_have_a_rate(self) -> "ChipSpec":
+        if self.family != "gpu":
+            if "bf16" not in self.matrix.sustained:
+                raise ValueError("matrix.sustained must give bf16")
+        elif self.gemm is None or self.sram.bandwidth is None:
+            raise ValueError("a gpu needs [gemm] and sram.bandwidth")
+        return self
 
     @model_validator(mode="after")
     def _workers_are_joined(self) -> "ChipSpec":
