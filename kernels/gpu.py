@@ -28,6 +28,9 @@ CHOICES = 4  # of a tile's shorter side
 SHALLOWEST = 128.0  # terms of a sum that one slice adds
 SLICES = 32.0  # at most
 SPLITS = 2  # splits that fill 1, 2, … waves are tried
+# Of memory, that one multiprocessor draws in these kernels [B/s]: fits for A100, H100,
+# B200, GB200 and GB300 lie between 42 and 48 GB/s. Bytes in flight over latency.
+UNIT_BANDWIDTH = 45e9
 PARTIAL_BYTES = 8.0  # a slice's fp32 sums are written and read again
 # Lines of a cyclic sweep over `work` bytes that a cache of `capacity` still holds when
 # the sweep comes round: all below the capacity, (capacity / work)^2.3 above it, within
@@ -168,20 +171,20 @@ def best_cut(
 
 
 @kernel
-def settled_clock(
-    chip: Record, busy: float, seconds: float, repeats: float
-) -> float:
-    """Return the mean clock, as a share of the full one, over `repeats` runs.
+def settled_clock(chip: Record, busy: float, seconds: float, op: Record) -> float:
+    """Return the mean clock, as a share of the full one, over the runs of a GEMM row.
 
     busy : share of the time in which the matrix units work. Power is what the chip
     draws standing still and a part that grows with activity and the cube of the clock;
     `busy_clock` is the clock that the cap leaves fully busy units. The clock falls to
-    it within `settle`; an infinite number of runs gives the settled clock.
+    it within `settle`; an infinite number of runs gives the settled clock. A hot chip
+    leaks more, which leaves `hot_clock` of that.
     """
     if busy <= 0.0:
         return 1.0
-    settled = min(1.0, chip.busy_clock / busy**CUBE)
-    load = repeats * seconds
+    settled = chip.busy_clock * (chip.hot_clock if op.hot else 1.0)
+    settled = min(1.0, settled / busy**CUBE)
+    load = op.repeats * seconds
     if settled == 1.0 or chip.settle == 0.0 or load == math.inf:
         return settled
     periods = max(1e-9, load / chip.settle)
@@ -211,9 +214,9 @@ def gpu_product(
         1.0 / chip.sram_bandwidth,
         1.0 / chip.memory_bandwidth,
         # the largest tile keeps enough in flight
-        0.0 if op.whole else 1.0 / chip.unit_bandwidth,
+        0.0 if op.whole else 1.0 / UNIT_BANDWIDTH,
     )
     time, matrix, operands, fill, memory = best_cut(chip, pace, product, op.whole)
-    clock = settled_clock(chip, matrix / time, time, op.repeats)
+    clock = settled_clock(chip, matrix / time, time, op)
     slower = matrix / clock
     return time - matrix + slower, slower, operands, fill, memory, clock

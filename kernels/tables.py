@@ -81,10 +81,10 @@ CHIP = np.dtype(
         ("cast_latency", "f8"),  # s of a kernel that narrows activations
         ("split_latency", "f8"),  # s to join the slices of a sum
         ("l2_capacity", "f8"),  # B that the second-level cache keeps
-        ("unit_bandwidth", "f8"),  # B/s of memory that one unit can draw
         ("memory_ramp", "f8"),  # s until memory streams at its rate
         ("busy_clock", "f8"),  # share of the clock that the power cap leaves busy units
         ("settle", "f8"),  # s in which the clock falls to that
+        ("hot_clock", "f8"),  # share of that which is left after minutes of load
         ("attention_forward", "f8"),  # FLOP/s of the fused kernel at length
         ("attention_backward", "f8"),  # 0 = no fused kernel
         ("kernel_latency", "f8"),  # s
@@ -228,7 +228,8 @@ GEMM = np.dtype(
         ("bytes_in", "f8"),  # of an element
         ("bytes_out", "f8"),  # of an element, both ways where it is accumulated
         ("weight_sets", "f8"),  # of k x n used in turn; inf = always from memory
-        ("repeats", "f8"),  # runs one after the other; inf = the steady state
+        ("repeats", "f8"),  # runs one after the other; inf = the clock has settled
+        ("hot", "f8"),  # 1 if the chip has been at work for minutes
         ("casts", "f8"),  # kernels that narrow the activations
         ("cast_bytes", "f8"),  # B that these read and write
     ]

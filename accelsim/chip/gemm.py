@@ -151,6 +151,7 @@ class GemmOptions:
     scaling: str = "none"
     weight_sets: float = math.inf
     repeats: float = math.inf
+    hot: bool = True
 
 
 def gemm_rows(
@@ -175,7 +176,7 @@ def gemm_rows(
     rows.precision, rows.grouped = code, how.grouped
     rows.block, rows.whole = scaling.block, scaling.whole
     rows.bytes_in, rows.bytes_out = width, out
-    rows.weight_sets, rows.repeats = how.weight_sets, how.repeats
+    rows.weight_sets, rows.repeats, rows.hot = how.weight_sets, how.repeats, how.hot
     rows.casts = scaling.casts
     rows.cast_bytes = scaling.passes * 2.0 * rows.batch * rows.m * rows.k
     return rows
@@ -217,7 +218,8 @@ def gemm(
         ("nt"); `accumulate` into fp32; `grouped` for products of different experts;
         `scaling` of the activations in front of it (`SCALINGS`); `weight_sets` used
         in turn and `repeats` one after the other, by default as in training: weights
-        always come from memory and the clock has settled under the power cap.
+        always come from memory, the clock has settled under the power cap, and the
+        chip is `hot`.
 
     Raises
     ------

@@ -90,7 +90,12 @@ class KernelTime:
         found: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            unit = {"clock": "", "flops": "_flop", "peak": "_flop_per_s", "size": "_bytes"}
+            unit = {
+                "clock": "",
+                "flops": "_flop",
+                "peak": "_flop_per_s",
+                "size": "_bytes",
+            }
             found[item.name + unit.get(item.name, "_s")] = (
                 value.tolist() if isinstance(value, np.ndarray) else float(value)
             )

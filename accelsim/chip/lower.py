@@ -47,10 +47,10 @@ def fill_gpu(row: Record, chip: ChipSpec, gemm: GemmSpec, share: float) -> None:
     for name in (
         "busy_clock",
         "settle",
+        "hot_clock",
         "fill",
         "cast_latency",
         "split_latency",
-        "unit_bandwidth",
         "memory_ramp",
     ):
         row[name] = float(getattr(gemm, name))

@@ -77,6 +77,8 @@ class GemmSpec(Spec):
         Share of the full clock that the power cap leaves when all matrix units work.
     settle : Time
         In which the clock falls from full to that.
+    hot_clock : Share
+        Share of the busy clock that is left after minutes of load.
     fill : Time
         Filling and draining the pipelines of one wave of tiles.
     cast_latency : Time
@@ -85,8 +87,6 @@ class GemmSpec(Spec):
         Joining the slices of a sum that was split over multiprocessors.
     operand_bytes : Count
         That one multiprocessor reads from shared memory in a cycle.
-    unit_bandwidth : Bandwidth
-        Of memory, that one multiprocessor can draw.
     memory_ramp : Time
         Until memory streams at its rate.
     cache_share : Share
@@ -98,11 +98,11 @@ class GemmSpec(Spec):
     block: Share | None = None
     busy_clock: Share
     settle: Time
+    hot_clock: Share
     fill: Time
     cast_latency: Time
     split_latency: Time
     operand_bytes: Count
-    unit_bandwidth: Bandwidth
     memory_ramp: Time
     cache_share: Share
 

@@ -58,7 +58,7 @@ CONSTANTS = (
     Constant("gemm.fill", "fill", 1e-7, 5e-6, "us", 1e-6),
     Constant("gemm.split_latency", "split_latency", 1e-7, 6e-6, "us", 1e-6),
     Constant("gemm.operand_bytes", "operand_bandwidth", 30.0, 256.0),
-    Constant("gemm.unit_bandwidth", "unit_bandwidth", 1e10, 4e11, "GB/s", 1e9),
+    Constant("gemm.hot_clock", "hot_clock", 0.5, 1.0),
     Constant("gemm.memory_ramp", "memory_ramp", 1e-8, 5e-6, "us", 1e-6),
     Constant("gemm.cache_share", "l2_capacity", 0.02, 1.0),
     Constant("sram.bandwidth", "sram_bandwidth", 1e12, 4e13, "TB/s", 1e12),
@@ -102,7 +102,9 @@ class Calibration:
 class Fit:
     """The products of one chip, ready to be asked for with other constants."""
 
-    def __init__(self, chip: ChipSpec, products: Sequence[Product], free: Sequence[Constant]) -> None:
+    def __init__(
+        self, chip: ChipSpec, products: Sequence[Product], free: Sequence[Constant]
+    ) -> None:
         self.row = chip_row(chip)
         self.start: Record = self.row.copy()
         self.free = free
@@ -268,5 +270,7 @@ def _search(fit: Fit, starts: int) -> Floats:
         corners = np.vstack([best, best + 0.1 * np.eye(len(best))])
         options = {"maxfev": 1000, "initial_simplex": corners}
         found = minimize(loss, best, method="Nelder-Mead", options=options)
-        best = min((np.clip(found.x, low, high), squares(found.x, 0.03, 12), best), key=loss)
+        best = min(
+            (np.clip(found.x, low, high), squares(found.x, 0.03, 12), best), key=loss
+        )
     return np.asarray(best)

@@ -86,7 +86,9 @@ def predict(
 def ask(products: Sequence[Product]) -> tuple[Any, Floats, Floats]:
     """Return KERNEL rows of one chip and type, and the two times of its roofline [s]."""
     chip = products[0].chip
-    rows = np.concatenate([gemm_rows(chip, p.m, p.n, p.k, p.batch, p.how) for p in products])
+    rows = np.concatenate(
+        [gemm_rows(chip, p.m, p.n, p.k, p.batch, p.how) for p in products]
+    )
     found, compute, memory = fill(chip, rows.view(np.recarray))
     return found, compute, memory
 

@@ -33,6 +33,9 @@ AIC_COPIES, AIC_ROUNDS = 5, 9
 # Sources that time one product again and again: rounds, and sets of weights.
 ROUNDS = {"stas00/": (150.0, 1.0), "deepseek-ai/": (30.0, math.inf)}
 OTHER_ROUNDS = (100.0, 1.0)
+# SimuMax times 75 of 100 rounds of a product, product after product: the chip is hot
+# and comes loaded from the product before, as if each had gone on for 500 (fitted, B200).
+TRAINING_ROUNDS = (500.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,9 @@ def _chip_of(path: Path, name: str | None) -> ChipSpec:
     if name is None:
         stem = path.stem.lower().replace("_", "-")
         known = [c for c in catalog.names("chips") if f"-{c}" in f"-{stem}"]
-        words = [c for c in catalog.names("chips") if c.split("-")[0] in stem.split("-")]
+        words = [
+            c for c in catalog.names("chips") if c.split("-")[0] in stem.split("-")
+        ]
         known = known or [c for c in words if c.endswith(("-sxm", "-80gb"))]
         if not known:
             raise InputError(
@@ -136,6 +141,7 @@ def _inference(row: Row, given: ChipSpec | None) -> Product:
         grouped="grouped" in words or "grouped" in row.get("kernel", ""),
         weight_sets=sets,
         repeats=rounds,
+        hot=False,
     )
     big = name in ("bf16", "fp16") and m >= BIG
     return Product(
@@ -188,7 +194,12 @@ def _training(row: Row, chip: ChipSpec) -> Product:
         n=n,
         k=k,
         batch=batch,
-        how=GemmOptions(layout=layout, accumulate=accumulate),
+        how=GemmOptions(
+            layout=layout,
+            accumulate=accumulate,
+            repeats=TRAINING_ROUNDS[0],
+            weight_sets=TRAINING_ROUNDS[1],
+        ),
         seconds=flops / (share * peak * 1e12),
         subset=kind,
         also=(),
@@ -226,5 +237,3 @@ def _seconds(row: Row) -> float:
     if value is None:
         raise LeftOutError(BAD_VALUE)
     return value * 1e-6
-
-
