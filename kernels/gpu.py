@@ -78,9 +78,9 @@ def cut_seconds(
     """Return (time, matrix, operands, fill, memory) [s] of one cut at full clock.
 
     pace : s of a multiply-add in one unit, and of a byte from shared memory into one
-    unit, from the cache, from memory, and from memory into one unit. product : m, n, k, batch, B of an element in
-    and out, B of a (m x k), of b (k x n) and of the output, and the shares of these
-    three that the cache holds beforehand. least : the best time so far; a cut that
+    unit, from the cache, from memory, and from memory into one unit. product : m, n,
+    k, batch, B of an element in and out, B of a (m x k), of b (k x n) and of the
+    output, and the shares of these three that the cache holds beforehand. least : the best time so far; a cut that
     cannot beat it is not worked out.
     """
     m, n, k, batch, width, out_width, a, b, out, a_held, b_held, out_held = product
@@ -121,6 +121,32 @@ def cut_seconds(
     return compute + memory + join, matrix, operands, fill + join, memory
 
 
+@inlined
+def best_split(
+    chip: Record, pace: tuple[float, ...], product: tuple[float, ...], tile_m: float,
+    tile_n: float, blocks: float, best: tuple[float, float, float, float, float],
+) -> tuple[float, float, float, float, float]:  # fmt: skip
+    """Return the fastest of a tile's splits and the best cut so far; see `best_cut`.
+
+    blocks : tiles of the whole output. Tried are no split, and as many slices as fill
+    1, 2, … waves, if the tiles alone do not fill one.
+    """
+    deepest = min(SLICES, math.floor(product[2] / SHALLOWEST))
+    last = 0.0
+    for fills in range(SPLITS + 1):
+        split = min(deepest, math.floor(fills * chip.units / blocks))
+        split = float(split) if fills > 0 else 1.0
+        if split <= last:
+            continue
+        cut = cut_seconds(chip, pace, product, tile_m, tile_n, split, best[0])
+        if cut[0] < best[0]:
+            best = cut
+        if blocks >= chip.units:
+            break
+        last = split
+    return best
+
+
 @kernel
 def best_cut(
     chip: Record, pace: tuple[float, ...], product: tuple[float, ...], whole: int
@@ -150,21 +176,7 @@ def best_cut(
                     continue
                 tile_m, tile_n = (narrow, side) if flipped else (side, narrow)
                 blocks = rows * math.ceil(other / narrow)
-                deepest = min(SLICES, math.floor(product[2] / SHALLOWEST))
-                split = 0.0
-                for fills in range(SPLITS + 1):
-                    last = split
-                    split = max(1.0, math.floor(fills * chip.units / blocks))
-                    split = min(deepest, split) if fills > 0 else 1.0
-                    if split <= last:
-                        continue
-                    cut = cut_seconds(
-                        chip, pace, product, tile_m, tile_n, split, best[0]
-                    )
-                    if cut[0] < best[0]:
-                        best = cut
-                    if blocks >= chip.units:
-                        break
+                best = best_split(chip, pace, product, tile_m, tile_n, blocks, best)
                 if choice == 0 and blocks > CHOICES * chip.units:
                     break
     return best

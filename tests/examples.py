@@ -52,10 +52,22 @@ def chip(**changes: Any) -> Record:
         "memory_bandwidth": 4e12,
         "memory_capacity": 80e9,
         "sram_bandwidth": np.inf,
+        "operand_bandwidth": np.inf,
+        "block": 1.0,
+        "tile_step": 16.0,
+        "busy_clock": 1.0,
+        "hot_clock": 1.0,
         "attention_forward": 5e14,
         "attention_backward": 4e14,
     }
     return row(tables.CHIP, **values | changes)[0]
+
+
+def gemm(m: float, n: float, k: float, batch: float = 1.0, **changes: Any) -> Record:
+    """Return a bf16 product of a training step: cold weights, a settled clock."""
+    values = {"m": m, "n": n, "k": k, "batch": batch, "precision": tables.BF16}
+    values |= {"bytes_in": 2.0, "bytes_out": 2.0, "weight_sets": np.inf}
+    return row(tables.GEMM, **values | {"repeats": np.inf, "hot": 1.0} | changes)[0]
 
 
 def systolic(**changes: Any) -> Record:
@@ -266,11 +278,23 @@ CHIP_SPEC: dict[str, Any] = {
         "rows": 128,
         "columns": 256,
         "peak": {"bf16": "1000 TFLOP/s", "fp8": "2000 TFLOP/s"},
-        "sustained": {"bf16": 0.8},
         "grouped": 0.75,
     },
+    "gemm": {
+        "tile_step": 16,
+        "issue": {"bf16": 0.8},
+        "busy_clock": 0.9,
+        "settle": "20 ms",
+        "hot_clock": 0.9,
+        "fill": "1 us",
+        "cast_latency": "3 us",
+        "split_latency": "3 us",
+        "operand_bytes": 128.0,
+        "memory_ramp": "1 us",
+        "cache_share": 0.5,
+    },
     "vector": {"peak": "100 TFLOP/s"},
-    "sram": {"capacity": "100 MB"},
+    "sram": {"capacity": "100 MB", "bandwidth": "20 TB/s"},
     "hbm": {
         "generation": "HBM",
         "stacks": 4,

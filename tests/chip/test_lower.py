@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from accelsim import catalog
-from accelsim.chip.lower import attention_kernel, fill_chip, sustained
+from accelsim.chip.lower import attention_kernel, fill_chip, reached
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record
 from accelsim.specs.chip import ChipSpec
@@ -58,16 +58,17 @@ def test_a_precision_that_the_chip_lacks_has_no_rate() -> None:
 
 
 def test_bf16_stands_in_for_a_share_that_nobody_measured() -> None:
-    assert sustained(spec(), "fp8") == 0.8
-    measured = spec(matrix={"sustained": {"fp8": 0.6}})
-    assert sustained(measured, "fp8") == 0.6
+    assert reached(spec(), "fp8") == 0.8
+    measured = spec(gemm={"issue": {"fp8": 0.6}})
+    assert reached(measured, "fp8") == 0.6
     assert lowered(measured).matrix_rate[tables.FP8] == pytest.approx(0.6 * 2e15)
 
 
 def test_unknown_sram_bandwidth_is_no_limit() -> None:
-    assert lowered(spec()).sram_bandwidth == np.inf
-    known = spec(sram={"capacity": "100 MB", "bandwidth": "20 TB/s"})
-    assert lowered(known).sram_bandwidth == 20e12
+    array = {"sustained": {"bf16": 0.8}}
+    unknown = spec(family="tpu", gemm=None, matrix=array, sram={"bandwidth": None})
+    assert lowered(unknown).sram_bandwidth == np.inf
+    assert lowered(spec()).sram_bandwidth == 20e12
 
 
 def test_attention_kernel_of_a_stack() -> None:

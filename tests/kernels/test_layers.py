@@ -7,10 +7,20 @@ from hypothesis import strategies as st
 from accelsim.kernels import tables
 from accelsim.kernels.attention import fused_seconds
 from accelsim.kernels.layers import add_operator
-from accelsim.kernels.matmul import matmul_seconds
+from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record
 from accelsim.training.lower import table
-from tests.examples import case, chip, mixture, model, row, software, switch, world
+from tests.examples import (
+    case,
+    chip,
+    gemm,
+    mixture,
+    model,
+    row,
+    software,
+    switch,
+    world,
+)
 from tests.examples import tiers as tiers_of
 
 TP = st.sampled_from([1, 2, 4, 8, 16])
@@ -37,10 +47,10 @@ def product(**changes: float) -> Record:
 def test_a_weight_has_one_product_forward_and_two_backward() -> None:
     layer, worker = timed(product()), chip()
     m, n, k = 2048.0, 4096.0, 1024.0
-    forward = matmul_seconds(worker, tables.BF16, m, n, k, 1.0, 2.0, 2.0, 0)[0]
+    forward = product_parts(worker, gemm(m, n, k))[0]
     # gradient of the input, and of the weight: read and written in fp32
-    data = matmul_seconds(worker, tables.BF16, m, k, n, 1.0, 2.0, 2.0, 0)[0]
-    weight = matmul_seconds(worker, tables.BF16, n, k, m, 1.0, 2.0, 8.0, 0)[0]
+    data = product_parts(worker, gemm(m, k, n))[0]
+    weight = product_parts(worker, gemm(n, k, m, bytes_out=8.0))[0]
     assert layer.forward_matmul == forward
     assert layer.backward_matmul == data + weight
     assert layer.forward_flops == 2 * m * n * k
@@ -280,7 +290,7 @@ def test_wide_formats_take_wide_memory() -> None:
         2 * half.layers(tp=4)[DENSE].forward_tp_bytes
     )
     assert full.layers()[HEAD].forward_matmul == pytest.approx(
-        10 * half.layers()[HEAD].forward_matmul, rel=0.01
+        10 * half.layers()[HEAD].forward_matmul, rel=0.05
     )
 
 
