@@ -193,7 +193,7 @@ def attention(
     ops, shape = _operators(_sizes(dict(zip(SIZES, given, strict=True))))
     ops["precision"] = precision
     times = fused_times(chip, name, ops, passes, steady=steady)
-    found = {n: _plain(times[n].reshape(shape)) for n in FUSED_TIME.names or ()}
+    found = _columns(times, shape)
     peak = float(chip.matrix.peak[dtype])  # type: ignore[index]
     return Attention(chip.name, name, peak=peak, **found)
 
@@ -211,6 +211,14 @@ def fused_times(
     for name in (FUSED_TIME.names or ()) if len(found) == 2 else ():
         found[0][name] += found[1][name]
     return found[0]
+
+
+def _columns(times: Rows, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the columns of a table as arrays of a shape, or numbers."""
+    names = FUSED_TIME.names or ()
+    if shape == ():
+        return dict(zip(names, times[0].item(), strict=True))
+    return {name: times[name].reshape(shape) for name in names}
 
 
 class _Same:
@@ -275,33 +283,45 @@ def _precision(chip: ChipSpec, dtype: str) -> int:
 def _sizes(given: Mapping[str, ArrayLike]) -> Mapping[str, NDArray[np.float64]]:
     """Return the sizes as float64 in one shape."""
     checked = {name: _size(name, value) for name, value in given.items()}
-    try:
-        arrays = np.broadcast_arrays(*checked.values())
-    except ValueError:
-        shapes = ", ".join(f"{name} {a.shape}" for name, a in checked.items())
-        raise InputError(f"shapes do not broadcast: {shapes}") from None
-    sizes = dict(zip(checked, arrays, strict=True))
-    for few, many, words in (
-        ("kv_heads", "heads", "{} query heads share no whole number of {}"),
-        ("seq_q", "seq_kv", "{} keys are fewer than {} queries"),
-    ):
-        whole = sizes[many] % sizes[few] == 0 if few == "kv_heads" else True
-        wrong = np.flatnonzero((sizes[many] < sizes[few]) | np.logical_not(whole))
-        if wrong.size:
-            at = wrong[0]
-            pair = (int(sizes[name].flat[at]) for name in (many, few))
-            name = "kv_heads" if few == "kv_heads" else "seq_kv"
-            raise InputError(f"{name}: {words.format(*pair)}")
+    sizes = checked
+    if any(array.ndim for array in checked.values()):
+        try:
+            arrays = np.broadcast_arrays(*checked.values())
+        except ValueError:
+            shapes = ", ".join(f"{name} {a.shape}" for name, a in checked.items())
+            raise InputError(f"shapes do not broadcast: {shapes}") from None
+        sizes = dict(zip(checked, arrays, strict=True))
+    keys, queries = sizes["seq_kv"], sizes["seq_q"]
+    _refuse(
+        "seq_kv", keys < queries, "{} keys are fewer than {} queries", keys, queries
+    )
+    heads, shared = sizes["heads"], sizes["kv_heads"]
+    words = "{} query heads share no whole number of {}"
+    _refuse("kv_heads", heads % shared != 0.0, words, heads, shared)
     return sizes
+
+
+def _refuse(
+    name: str, wrong: NDArray[np.bool_], words: str, *sizes: NDArray[np.float64]
+) -> None:
+    if np.any(wrong):
+        first = np.flatnonzero(wrong)[0]
+        raise InputError(
+            f"{name}: {words.format(*(int(s.flat[first]) for s in sizes))}"
+        )
 
 
 def _size(name: str, value: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(value)
-    least = 0 if name in ("window", "causal") else 1
-    most = 1 if name == "causal" else LARGEST
-    if array.dtype.kind not in "iu" + "b" * (name == "causal"):
+    flag = name == "causal"
+    least, most = int(not flag and name != "window"), 1 if flag else LARGEST
+    if array.dtype.kind not in "iub" or (array.dtype.kind == "b") > flag:
         raise InputError(f"{name}: {value!r} is no whole number, or array of them")
-    if array.size and (array.min() < least or array.max() > most):
+    if array.ndim == 0:
+        low = high = array.item()
+    else:
+        low, high = (array.min(), array.max()) if array.size else (least, least)
+    if low < least or high > most:
         raise InputError(f"{name}: goes from {least} to {most}")
     return array.astype(np.float64)
 
@@ -310,13 +330,12 @@ def _operators(
     sizes: Mapping[str, NDArray[np.float64]],
 ) -> tuple[Rows, tuple[int, ...]]:
     shape = sizes["batch"].shape
-    flat = {name: np.ravel(array) for name, array in sizes.items()}
-    ops = np.zeros(flat["batch"].size, tables.OPERATOR)
-    ops["batch"] = flat["batch"] * flat["heads"]
-    ops["kv_batch"] = flat["batch"] * flat["kv_heads"]
+    ops = np.zeros(shape, tables.OPERATOR)
+    ops["batch"] = sizes["batch"] * sizes["heads"]
+    ops["kv_batch"] = sizes["batch"] * sizes["kv_heads"]
     for field, name in _FIELDS.items():
-        ops[field] = flat[name]
-    return ops.view(np.recarray), shape
+        ops[field] = sizes[name]
+    return ops.reshape(-1).view(np.recarray), shape
 
 
 def _plain(values: Any) -> Any:
