@@ -7,7 +7,7 @@ passes) and prefill latencies of an inference engine. It computes no time.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accelsim.chip.attention import Passes
+from accelsim.chip.attention import LARGEST, Passes
 from accelsim.errors import InputError
 from accelsim.specs.chip import ChipSpec
 from accelsim.validation.chips import chip_named
@@ -18,7 +18,7 @@ from accelsim.validation.left_out import (
     PRECISION,
     LeftOutError,
 )
-from accelsim.validation.table import Row, count, number
+from accelsim.validation.table import SURPLUS, Row, count, number
 
 FLASH = (
     *("chip", "kernel", "pass", "head_dim", "causal", "seq_len", "n_heads"),
@@ -56,6 +56,7 @@ TYPES = {
     "fp16": "fp16",
     "float16": "fp16",
 }
+SHORTEST, LONGEST = 1e-9, 1e9  # s of a call that somebody measured
 TOKENS = 16384  # of a call of the FlashAttention benchmarks, whatever the length
 
 
@@ -114,6 +115,7 @@ def reader(path: object, row: Row) -> Callable[[Row], Measured]:
 
 
 def _flash(row: Row) -> Measured:
+    _refuse_slipped(row)
     kernel = KERNELS.get(row["kernel"].lower())
     passes = PASSES.get(row["pass"].lower())
     if kernel is None or passes is None:
@@ -141,6 +143,7 @@ def _flash(row: Row) -> Measured:
 
 
 def _prefill(row: Row) -> Measured:
+    _refuse_slipped(row)
     names = ("batch_size", "isl", "num_heads", "num_key_value_heads", "head_dim")
     batch, seq, heads, kv_heads, size = (_whole(row, name) for name in names)
     before = int(_number(row, "step"))
@@ -168,9 +171,11 @@ def check(found: Measured) -> Measured:
     Raises
     ------
     LeftOutError
-        Heads that do not divide, no such kernel, pass or type.
+        Heads that do not divide, sizes of no real call, no such kernel, pass or type.
     """
-    if found.heads % found.kv_heads:
+    largest = max(found.batch, found.heads, found.seq_kv, found.head_dim, found.window)
+    real = largest <= LARGEST and SHORTEST < found.seconds < LONGEST
+    if found.heads % found.kv_heads or not real:
         raise LeftOutError(BAD_VALUE)
     if found.dtype not in found.chip.matrix.peak:
         raise LeftOutError(PRECISION)
@@ -180,6 +185,11 @@ def check(found: Measured) -> Measured:
     if kernel is None or (found.passes != "forward" and not kernel.has_backward):
         raise LeftOutError(NO_KERNEL)
     return found
+
+
+def _refuse_slipped(row: Row) -> None:
+    if SURPLUS in row:  # more cells than the header: one cannot say which slipped
+        raise LeftOutError(BAD_VALUE)
 
 
 def _type(text: str) -> str:

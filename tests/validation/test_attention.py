@@ -159,6 +159,10 @@ def test_benchmark_rows_that_cannot_count(
         ({"latency": ""}, NO_TIME),
         ({"latency": "-3"}, BAD_VALUE),
         ({"num_key_value_heads": "64"}, BAD_VALUE),
+        ({"latency": "1e300"}, BAD_VALUE),
+        ({"isl": "2147483648"}, BAD_VALUE),
+        ({"step": "2147483647"}, BAD_VALUE),
+        ({"latency": "1.3,extra"}, BAD_VALUE),
         ({"kv_cache_dtype": "nf4", "attn_dtype": "nf4"}, PRECISION),
     ],
 )
