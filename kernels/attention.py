@@ -229,7 +229,9 @@ def fused_parts(
     throttle = slower_clock(chip, part, activity, end, steady)
     memory, append = streamed(chip, part, op)
     idle = max(0.0, end - inner - ramp)
-    start = part.kernels * chip.kernel_latency + part.append_start
+    start = part.append_start  # that of all its kernels, where it is known
+    if start == 0.0:
+        start = part.kernels * chip.kernel_latency
     return (
         inner,
         end - inner - idle,

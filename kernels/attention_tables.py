@@ -20,11 +20,11 @@ FUSED = np.dtype(
         ("ramp", "f8"),  # s that a block takes to start and drain
         ("tail", "f8"),  # 1 if blocks start in any order, 0 if the longest come first
         ("full_power", "f8"),  # W with all matrix units busy, 0 = in the shares already
-        ("kernels", "f8"),  # that a call starts
+        ("kernels", "f8"),  # that a call starts, each in the chip's kernel latency
         ("row_bytes", "f8"),  # B that its other kernels move for an element of a query
         ("append_bandwidth", "f8"),  # B/s of the kernel that rotates and keeps keys
         ("append_keys", "f8"),  # what a byte of keys and values costs it, of a query's
-        ("append_start", "f8"),  # s
+        ("append_start", "f8"),  # s in which both kernels start, 0 = there is none
     ]
 )
 

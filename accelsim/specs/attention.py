@@ -59,9 +59,9 @@ class PipelineSpec(Spec):
     ramp, ramp_backward : Count
         Cycles that a block takes to start and drain.
     start : Time or None
-        Beside the kernel itself, the one that rotates queries and keys and writes
-        keys and values to the cache takes this and the time of its bytes; None if
-        the caller has done so.
+        Of a call that rotates queries and keys and writes keys and values to the
+        cache before: that of all its kernels. None if the caller has done so, and
+        the chip's kernel latency counts.
     """
 
     block: int = Field(gt=0, le=MAX_SIZE)
