@@ -80,8 +80,8 @@ def cut_seconds(
     pace : s of a multiply-add in one unit, and of a byte from shared memory into one
     unit, from the cache, from memory, and from memory into one unit. product : m, n,
     k, batch, B of an element in and out, B of a (m x k), of b (k x n) and of the
-    output, and the shares of these three that the cache holds beforehand. least : the best time so far; a cut that
-    cannot beat it is not worked out.
+    output, and the shares of these three that the cache holds beforehand. least : the
+    best time so far; a cut that cannot beat it is not worked out.
     """
     m, n, k, batch, width, out_width, a, b, out, a_held, b_held, out_held = product
     multiply, operand, cached, streamed, drawn = pace
@@ -95,7 +95,7 @@ def cut_seconds(
     operands = max(0.0, depth * side * max(operand, active * cached) - matrix)
     # the last tiles leave when nothing is left to hide them
     drain = area * out_width * active * streamed
-    fill = waves * chip.fill + drain
+    fill = waves * chip.wave_fill + drain
     compute = matrix + operands + fill
     join = 0.0
     if split > 1.0:

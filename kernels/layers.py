@@ -7,7 +7,7 @@ context or expert group exchange is added. Nothing here knows schedules or optim
 
 import math
 
-from accelsim.kernels.attention import fused_seconds, score_share
+from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import (
     ALL_GATHER,
     ALL_REDUCE,
@@ -108,13 +108,13 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
     Masked blocks are left out; backward it repeats the scores: five products for the
     forward two.
     """
-    flops = 4.0 * op.batch * op.m * op.n * op.k
-    flops *= score_share(op.n, op.window, op.causal)
-    forward = fused_seconds(chip, chip.attention_forward, flops, op)
-    backward = fused_seconds(chip, chip.attention_backward, 2.5 * flops, op)
-    row.forward_flops += op.share * flops
-    row.backward_flops += op.share * 2.5 * flops
-    row.core_flops += op.share * flops
+    scores = 2.0 * op.share * op.batch * useful_scores(op)
+    flops = scores * (op.k + op.v)
+    forward = fused_seconds(chip, chip.attention_forward, op)
+    backward = fused_seconds(chip, chip.attention_backward, op)
+    row.forward_flops += flops
+    row.backward_flops += scores * (3.0 * op.k + 2.0 * op.v)
+    row.core_flops += flops
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward
@@ -217,7 +217,7 @@ def keep_activations(
         blocks += 2.0 * width * own * model.top_k * model.hidden
     inner *= model.up_matrices + narrow
     row.saved = blocks + width * tokens * (projected + low_rank + inner)
-    if chip.attention_forward == 0.0:
+    if chip.attention_forward.block == 0.0:
         scores = shard.micro_batch * heads * (case.seq_len / shard.cp) * case.seq_len
         row.saved_core = scores * (width + model.dropout * (width + 1.0))
         row.saved += row.saved_core

@@ -70,7 +70,12 @@ def fill_products(chip: Record, products: Rows, kernels: Rows) -> None:
     for i in range(len(products)):
         op, row = products[i], kernels[i]
         time, matrix, operands, fill, memory, clock = product_parts(chip, op)
-        row.matrix, row.operands, row.fill, row.memory = matrix, operands, fill, memory
+        row.matrix, row.operands, row.overhead, row.memory = (
+            matrix,
+            operands,
+            fill,
+            memory,
+        )
         row.clock = clock
         row.vector = op.cast_bytes / chip.memory_bandwidth
         casts = op.casts * chip.cast_latency

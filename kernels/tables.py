@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from accelsim.kernels.attention_tables import FUSED
+
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
 Record: TypeAlias = Any
@@ -77,7 +79,7 @@ CHIP = np.dtype(
         # GPUs only, see `gpu`
         ("tile_step", "f8"),  # a tile's shorter side is a multiple; 0 = power of two
         ("operand_bandwidth", "f8"),  # B/s from shared memory into one unit
-        ("fill", "f8"),  # s to fill and drain the pipelines of a wave
+        ("wave_fill", "f8"),  # s to fill and drain the pipelines of a wave
         ("cast_latency", "f8"),  # s of a kernel that narrows activations
         ("split_latency", "f8"),  # s to join the slices of a sum
         ("l2_capacity", "f8"),  # B that the second-level cache keeps
@@ -85,8 +87,10 @@ CHIP = np.dtype(
         ("busy_clock", "f8"),  # share of the clock that the power cap leaves busy units
         ("settle", "f8"),  # s in which the clock falls to that
         ("hot_clock", "f8"),  # share of that which is left after minutes of load
-        ("attention_forward", "f8"),  # FLOP/s of the fused kernel at length
-        ("attention_backward", "f8"),  # 0 = no fused kernel
+        ("boost", "f8"),  # highest clock over the one of the peak rates
+        ("shared_bandwidth", "f8"),  # B/s of the units' own memories, inf if not known
+        ("attention_forward", FUSED),  # the fused kernel; blocks of 0 rows = none
+        ("attention_backward", FUSED),
         ("kernel_latency", "f8"),  # s
         ("busy_power", "f8"),  # W
         ("idle_power", "f8"),  # W
@@ -243,7 +247,7 @@ KERNEL = np.dtype(
         ("operands", "f8"),  # what shared memory or cache take longer than these
         ("vector", "f8"),  # element by element: casts, exponentials, …
         ("memory", "f8"),  # what the device memory takes longer
-        ("fill", "f8"),  # filling and draining pipelines, joining slices
+        ("overhead", "f8"),  # filling and draining pipelines, joining slices
         ("launch", "f8"),
         ("clock", "f8"),  # share of the full clock under power
     ]
@@ -264,14 +268,17 @@ OPERATOR = np.dtype(
         ("core", "f8"),  # 1 if it belongs to the attention core
         ("grouped", "i8"),  # 1 if the products belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
-        # heads, n keys, head size k
+        # heads of size k, n keys and values of `kv_batch` heads, of size k and v
         ("m", "f8"),
         ("n", "f8"),
         ("k", "f8"),
+        ("v", "f8"),
         ("batch", "f8"),
+        ("kv_batch", "f8"),
         ("gradient_bytes", "f8"),  # read and written for an element of k x n
         ("window", "f8"),  # attention only, tokens
         ("causal", "f8"),
+        ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         # streams: bytes by pass and number of kernels
         ("forward_bytes", "f8"),

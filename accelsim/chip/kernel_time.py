@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = float | NDArray[np.float64]
-PARTS = ("matrix", "operands", "vector", "memory", "fill", "launch")
+PARTS = ("matrix", "operands", "vector", "memory", "overhead", "launch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KernelTime:
         Work element by element: casts, exponentials, copies.
     memory : float or array
         What the device memory takes longer than all computing.
-    fill : float or array
+    overhead : float or array
         Filling and draining pipelines, joining the slices of a split sum.
     launch : float or array
         Starting the kernel.
@@ -49,7 +49,7 @@ class KernelTime:
     operands: Numbers
     vector: Numbers
     memory: Numbers
-    fill: Numbers
+    overhead: Numbers
     launch: Numbers
     clock: Numbers
     flops: Numbers

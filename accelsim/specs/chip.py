@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from accelsim.specs.attention import AttentionSpec
 from accelsim.specs.figure import (
     MAX_SIZE,
     Area,
@@ -12,8 +13,10 @@ from accelsim.specs.figure import (
     Bytes,
     ComputeRate,
     Count,
+    EnergyPerFlop,
     Frequency,
     NamedSpec,
+    PositiveCount,
     Power,
     Ratio,
     Share,
@@ -85,7 +88,7 @@ class GemmSpec(Spec):
         One of the kernels that narrow activations in front of a product.
     split_latency : Time
         Joining the slices of a sum that was split over multiprocessors.
-    operand_bytes : Count
+    operand_bytes : PositiveCount
         That one multiprocessor reads from shared memory in a cycle.
     memory_ramp : Time
         Until memory streams at its rate.
@@ -102,7 +105,7 @@ class GemmSpec(Spec):
     fill: Time
     cast_latency: Time
     split_latency: Time
-    operand_bytes: Count
+    operand_bytes: PositiveCount
     memory_ramp: Time
     cache_share: Share
 
@@ -114,9 +117,18 @@ class GemmSpec(Spec):
 
 
 class VectorSpec(Spec):
-    """The units that work element by element (CUDA cores, VectorE, VPU)."""
+    """The units that work element by element (CUDA cores, VectorE, VPU).
+
+    Attributes
+    ----------
+    peak : ComputeRate
+        Multiply-adds in fp32.
+    exponentials : PositiveCount or None
+        Exponentials that one of the matrix units' neighbours computes in a cycle.
+    """
 
     peak: ComputeRate
+    exponentials: PositiveCount | None = None
 
 
 class HbmSpec(Spec):
@@ -161,22 +173,19 @@ class SramSpec(Spec):
     bandwidth: Bandwidth | None = None
 
 
-class AttentionSpec(Spec):
-    """Share of the matrix peak that a fused attention kernel reaches at length.
-
-    Forward and backward apart, each a measurement of that kernel on this chip at
-    head size 128 and 8k tokens or more.
-    """
-
-    forward: Share
-    backward: Share
-
-
 class PowerSpec(Spec):
-    """Electrical power of the package."""
+    """Electrical power of the package.
+
+    Attributes
+    ----------
+    fused_flop : EnergyPerFlop or None
+        What a bf16 FLOP of a fused attention kernel takes at the highest clock, all
+        parts of the chip counted; the power cap slows the clock beyond it.
+    """
 
     tdp: Power
     idle: Power
+    fused_flop: EnergyPerFlop | None = None
 
 
 class CoreLinkSpec(Spec):
@@ -194,6 +203,9 @@ class ChipSpec(NamedSpec):
     workers_per_chip : int
         Ranks that a training job sees in one package: 1 on a GPU, 2 NeuronCores on
         Trainium1, the logical cores of Trainium2 and 3 (`notes` says which setting).
+    clock, clock_highest : Frequency
+        Clock of the peak rates, and the one of a chip that power does not limit (the
+        same if not given).
     headline : dict of str to text
         Competing figures that the model does not use, kept under their own names.
     """
@@ -206,6 +218,7 @@ class ChipSpec(NamedSpec):
     die_area: Area | None = None
     workers_per_chip: int = Field(default=1, gt=0, le=MAX_SIZE)
     clock: Frequency
+    clock_highest: Frequency | None = None
     matrix: MatrixSpec
     vector: VectorSpec
     gemm: GemmSpec | None = None
@@ -232,4 +245,19 @@ class ChipSpec(NamedSpec):
     def _workers_are_joined(self) -> "ChipSpec":
         if self.workers_per_chip > 1 and self.core_link is None:
             raise ValueError("workers_per_chip > 1 needs a [core_link]")
+        return self
+
+    @model_validator(mode="after")
+    def _pipelines_know_their_chip(self) -> "ChipSpec":
+        pipelines = [name for name, a in self.attention.items() if a.pipeline]
+        if not pipelines:
+            return self
+        for name, figure in (
+            ("vector.exponentials", self.vector.exponentials),
+            ("power.fused_flop", self.power.fused_flop),
+        ):
+            if figure is None:
+                raise ValueError(f"attention.{pipelines[0]}.pipeline needs {name}")
+        if self.family != "gpu":
+            raise ValueError(f"attention.{pipelines[0]}.pipeline: only on a gpu")
         return self

@@ -55,7 +55,7 @@ CONSTANTS = (
     Constant("gemm.issue.bf16", "matrix_rate", 0.4, 1.0),
     Constant("gemm.busy_clock", "busy_clock", 0.4, 1.0),
     Constant("gemm.settle", "settle", 2e-3, 0.5, "ms", 1e-3),
-    Constant("gemm.fill", "fill", 1e-7, 5e-6, "us", 1e-6),
+    Constant("gemm.fill", "wave_fill", 1e-7, 5e-6, "us", 1e-6),
     Constant("gemm.split_latency", "split_latency", 1e-7, 6e-6, "us", 1e-6),
     Constant("gemm.operand_bytes", "operand_bandwidth", 30.0, 256.0),
     Constant("gemm.hot_clock", "hot_clock", 0.5, 1.0),

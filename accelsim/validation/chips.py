@@ -9,7 +9,7 @@ from accelsim.validation.left_out import NO_CHIP, LeftOutError
 
 @lru_cache(maxsize=256)
 def chip_named(text: str) -> ChipSpec:
-    """Return the chip that a cell names: H100-SXM, A100-80GB, h200_sxm, GB200, …
+    """Return the chip that a cell names, as in H100-SXM, A100-80GB or h200_sxm.
 
     Raises
     ------

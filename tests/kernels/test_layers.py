@@ -11,6 +11,7 @@ from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record
 from accelsim.training.lower import table
 from tests.examples import (
+    NO_FUSED,
     case,
     chip,
     gemm,
@@ -24,7 +25,7 @@ from tests.examples import (
 from tests.examples import tiers as tiers_of
 
 TP = st.sampled_from([1, 2, 4, 8, 16])
-UNFUSED = chip(attention_forward=0.0, attention_backward=0.0)
+UNFUSED = chip(**NO_FUSED)
 SEQ, HIDDEN, HEADS = 2048.0, 1024.0, 16.0
 PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 
@@ -82,13 +83,15 @@ def test_fused_attention_repeats_the_scores_backward() -> None:
     # 2 products forward, 5 backward; half of them behind the mask (Dao 2023, sec. 3.1)
     op = row(
         tables.OPERATOR, kind=tables.FUSED_ATTENTION, part=tables.PART_ATTENTION,
-        core=1.0, m=2048.0, n=2048.0, k=64.0, batch=16.0, causal=1.0, share=1.0,
+        core=1.0, m=2048.0, n=2048.0, k=64.0, v=64.0, batch=16.0, kv_batch=16.0,
+        causal=1.0, share=1.0, precision=tables.BF16,
     )[0]  # fmt: skip
     layer, worker = timed(op), chip()
     full = 4 * 16 * 2048**2 * 64
     useful = full * 0.5 * (1 + 1 / 2048)
-    assert layer.forward_attention == fused_seconds(worker, 5e14, useful, op)
-    assert layer.backward_attention == fused_seconds(worker, 4e14, 2.5 * useful, op)
+    for which in ("forward", "backward"):
+        part = worker[f"attention_{which}"]
+        assert layer[f"{which}_attention"] == fused_seconds(worker, part, op)
     # what the chip executes: no masked block, and the repetition
     assert (layer.forward_flops, layer.backward_flops) == (useful, 2.5 * useful)
     assert layer.core == layer.forward_attention

@@ -26,6 +26,7 @@ from accelsim.kernels.tables import (
 )
 from accelsim.training.lower import table
 from tests.examples import (
+    NO_FUSED,
     World,
     case,
     chip,
@@ -38,7 +39,7 @@ from tests.examples import (
 )
 from tests.examples import tiers as tiers_of
 
-UNFUSED = chip(attention_forward=0.0, attention_backward=0.0)
+UNFUSED = chip(**NO_FUSED)
 # Nothing to send, nothing to update: only the schedule is left.
 EMPTY = model(layer_parameters=0.0, embed_parameters=0.0, head_parameters=0.0)
 SHARDINGS = st.sampled_from([UNSHARDED, ZERO1, ZERO2, ZERO3])
@@ -412,8 +413,7 @@ def test_faster_parts_never_slow_a_step(
         late = 1 / scale("latency")
         worker = chip(
             matrix_rate=chip().matrix_rate * clock,
-            attention_forward=5e14 * clock,
-            attention_backward=4e14 * clock,
+            boost=clock,
             memory_bandwidth=4e12 * scale("memory"),
         )
         links = tiers_of(
