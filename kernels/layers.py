@@ -22,6 +22,7 @@ from accelsim.kernels.operators import (
     localise,
     transformer_operators,
 )
+from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import (
     DENSE,
     ELEMENT_BYTES,
@@ -35,16 +36,6 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
-
-
-@kernel
-def stream_seconds(chip: Record, size: float, kernels: float) -> float:
-    """Return the time [s] of kernels that only move `size` bytes of memory.
-
-    Each starts, and reaches the memory's rate after its ramp.
-    """
-    start = chip.kernel_latency + chip.memory_ramp
-    return float(size / chip.memory_bandwidth + kernels * start)
 
 
 @kernel

@@ -239,6 +239,9 @@ GEMM = np.dtype(
     ]
 )
 
+# Kernels that only move memory, one after the other.
+STREAM_SIZE = np.dtype([("size", "f8"), ("kernels", "f8")])  # B; how many
+
 # What a kernel takes, in s; the parts add up to `time`.
 KERNEL = np.dtype(
     [
@@ -252,7 +255,7 @@ KERNEL = np.dtype(
         ("clock", "f8"),  # share of the full clock under power
     ]
 )
-KERNEL_PARTS = KERNEL.names[1:-1]
+KERNEL_PARTS = (KERNEL.names or ())[1:-1]
 
 # What an operator is, and the part of a layer's time that it counts for.
 MATMUL, STREAM, FUSED_ATTENTION = range(3)

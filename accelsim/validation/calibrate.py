@@ -139,12 +139,11 @@ def _value(chip: ChipSpec, path: str) -> float:
 
 
 def _columns(chip: ChipSpec, constant: Constant) -> list[int] | None:
-    """Return the precisions that follow a share of the peak; None for a single field."""
+    """Return the precisions that follow a share of the peak; None for other fields."""
     if constant.field != "matrix_rate":
         return None
-    assert chip.gemm is not None
     name = constant.path.rpartition(".")[2]
-    own = set(chip.gemm.issue) - {"bf16"}
+    own = set(chip.gemm.issue if chip.gemm else ()) - {"bf16"}
     return [
         index
         for index, precision in enumerate(tables.PRECISIONS)
@@ -154,11 +153,10 @@ def _columns(chip: ChipSpec, constant: Constant) -> list[int] | None:
 
 def _given(chip: ChipSpec, constant: Constant) -> bool:
     """Return whether a chip has a figure of its own for this constant."""
-    assert chip.gemm is not None
     if constant.path == "gemm.block":
-        return chip.gemm.block is not None
+        return chip.gemm is not None and chip.gemm.block is not None
     name = constant.path.removeprefix("gemm.issue.")
-    return name == constant.path or name in chip.gemm.issue
+    return name == constant.path or (chip.gemm is not None and name in chip.gemm.issue)
 
 
 def calibrate_gemm(
@@ -231,7 +229,7 @@ def _fitted(
 
 
 def _products_of(path: Path, chip: ChipSpec) -> list[Product]:
-    products, _, _ = read_products(path)
+    products, _ = read_products(path)
     return [each for each in products if each.chip.name == chip.name]
 
 

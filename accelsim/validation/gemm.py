@@ -36,7 +36,7 @@ def validate_gemm(path: Path | str, chip: str | None = None) -> Validation:
     InputError
         The file is no such table, or the chip is not known.
     """
-    products, left_out, _ = read_products(Path(path), chip)
+    products, left_out = read_products(Path(path), chip)
     predicted, details, naive = predict(products)
     pairs = [
         Pair(
@@ -70,21 +70,20 @@ def predict(
     naive = np.zeros(len(products))
     details: list[dict[str, Any]] = [{} for _ in products]
     measured = np.array([each.seconds for each in products])
-    for chip, members in _by(products, lambda p: (p.chip.name, p.how.dtype)).items():
+    for members in _by(products, lambda p: (p.chip.name, p.how.dtype)).values():
         spec = products[members[0]].chip
         found, compute, memory = ask([products[i] for i in members])
         times[members] = found.time
         naive[members] = roofline(compute, memory, measured[members])
         for place, index in enumerate(members):
             details[index] = _detail(products[index], found[place], spec.name)
-        del chip
     for detail, base in zip(details, naive, strict=True):
         detail["naive_s"] = float(base)
     return times, details, naive
 
 
 def ask(products: Sequence[Product]) -> tuple[Any, Floats, Floats]:
-    """Return KERNEL rows of one chip and type, and the two times of its roofline [s]."""
+    """Return KERNEL rows of one chip and type, and its roofline's two times [s]."""
     chip = products[0].chip
     rows = np.concatenate(
         [gemm_rows(chip, p.m, p.n, p.k, p.batch, p.how) for p in products]
