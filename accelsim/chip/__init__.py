@@ -17,7 +17,8 @@ def chip(name: str, changes: "Overrides" = ()) -> "Chip":
     Parameters
     ----------
     changes : mapping or texts
-        Figures to change by path: ``{"hbm.bandwidth": "8 TB/s"}``.
+        Figures to change by path: ``{"chip.hbm.bandwidth": "8 TB/s"}``; ``chip.`` may
+        be left out.
 
     Raises
     ------
@@ -26,6 +27,10 @@ def chip(name: str, changes: "Overrides" = ()) -> "Chip":
     """
     from accelsim import catalog
     from accelsim.chip.package import Chip
-    from accelsim.overrides import read_overrides
+    from accelsim.overrides import Override, read_overrides
 
-    return Chip(catalog.load("chips", name, read_overrides(changes)))
+    inside = [
+        Override(change.path[1:], change.value) if change.path[0] == "chip" else change
+        for change in read_overrides(changes)
+    ]
+    return Chip(catalog.load("chips", name, inside))

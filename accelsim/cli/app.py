@@ -17,6 +17,7 @@ import accelsim
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
 from accelsim.cli.hbm import hbm_command
+from accelsim.cli.operators import attention_command, gemm_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.validate import validate_group
@@ -116,6 +117,8 @@ for _command in (
     show_command,
     estimate_command,
     compare_command,
+    gemm_command,
+    attention_command,
     hbm_command,
     validate_group,
 ):

@@ -1,7 +1,7 @@
 """`accelsim validate`: the model against measurements, one command a kind."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,19 +31,9 @@ def validate_group(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-class FilePath(click.Path):
-    """The path of a file; click alone takes an empty one for the folder we are in."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return the path, or refuse an empty one."""
-        if not value:
-            self.fail("the path is empty", param, ctx)
-        return super().convert(value, param, ctx)
-
-
 out_option = click.option(
     "--out",
-    type=FilePath(path_type=Path),
+    type=options.FilePath(path_type=Path),
     metavar="FILE.csv",
     help="Write the result of every row.",
 )
@@ -55,7 +45,7 @@ out_option = click.option(
 Example:
   accelsim validate training FILE.csv --out rows.csv""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def training_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -82,7 +72,7 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate systolic FILE.csv --json""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def systolic_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -104,7 +94,7 @@ def systolic_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate hbm FILE.csv --out rows.csv""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -125,7 +115,7 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate attention FILE.csv --out rows.csv""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -142,7 +132,7 @@ def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
 
 def _check_target(out: Path | None, table: Path) -> None:
     """Refuse what cannot be written before time is spent on it."""
-    from accelsim.validation.contract import target_of
+    from accelsim.files import target_of
 
     if out is not None:
         target_of(out, table)
