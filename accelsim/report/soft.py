@@ -52,6 +52,8 @@ def _is_used(path: str, estimate: Estimate) -> bool:
     if path.startswith("chip.matrix.sustained."):
         known = question.chip.matrix.sustained
         return word == (question.precision if question.precision in known else "bf16")
+    if path.startswith("chip.neuron."):  # one kernel at a time, no step rests on it
+        return False
     if path.startswith("chip.attention."):
         kernel = attention_kernel(question.chip, question.software.attention)
         return path.split(".")[2] == kernel

@@ -20,6 +20,7 @@ from accelsim.specs.figure import (
     Spec,
     Time,
 )
+from accelsim.specs.neuron import NeuronSpec
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4"]
 Family = Literal["gpu", "neuron", "tpu"]
@@ -142,6 +143,8 @@ class ChipSpec(NamedSpec):
         Trainium1, the logical cores of Trainium2 and 3 (`notes` says which setting).
     headline : dict of str to text
         Competing figures that the model does not use, kept under their own names.
+    neuron : NeuronSpec or None
+        The engines of one of `matrix.units` NeuronCores.
     """
 
     vendor: str
@@ -159,6 +162,7 @@ class ChipSpec(NamedSpec):
     attention: dict[str, AttentionSpec] = Field(default_factory=dict)
     power: PowerSpec
     core_link: CoreLinkSpec | None = None
+    neuron: NeuronSpec | None = None
     kernel_latency: Time = Field(description="start and drain of one kernel on chip")
     headline: dict[str, Ratio | ComputeRate | Bandwidth | Count | str] = Field(
         default_factory=dict
@@ -168,4 +172,10 @@ class ChipSpec(NamedSpec):
     def _workers_are_joined(self) -> "ChipSpec":
         if self.workers_per_chip > 1 and self.core_link is None:
             raise ValueError("workers_per_chip > 1 needs a [core_link]")
+        return self
+
+    @model_validator(mode="after")
+    def _engines_belong_to_a_core(self) -> "ChipSpec":
+        if self.neuron is not None and self.family != "neuron":
+            raise ValueError(f"neuron: a chip of family {self.family} has no such core")
         return self
