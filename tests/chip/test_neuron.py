@@ -139,8 +139,11 @@ SIZES = st.integers(1, 3000)
 BLOCKS = (256, 512, 256)
 CALM = "neuron.tensor.ramp_share=1"  # the ramp looks back on idle time
 # transfers as good as none: what comes first in a queue is then no matter
-QUICK = ('neuron.dma.queue_rate="90 TB/s"', 'hbm.bandwidth="900 TB/s"')
-QUICK += ('neuron.dma.descriptor="1 ps"',)
+QUICK = (
+    'neuron.dma.queue_rate="90 TB/s"',
+    'neuron.dma.descriptor="1 ps"',
+    'hbm.bandwidth="900 TB/s"',
+)
 
 
 def taken(m: int, n: int, k: int, *changes: str) -> float:
