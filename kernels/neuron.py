@@ -15,6 +15,7 @@ import numpy as np
 from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.neuron_tables import (
     DMA,
+    GAPS,
     GPSIMD,
     SCALAR,
     TENSOR,
@@ -31,7 +32,9 @@ def reset(s: State) -> None:
     for i in range(s.free.size):
         s.free[i] = 0.0
         s.busy[i] = 0.0
-    s.idle_dma = 0.0
+    s.gap = 0
+    for i in range(GAPS):
+        s.gaps[i, 0] = s.gaps[i, 1] = 0.0
     s.rate = 0.0
     s.usage = 0.0
     s.since = 0.0
@@ -59,6 +62,9 @@ def skip(
         s.free[i] += by
         s.busy[i] += times * (s.busy[i] - busy[i])
     s.since += by
+    for i in range(GAPS):
+        s.gaps[i, 0] += by
+        s.gaps[i, 1] += by
     for i in range(rows):
         for j in range(work.shape[1]):
             work[i, j] += by
@@ -167,7 +173,9 @@ def transfer(
 
     least : seconds of a descriptor at least, its queue's overhead. share : of the rate
     that this kind of transfer reaches (transposes); negative for transfers inside the
-    pair of cores, which do not touch the memory. The queues work side by side.
+    pair of cores, which do not touch the memory. The queues work side by side. They
+    serve in program order, but for transfers that fit into the last four times that
+    they were idle; what of such a time lies before one is not used any more.
     """
     each = max(least, size / (c.queue_rate * abs(share)))
     seconds = np.ceil(pieces / c.queues) * each
@@ -175,14 +183,23 @@ def transfer(
         seconds = max(seconds, pieces * size / c.memory_rate)
     s.busy[DMA] += seconds
     if ready >= s.free[DMA]:
-        s.idle_dma += ready - s.free[DMA]
+        slot = s.gap % GAPS
+        s.gaps[slot, 0], s.gaps[slot, 1] = s.free[DMA], ready
+        s.gap += 1
         s.free[DMA] = ready + seconds
         return float(ready + seconds + c.start)
-    earlier = min(s.idle_dma, s.free[DMA] - ready, seconds)
-    s.idle_dma -= earlier
-    s.free[DMA] += seconds - earlier
-    ended = ready + seconds if earlier >= seconds else s.free[DMA]
-    return float(ended + c.start)
+    left = seconds
+    for i in range(s.gap, s.gap + GAPS):  # the oldest first
+        slot = i % GAPS
+        begin = max(ready, s.gaps[slot, 0])
+        taken = min(s.gaps[slot, 1] - begin, left)
+        if taken > 0.0:
+            s.gaps[slot, 0] = begin + taken
+            left -= taken
+            if left <= 0.0:
+                return float(begin + taken + c.start)
+    s.free[DMA] += left
+    return float(s.free[DMA] + c.start)
 
 
 @inlined

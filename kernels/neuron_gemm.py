@@ -9,7 +9,7 @@ variants are blocks of one tile.
 
 import numpy as np
 
-from accelsim.kernels.jit import kernel
+from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.neuron import (
     copy,
     multiply,
@@ -19,7 +19,7 @@ from accelsim.kernels.neuron import (
     skip,
     vector,
 )
-from accelsim.kernels.neuron_tables import Neuron, State
+from accelsim.kernels.neuron_tables import DMA, Neuron, State
 from accelsim.kernels.tables import Record
 
 GEMM = np.dtype(
@@ -81,6 +81,12 @@ def compute(
     return done
 
 
+@inlined
+def alike(step: float, before: float, drift: float) -> bool:
+    """Return whether a step took as long as the last, and left the queues as far on."""
+    return max(abs(step - before), abs(drift)) <= ALIKE * before
+
+
 @kernel
 def block(
     c: Neuron, s: State, g: Record, m: float, n: float, fresh: int, work: Record
@@ -94,7 +100,7 @@ def block(
     """
     banks, marks = work[0], work[1]
     steps = int(np.ceil(g.k / g.block_k))
-    done = last = step = 0.0
+    done = last = step = behind = 0.0
     same = 0
     i = 0
     while i < steps:
@@ -107,10 +113,11 @@ def block(
         ready = max(there, marks[2], marks[3] if i == 0 else 0.0)
         done = compute(c, s, ready, m, n, k, banks)
         marks[i % 2] = done
-        same = same + 1 if abs(done - last - step) <= ALIKE * step else 0
-        step, last = done - last, done
-        if same >= 2 and i < steps - 2 and g.whole == 0.0:
-            left = steps - 2 - i
+        lag = s.free[DMA] - done
+        same = same + 1 if alike(done - last, step, lag - behind) else 0
+        step, last, behind = done - last, done, lag
+        if same >= 2 and i < steps - 3 and g.whole == 0.0:
+            left = (steps - 2 - i) // 2 * 2  # the two buffers take turns
             done += skip(s, work[2], work, 2, step, left)
             last = done
             i += left
@@ -128,15 +135,16 @@ def row(c: Neuron, s: State, g: Record, m: float, stored: float, work: Record) -
     """
     across = int(np.ceil(g.n / g.block_n))
     last = stored
-    step = 0.0
+    step = behind = 0.0
     same = 0
     j = 0
     while j < across:
         note(s, work[3])
         n = min(g.block_n, g.n - j * g.block_n)
         stored = block(c, s, g, m, n, int(j == 0), work)
-        same = same + 1 if abs(stored - last - step) <= ALIKE * step else 0
-        step, last = stored - last, stored
+        lag = s.free[DMA] - stored
+        same = same + 1 if alike(stored - last, step, lag - behind) else 0
+        step, last, behind = stored - last, stored, lag
         if same >= 2 and j < across - 2 and g.whole == 0.0:
             left = across - 2 - j
             stored += skip(s, work[3], work, 2, step, left)
@@ -201,13 +209,14 @@ def gemm(c: Neuron, s: State, g: Record, work: Record) -> float:
     if g.block_m == 0.0:
         choose_blocks(c, g)
     rows = int(np.ceil(g.m / g.block_m))
-    stored = last = step = 0.0
+    stored = last = step = behind = 0.0
     i = 0
     while i < rows:
         note(s, work[4])
         stored = row(c, s, g, min(g.block_m, g.m - i * g.block_m), stored, work)
-        same = abs(stored - last - step) <= ALIKE * step
-        step, last = stored - last, stored
+        lag = s.free[DMA] - stored
+        same = alike(stored - last, step, lag - behind)
+        step, last, behind = stored - last, stored, lag
         if same and i < rows - 2 and g.whole == 0.0:
             left = rows - 2 - i
             stored += skip(s, work[4], work, 2, step, left)

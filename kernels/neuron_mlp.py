@@ -19,7 +19,7 @@ from accelsim.kernels.neuron import (
     transfer,
     vector,
 )
-from accelsim.kernels.neuron_tables import LAYER_NORM, RMS_NORM, Neuron, State
+from accelsim.kernels.neuron_tables import DMA, LAYER_NORM, RMS_NORM, Neuron, State
 from accelsim.kernels.tables import Record
 
 MLP = np.dtype(
@@ -30,7 +30,7 @@ MLP = np.dtype(
             "hidden",
             "inner",  # of this core
             "gated",
-            "scaled",  # the norm has a weight (gamma), a bias or both
+            "scaled",  # vectors of the norm: weight, bias
             "fused_add",  # a residual is added while loading
             "store_add",  # and the sum is stored
             "gate_bias",
@@ -48,7 +48,7 @@ MLP = np.dtype(
 ALONG = 512.0  # columns of a bank
 HIDDEN_TILE = 1024.0  # of the hidden dimension, of a load of weights
 UP_BUFFERS, DOWN_BUFFERS = 4, 8
-WIDE = 8192.0  # from here on one block's activations fill SBUF
+ALIKE = 1e-9  # relative: two blocks of the same time
 
 
 @kernel
@@ -257,7 +257,7 @@ def block(c: Neuron, s: State, m: Record, tokens: float, work: Record) -> float:
         for i in range(UP_BUFFERS):
             up[i] = max(up[i], ready[subs - 1])
     for sub in range(subs):
-        begin = max(ready[sub], work[6, 0] * m.scaled)
+        begin = max(ready[sub], work[6, 0])
         ready[sub] = transpose(c, s, banks, begin, m.hidden, m.scaled)
     empty(banks)
     if m.gated > 0.0:
@@ -280,7 +280,7 @@ def mlp(c: Neuron, s: State, m: Record, work: Record) -> float:
     """Return the time of all blocks, without the launch [s].
 
     A block's time repeats once the queues are full: when three in a row took the same
-    time (to 1e-9), the rest is added as so many of it.
+    time and left the queues as far behind, the rest is added as so many of it.
     """
     reset(s)
     for i in range(work.shape[0]):
@@ -288,18 +288,24 @@ def mlp(c: Neuron, s: State, m: Record, work: Record) -> float:
             work[i, j] = 0.0
     size = min(token_tile(c, m), np.ceil(m.tokens / c.columns) * c.columns)
     count = int(np.ceil(m.tokens / size))
-    last = step = 0.0
+    last = step = behind = 0.0
     same = 0
-    for i in range(count):
+    # vectors that are loaded now and then hide behind some blocks only
+    even = m.whole == 0.0 and (m.scaled == 0.0 or not size < m.shard < m.tokens)
+    i = 0
+    while i < count:
         note(s, work[7])
         tokens = min(size, m.tokens - i * size)
         if m.scaled > 0.0 and i * size % m.shard == 0.0:
-            work[6, 0] = copy(c, s, last, m.hidden, 4.0)
+            work[6, 0] = copy(c, s, last, m.scaled * m.hidden, 4.0)
         stored = block(c, s, m, tokens, work)
-        same = same + 1 if abs(stored - last - step) <= 1e-9 * step else 0
-        step = stored - last
-        last = stored
-        if same >= 2 and i < count - 2 and m.whole == 0.0:
-            skip(s, work[7], work, 7, step, count - 2 - i)
-            return block(c, s, m, m.tokens - (count - 1) * size, work)
+        lag = s.free[DMA] - stored
+        alike = max(abs(stored - last - step), abs(lag - behind)) <= ALIKE * step
+        same = same + 1 if alike else 0
+        step, behind, last = stored - last, lag, stored
+        if same >= 2 and i < count - 2 and even:
+            left = count - 2 - i
+            last += skip(s, work[7], work, 7, step, left)
+            i += left
+        i += 1
     return last

@@ -13,6 +13,7 @@ from accelsim.kernels.tables import Record, codes
 
 ENGINES = ("tensor", "vector", "scalar", "gpsimd", "dma")
 N_ENGINES = len(ENGINES)
+GAPS = 4  # times that the queues were idle that are remembered
 TENSOR, VECTOR, SCALAR, GPSIMD, DMA = codes(N_ENGINES)
 NO_NORM, RMS_NORM, LAYER_NORM = codes(3)
 NORMS = ("none", "rms", "layer")
@@ -70,7 +71,8 @@ STATE = np.dtype(
     [
         ("free", "f8", (N_ENGINES,)),  # when each engine is done
         ("busy", "f8", (N_ENGINES,)),
-        ("idle_dma", "f8"),  # time of the queues that later transfers may fill
+        ("gaps", "f8", (GAPS, 2)),  # times without transfers, which others may fill
+        ("gap", "i8"),  # how many there were
         ("rate", "f8"),  # of TensorE, as a share
         ("usage", "f8"),  # of TensorE over the window before the present run
         ("since", "f8"),  # when that began

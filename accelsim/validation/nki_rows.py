@@ -128,9 +128,10 @@ def _mlp(p: Params, side: float) -> Kernel:
     gated = 1.0 - _flag(p, "skip_gate")
     names = ("fused_add", "store_add", "gate_bias", "up_bias", "down_bias")
     flags = {name: _flag(p, name) for name in names}
+    scaled = float(norm in ("RMS_NORM", "LAYER_NORM")) + _flag(p, "norm_bias")
     cases = build.mlp_cases(
         _sizes(tokens=tokens, hidden=hidden, inner=inner), cores, gated=gated,
-        norm=NORMS[norm], scaled=float(norm in ("RMS_NORM", "LAYER_NORM")),
+        norm=NORMS[norm], scaled=scaled,
         element=HALF, **flags,
     )  # fmt: skip
     flops = 2.0 * (2.0 + gated) * tokens * hidden * inner

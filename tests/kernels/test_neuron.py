@@ -106,10 +106,11 @@ def test_early_transfers_fill_queues_that_waited() -> None:
     chip, state = core(start=0.0), rested()
     second = 23600.0 * 1e6  # bytes of a descriptor that take a second
     assert neuron.copy(chip, state, 2.0, 16.0, second) == pytest.approx(3.0)
-    # two seconds were idle before: the first fits there, half of the next does not
-    assert neuron.copy(chip, state, 0.5, 16.0, second) == pytest.approx(1.5)
-    assert neuron.copy(chip, state, 0.0, 16.0, 1.5 * second) == pytest.approx(3.5)
-    assert state.busy[4] == pytest.approx(3.5)
+    # two seconds were idle before it: the last half of one is used ...
+    assert neuron.copy(chip, state, 1.5, 16.0, second / 2) == pytest.approx(2.0)
+    # ... which forgets what lies before: the next comes last
+    assert neuron.copy(chip, state, 0.0, 16.0, second) == pytest.approx(4.0)
+    assert state.busy[4] == pytest.approx(2.5)
 
 
 def test_tensor_engine_starts_at_half_its_rate() -> None:
