@@ -124,10 +124,10 @@ def test_narrow_types_and_sparsity_go_deeper() -> None:
     core = pair()
     full = core.gemm(4096, 4096, 4096)
     assert core.gemm(4096, 4096, 4096, "fp8").tensor == pytest.approx(
-        full.tensor / 2, rel=0.02
+        full.tensor / 2, rel=0.03
     )
     assert core.gemm(4096, 4096, 4096, "fp32").tensor == pytest.approx(
-        full.tensor * 4, rel=0.01
+        full.tensor * 4, rel=0.03
     )
     assert core.gemm(4096, 4096, 4096, sparsity=4).tensor == pytest.approx(
         full.tensor / 4, rel=0.1
