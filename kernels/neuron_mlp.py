@@ -36,7 +36,8 @@ MLP = np.dtype(
             "gate_bias",
             "up_bias",
             "down_bias",
-            "element",  # bytes
+            "element",  # bytes of activations
+            "weight",  # bytes of a weight
             "shard",  # tokens after which vectors are loaded again
             "whole",  # 1: run every block, also where they repeat
             "halved",  # each core of a pair has half of the inner dimension
@@ -124,7 +125,7 @@ def project(
     for tile in range(tiles):
         rows = min(HIDDEN_TILE, m.hidden - tile * HIDDEN_TILE)
         slot = tile % UP_BUFFERS
-        arrived = copy(c, s, buffers[slot], rows, m.inner * m.element)
+        arrived = copy(c, s, buffers[slot], rows, m.inner * m.weight)
         for sub in range(subs):
             begin = max(arrived, ready[sub])
             if tile == 0:
@@ -156,7 +157,7 @@ def down(
             slot = turn % DOWN_BUFFERS
             turn += 1
             rows = min(c.rows, m.inner - i * c.rows)
-            arrived = copy(c, s, buffers[slot], rows, columns * m.element)
+            arrived = copy(c, s, buffers[slot], rows, columns * m.weight)
             for sub in range(subs):
                 begin = max(arrived, ready[sub])
                 if i > 0:

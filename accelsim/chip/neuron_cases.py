@@ -68,6 +68,7 @@ def _cycles(chip: Any, m: NDArray[Any], n: NDArray[Any]) -> NDArray[Any]:
 def mlp_cases(sizes: Sizes, cores: int, **more: Any) -> Rows:
     """Return MLP rows of one core: half of the tokens, or of the inner dimension."""
     made = fill(table(MLP, sizes["tokens"].size), {**sizes, **more})
+    made.weight = np.where(made.weight > 0.0, made.weight, made.element)
     made.shard = NEVER
     if cores == 1:
         return made

@@ -110,7 +110,7 @@ def _number(row: Row, column: str) -> float | None:
 
 
 def _seconds(kernel: Kernel, chip: ChipSpec) -> float:
-    chips = lower(chip, "bf16", kernel.cores, alone=kernel.cores == 1)
+    chips = lower(chip, kernel.dtype, kernel.cores, alone=kernel.cores == 1)
     return float(solve(kernel.fill, chips, kernel.cases).seconds[0])
 
 

@@ -33,6 +33,7 @@ class Kernel(NamedTuple):
     fill: Callable[[Rows, Rows, Rows, Rows], None]
     cases: list[Rows]
     flops: float
+    dtype: str = "bf16"  # of products
 
 
 def kernel_of(row: Row, side: float) -> Kernel:
@@ -121,8 +122,7 @@ def _mlp(p: Params, side: float) -> Kernel:
     del side
     cores = _cores(p, "vnc_degree", "lnc_degree")
     norm = _word(p, "norm_type")
-    if _word(p, "quantization_type") != "NONE":
-        raise ValueError("quantization_type")
+    quantised, _ = QUANTISED[_word(p, "quantization_type")]
     tokens = _whole(p, "batch") * _whole(p, "seqlen")
     hidden, inner = _whole(p, "hidden"), _whole(p, "intermediate")
     gated = 1.0 - _flag(p, "skip_gate")
@@ -132,10 +132,11 @@ def _mlp(p: Params, side: float) -> Kernel:
     cases = build.mlp_cases(
         _sizes(tokens=tokens, hidden=hidden, inner=inner), cores, gated=gated,
         norm=NORMS[norm], scaled=scaled,
-        element=HALF, **flags,
+        element=HALF, weight=HALF - quantised, **flags,
     )  # fmt: skip
     flops = 2.0 * (2.0 + gated) * tokens * hidden * inner
-    return Kernel(cores, neuron_run.fill_mlp, [cases], flops)
+    dtype = "fp8" if quantised else "bf16"
+    return Kernel(cores, neuron_run.fill_mlp, [cases], flops, dtype)
 
 
 def _few_tokens(p: Params, side: float) -> Kernel:
@@ -160,14 +161,13 @@ def _few_tokens(p: Params, side: float) -> Kernel:
 def _projection(p: Params, side: float) -> Kernel:
     del side
     cores = _cores(p, "lnc_degree", "vnc_degree")
-    if _word(p, "quantization_type") != "NONE":
-        raise ValueError("quantization_type")
+    quantised, scales = QUANTISED[_word(p, "quantization_type")]
     tokens = _whole(p, "batch") * _whole(p, "seqlen")
     hidden, inner = _whole(p, "hidden_dim"), _whole(p, "fused_qkv_dim")
     cases = build.decode_cases(
         _sizes(tokens=tokens, hidden=hidden, inner=inner), cores,
         norm=NORMS[_word(p, "norm_type")], element=HALF,
-        fused_add=2.0 * _flag(p, "fused_add"),
+        fused_add=2.0 * _flag(p, "fused_add"), quantised=quantised, scales=scales,
     )  # fmt: skip
     flops = 2.0 * tokens * hidden * inner
     return Kernel(cores, neuron_run.fill_decode, [cases], flops)

@@ -161,11 +161,11 @@ SMALL: dict[str, tuple[Callable[..., float], Rows]] = {
     )),
     "mlp": (mlp, one(
         MLP, tokens=700, hidden=1024, inner=256, gated=1, norm=1, scaled=1, element=2,
-        shard=256, fused_add=1, store_add=1, gate_bias=1,
+        weight=2, shard=256, fused_add=1, store_add=1, gate_bias=1,
     )),
     "halved": (mlp, one(
-        MLP, tokens=256, hidden=512, inner=640, norm=2, element=2, shard=1e9, halved=1,
-        down_bias=1,
+        MLP, tokens=256, hidden=512, inner=640, norm=2, element=2, weight=2, shard=1e9,
+        halved=1, down_bias=1,
     )),
     "attention": (attention, one(
         ATTENTION, batches=5, queries=300, keys=700, head=64, causal=1, group=128,
