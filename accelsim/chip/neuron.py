@@ -131,7 +131,7 @@ class NeuronCore:
         )  # fmt: skip
         found = solve(neuron_run.fill_gemm, chips, [cases])
         flops = 2.0 * sizes["m"] * sizes["n"] * sizes["k"]
-        rate = peak(self.spec, dtype, self.cores, sparsity)
+        rate = peak(chips[0], self.cores)
         return told(found, chips, flops, rate, shape)
 
     def mlp(
@@ -171,7 +171,7 @@ class NeuronCore:
         found[~where] = solve(neuron_run.fill_decode, chips, [cases])
         each = 6.0 if gated else 4.0
         flops = each * sizes["tokens"] * sizes["hidden"] * sizes["inner"]
-        return told(found, chips, flops, peak(self.spec, dtype, self.cores), shape)
+        return told(found, chips, flops, peak(chips[0], self.cores), shape)
 
     def projection(
         self, tokens: ArrayLike, hidden: ArrayLike, out: ArrayLike,
@@ -195,7 +195,7 @@ class NeuronCore:
         )  # fmt: skip
         found = solve(neuron_run.fill_decode, chips, [cases])
         flops = 2.0 * sizes["tokens"] * sizes["hidden"] * sizes["inner"]
-        return told(found, chips, flops, peak(self.spec, dtype, self.cores), shape)
+        return told(found, chips, flops, peak(chips[0], self.cores), shape)
 
     def attention(
         self, queries: ArrayLike, keys: ArrayLike, head: ArrayLike,
@@ -241,7 +241,7 @@ class NeuronCore:
         if window:
             looked = np.minimum(looked, sizes["queries"] * float(window))
         flops = 4.0 * looked * sizes["head"] * sizes["heads"]
-        return told(found, chips, flops, peak(self.spec, "bf16", self.cores), shape)
+        return told(found, chips, flops, peak(chips[0], self.cores), shape)
 
     def rmsnorm(
         self, rows: ArrayLike, columns: ArrayLike, dtype: str = "bf16", *,
@@ -304,7 +304,7 @@ class NeuronCore:
         )
         found = solve(neuron_run.fill_rows, chips, [cases])
         flops = np.zeros(sizes["rows"].size)
-        return told(found, chips, flops, peak(self.spec, dtype, self.cores), shape)
+        return told(found, chips, flops, peak(chips[0], self.cores), shape)
 
 
 def solve(

@@ -58,11 +58,12 @@ def gemm_cases(sizes: Sizes, chip: Any, cores: int, **more: Any) -> Rows:
 
 def _cycles(chip: Any, m: NDArray[Any], n: NDArray[Any]) -> NDArray[Any]:
     """Return the cycles of a product's tiles, K apart."""
-    across = np.floor(n / chip.moving)
-    rest = n - across * chip.moving
-    least = np.maximum(rest, chip.least_moving) + chip.issue
-    each = across * (chip.moving + chip.issue) + np.where(rest > 0, least, 0.0)
-    return np.asarray(np.ceil(m / chip.columns) * each)
+    moving, issue = float(chip.moving), float(chip.issue)
+    across = np.floor(n / moving)
+    rest = n - across * moving
+    least = np.maximum(rest, float(chip.least_moving)) + issue
+    each = across * (moving + issue) + np.where(rest > 0, least, 0.0)
+    return np.asarray(np.ceil(m / float(chip.columns)) * each)
 
 
 def mlp_cases(sizes: Sizes, cores: int, **more: Any) -> Rows:

@@ -3,6 +3,8 @@
 This file knows which figure of the chip file is which field of the kernel's table.
 """
 
+from typing import Any
+
 import numpy as np
 
 from accelsim.errors import InputError, nearest
@@ -97,7 +99,7 @@ def lower(
     return made
 
 
-def peak(spec: ChipSpec, dtype: str, cores: int, sparsity: float = 1.0) -> float:
-    """Return the rate of full arrays at TensorE's clock [FLOP/s]."""
-    row = lower(spec, dtype, cores, sparsity=sparsity)[0]
-    return float(2.0 * row.rows * row.columns * row.tensor_clock * cores / row.passes)
+def peak(row: Any, cores: int) -> float:
+    """Return the rate of full arrays at TensorE's clock [FLOP/s]; row : of `lower`."""
+    units = row.rows * row.columns
+    return float(2.0 * units * row.tensor_clock * cores / row.passes)
