@@ -152,7 +152,7 @@ def test_shared_port_lets_one_engine_wait() -> None:
 
 SMALL: dict[str, tuple[Callable[..., float], Rows]] = {
     "gemm": (gemm, one(
-        GEMM, m=512, n=2048, k=1024, element=2, out=2, block_m=128, block_n=512,
+        GEMM, m=640, n=2560, k=2048, element=2, out=2, block_m=128, block_n=512,
         block_k=128,
     )),
     "kept": (gemm, one(
@@ -171,6 +171,10 @@ SMALL: dict[str, tuple[Callable[..., float], Rows]] = {
         ATTENTION, batches=5, queries=300, keys=700, head=64, causal=1, group=128,
         element=2, out_columns=1, sink=1, prior=100, query_rows=1,
     )),
+    "sections": (attention, one(
+        ATTENTION, batches=4, queries=256, keys=10752, head=64, group=128, element=2,
+        out_columns=1, sink=1,
+    )),
     "window": (attention, one(
         ATTENTION, batches=4, queries=384, keys=384, head=128, causal=1, group=128,
         element=4, window=200, key_rows=1, first=1, groups=2,
@@ -185,10 +189,11 @@ SMALL: dict[str, tuple[Callable[..., float], Rows]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
 @pytest.mark.parametrize("name", SMALL)
-def test_skipping_what_repeats_changes_nothing(name: str) -> None:
+def test_skipping_what_repeats_changes_nothing(name: str, share: float) -> None:
     run, cases = SMALL[name]
-    chip = core()
+    chip = core(ramp_share=share)
     short, long = rested(), rested()
     quick = run(chip, short, cases[0], np.zeros(WORK))
     whole = cases.copy()
