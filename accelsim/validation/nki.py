@@ -35,7 +35,8 @@ CHIP, NEXT_CHIP = "trainium2", "trainium3"
 ABOVE, BELOW = "above the ridge", "below the ridge"
 UNKNOWN = "FLOPs or bytes not stated"
 APART = "second time, taken as that of trainium3"
-BAD_NUMBER = "a time, FLOPs or bytes is no number above zero"
+BAD_NUMBER = "a time, FLOPs or bytes is no number above zero, or out of range"
+SMALLEST, LARGEST = 1e-3, 1e24  # ns in µs; beyond any kernel
 GRID = 161  # constants tried for the baseline, over four decades
 
 
@@ -104,9 +105,12 @@ def _score(name: str, row: Row, chip: ChipSpec, following: ChipSpec) -> Scored:
 
 def _number(row: Row, column: str) -> float | None:
     try:
-        return table.number(row, column)
+        value = table.number(row, column)
     except ValueError:
         raise LeftOutError(BAD_NUMBER) from None
+    if value is not None and not SMALLEST <= value <= LARGEST:
+        raise LeftOutError(BAD_NUMBER)
+    return value
 
 
 def _seconds(kernel: Kernel, chip: ChipSpec) -> float:

@@ -74,6 +74,8 @@ def test_second_times_count_nowhere_else() -> None:
         ({"trn2_time_us": ""}, BAD_NUMBER),
         ({"trn2_time_us": "nan"}, BAD_NUMBER),
         ({"flops": "-1"}, BAD_NUMBER),
+        ({"trn2_time_us": "4e-304"}, BAD_NUMBER),
+        ({"weight_or_io_bytes": "1e300"}, BAD_NUMBER),
         ({"params_json": ""}, BAD_PARAMS),
         ({"params_json": "[1]"}, BAD_PARAMS),
         ({"params_json": "{}"}, BAD_PARAMS),
