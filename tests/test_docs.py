@@ -30,6 +30,7 @@ NEEDED = (
     "benchmarks/measured/scalesim.csv",
     "benchmarks/measured/attention_flash.csv",
     "benchmarks/measured/attention_prefill.csv",
+    "benchmarks/measured/nki_small.csv",
     "tests/workload/hf",
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
