@@ -202,6 +202,7 @@ Time = Annotated[Figure, _quantity("time", low=0.0)]
 Frequency = Annotated[Figure, _quantity("frequency")]
 ComputeRate = Annotated[Figure, _quantity("compute_rate")]
 Power = Annotated[Figure, _quantity("power", low=0.0)]
+EnergyPerFlop = Annotated[Figure, _quantity("energy_per_flop", low=0.0)]
 EnergyPerBit = Annotated[Figure, _quantity("energy_per_bit", low=0.0)]
 MoneyRate = Annotated[Figure, _quantity("money_rate", low=0.0)]
 Area = Annotated[Figure, _quantity("area")]
@@ -210,6 +211,7 @@ Share = Annotated[Figure, _quantity("fraction", low=1e-6, high=1.0)]  # never no
 Ratio = Annotated[Figure, _quantity("fraction", low=0.0)]
 Overhead = Annotated[Figure, _quantity("fraction", low=1.0)]  # of the whole over a part
 Count = Annotated[Figure, _quantity("count", low=0.0)]
+PositiveCount = Annotated[Figure, _quantity("count")]
 
 
 class Spec(BaseModel):
