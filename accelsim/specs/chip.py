@@ -244,6 +244,11 @@ class ChipSpec(NamedSpec):
                 raise ValueError("matrix.sustained must give bf16")
         elif self.gemm is None or self.sram.bandwidth is None:
             raise ValueError("a gpu needs [gemm] and sram.bandwidth")
+        elif float(self.power.tdp) <= float(self.power.idle):
+            raise ValueError(
+                f"power.tdp: {self.power.tdp.text} must be above power.idle, "
+                f"{self.power.idle.text}: the rest is for the clock"
+            )
         return self
 
     @model_validator(mode="after")

@@ -220,5 +220,5 @@ def test_figures_of_the_file_are_those_of_the_kernel() -> None:
 
 
 def test_only_a_neuron_chip_has_such_a_core() -> None:
-    with pytest.raises(InputError, match="a chip of family gpu has no such core"):
-        chip("h100-sxm", "neuron=x")
+    with pytest.raises(InputError, match="a chip of family tpu has no such core"):
+        chip("trainium2", 'family="tpu"')
