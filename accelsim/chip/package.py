@@ -8,12 +8,14 @@ workers together; sizes are whole numbers or arrays of them, which broadcast.
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.chip import streams
 from accelsim.chip.attention import Passes, attention
 from accelsim.chip.gemm import GemmOptions, Products
 from accelsim.chip.kernel_time import KernelTime
+from accelsim.chip.neuron_workers import ENGINES, NeuronWorkers
 from accelsim.specs.chip import ChipSpec
 
 
@@ -33,6 +35,9 @@ class Chip:
         self.spec = spec
         self._products = Products(spec)
         self._row = self._products.row
+        self._neuron: NeuronWorkers | None = None
+        if spec.neuron is not None:
+            self._neuron = NeuronWorkers(spec)
 
     def __repr__(self) -> str:
         return f"<chip {self.name}>"
@@ -73,6 +78,8 @@ class Chip:
         how = GemmOptions(
             dtype, layout, accumulate, grouped, scaling, weight_sets, repeats, hot
         )
+        if self._neuron is not None:
+            return self._neuron.gemm(m, n, k, batch, how)
         return self._products.time(m, n, k, batch, how)
 
     def attention(
@@ -100,6 +107,15 @@ class Chip:
         steady : bool
             Whether the clock has settled under the power cap, as in training.
         """
+        kv_heads = heads if kv_heads is None else kv_heads
+        seq_kv = seq_q if seq_kv is None else seq_kv
+        v_dim = head_dim if v_dim is None else v_dim
+        engines = passes == "forward" and kernel is None and isinstance(causal, bool)
+        if self._neuron is not None and engines and np.array_equal(v_dim, head_dim):
+            return self._neuron.attention(
+                batch, heads, seq_q, head_dim, kv_heads=kv_heads, keys=seq_kv,
+                causal=bool(causal), window=window, dtype=dtype,
+            )  # fmt: skip
         found = attention(
             self.spec, batch, heads, seq_q, head_dim, kv_heads=kv_heads, seq_kv=seq_kv,
             v_dim=v_dim, causal=causal, window=window, dtype=dtype, passes=passes,
@@ -201,11 +217,15 @@ class Chip:
             Bytes of the gradient, of master weight and moments, and of the weight.
         """
         each = streams.adam_bytes(gradient, state, weight)
+        if self._neuron is not None:
+            return self._neuron.adam(parameters, each)
         return streams.stream(self._row, each, 1, parameters=parameters)
 
     def _rows(
         self, name: str, dtype: str, rows: Any, columns: Any, *, backward: bool
     ) -> KernelTime:
         each = streams.operator_bytes(name, dtype, backward=backward)
+        if self._neuron is not None and name in ENGINES and not backward:
+            return self._neuron.over_rows(name, rows, columns, dtype, each)
         kernels = streams.STREAMS[name].kernels
         return streams.stream(self._row, each, kernels, rows=rows, columns=columns)

@@ -115,7 +115,7 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate nki FILE.csv --json""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def nki_command(file: Path, out: Path | None, as_json: bool) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import accelsim
-from accelsim.chip.kernel_time import PARTS
+from accelsim.chip.kernel_time import PARTS, KernelTime
+from accelsim.chip.neuron import NeuronCore
 from accelsim.chip.package import Chip
 from accelsim.chip.streams import STREAMS
 from accelsim.errors import InputError
@@ -103,6 +104,61 @@ def test_attention_in_the_words_of_every_operator(name: str, *, causal: bool) ->
     assert one.time == pytest.approx(np.asarray(found.time)[1], rel=1e-12)
     # queries, outputs, keys and values of two bytes
     assert one.size == pytest.approx(2 * 2 * 4096 * 128 * (2 * 32 + 2 * 8))
+
+
+NEURON = ["trainium1", "trainium2", "trainium3"]
+
+
+@pytest.mark.parametrize("name", NEURON)
+def test_a_neuron_chip_is_its_workers_side_by_side(name: str) -> None:
+    chip = accelsim.chip(name)
+    workers = chip.spec.workers_per_chip
+    core = NeuronCore(chip.spec, chip.spec.matrix.units // workers)
+    one = core.gemm(4096 // workers, 2048, 1024)
+    assert chip.gemm(4096, 2048, 1024).time == pytest.approx(one.time)
+    # an equal product for each worker, one after the other
+    two = chip.gemm(4096, 2048, 1024, batch=2 * workers)
+    alone = core.gemm(4096, 2048, 1024)
+    assert two.time == pytest.approx(2 * alone.time - float(alone.launch))
+    row = core.rmsnorm(8192 // workers, 4096)
+    assert chip.rmsnorm(8192, 4096).time == pytest.approx(row.time)
+
+
+def ask_neuron(chip: Chip) -> list[KernelTime]:
+    return [
+        chip.gemm(4096, 4096, 1024),
+        chip.gemm([8, 4096], 4096, 1024, batch=[[3], [16]]),
+        chip.gemm(4096, 4096, 1024, layout="nt", accumulate=True),
+        chip.attention(1, 16, [512, 1024], 128, kv_heads=4),
+        chip.attention(1, 16, 512, 128, seq_kv=[512, 1024]),
+        chip.attention(1, 16, 512, 128, causal=False),
+        chip.attention(1, 16, 512, 128, passes="backward"),
+        chip.softmax(4096, 4096),
+        chip.swiglu(4096, 4096),
+        chip.gelu(4096, 4096),
+        chip.residual(4096, 4096),
+        chip.rmsnorm(4096, 4096, backward=True),
+        chip.adam(10**7),
+    ]
+
+
+@pytest.mark.parametrize("name", NEURON)
+def test_parts_of_a_neuron_chip_add_up(name: str) -> None:
+    for found in ask_neuron(accelsim.chip(name)):
+        parts = np.sum([np.asarray(getattr(found, part)) for part in PARTS], axis=0)
+        assert parts == pytest.approx(np.asarray(found.time), rel=1e-9)
+        for part in PARTS:
+            assert (np.asarray(getattr(found, part)) >= -1e-12).all()
+        assert (np.asarray(found.utilisation) < 1.0).all()
+
+
+def test_a_neuron_chip_adds_to_the_output_in_fp32() -> None:
+    chip = accelsim.chip("trainium2")
+    plain = chip.gemm(4096, 4096, 4096, layout="nt")
+    added = chip.gemm(4096, 4096, 4096, layout="nt", accumulate=True)
+    assert plain.time < added.time < 1.5 * plain.time
+    with pytest.raises(InputError, match="scaling: 'tensor' is not known"):
+        chip.gemm(4096, 4096, 4096, dtype="fp8", scaling="tensor")
 
 
 @pytest.mark.parametrize("name", ROWS)
