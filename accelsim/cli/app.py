@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 import accelsim
+from accelsim.cli.calibrate import calibrate_group
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
 from accelsim.cli.hbm import hbm_command
@@ -121,5 +122,6 @@ for _command in (
     attention_command,
     hbm_command,
     validate_group,
+    calibrate_group,
 ):
     main.add_command(_command)

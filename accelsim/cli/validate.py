@@ -7,7 +7,7 @@ import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_error, print_json, print_tables
-from accelsim.errors import NoAnswerError
+from accelsim.errors import InputError, NoAnswerError
 
 if TYPE_CHECKING:
     from accelsim.validation.contract import Validation
@@ -36,6 +36,12 @@ out_option = click.option(
     type=options.FilePath(path_type=Path),
     metavar="FILE.csv",
     help="Write the result of every row.",
+)
+
+chip_option = click.option(
+    "--chip",
+    metavar="NAME",
+    help="The chip of a table without one, or in whose place to put another.",
 )
 
 
@@ -150,6 +156,57 @@ def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
 
     _check_target(out, file)
     _tell(validate_attention(file), out, as_json=as_json)
+
+
+@validate_group.command(
+    "gemm",
+    epilog="""\b
+Example:
+  accelsim validate gemm FILE.csv --chip h200""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@chip_option
+@out_option
+@options.json_option
+def gemm_command(file: Path, chip: str | None, out: Path | None, as_json: bool) -> None:
+    """Predict the time of every product in the table FILE.
+
+    A row gives chip, dtype, M, N, K and latency_us. FILE is CSV or Parquet.
+    """
+    _products("gemm", file, chip, out, as_json=as_json)
+
+
+@validate_group.command(
+    "gemm-training",
+    epilog="""\b
+Example:
+  accelsim validate gemm-training gemm_training_b200.csv""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@chip_option
+@out_option
+@options.json_option
+def gemm_training_command(
+    file: Path, chip: str | None, out: Path | None, as_json: bool
+) -> None:
+    """Predict the efficiency of every training product in the table FILE.
+
+    A row gives m, n, k, the layout, whether it accumulates, and the efficiency against
+    peak_tflops. The chip is --chip, or named by the file. FILE is CSV or Parquet.
+    """
+    _products("gemm-training", file, chip, out, as_json=as_json)
+
+
+def _products(
+    kind: str, file: Path, chip: str | None, out: Path | None, *, as_json: bool
+) -> None:
+    from accelsim.validation.gemm import validate_gemm
+
+    _check_target(out, file)
+    found = validate_gemm(file, chip)
+    if found.kind != kind:
+        raise InputError(f"{file}: is a table for `accelsim validate {found.kind}`")
+    _tell(found, out, as_json=as_json)
 
 
 def _check_target(out: Path | None, table: Path) -> None:

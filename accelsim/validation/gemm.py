@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from accelsim.chip.gemm import fill, gemm_rows
 from accelsim.kernels.tables import KERNEL_PARTS
 from accelsim.validation.contract import Pair, Validation, validation
-from accelsim.validation.gemm_rows import Product, read_products
+from accelsim.validation.gemm_rows import Product, kind_of, read_products
 from accelsim.validation.naive import Floats, roofline
 
 REPEATED = "repeated rows: one beside the mean of the others"
@@ -51,9 +51,8 @@ def validate_gemm(path: Path | str, chip: str | None = None) -> Validation:
         )
         for each, ours, base in zip(products, predicted, naive, strict=True)
     ]
-    training = bool(products) and products[0].source == "SimuMax"
     return validation(
-        "gemm-training" if training else "gemm",
+        kind_of(Path(path)),
         str(path),
         pairs,
         left_out,

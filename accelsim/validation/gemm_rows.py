@@ -86,8 +86,7 @@ def read_products(
     InputError
         The file is no such table, or the chip is not known.
     """
-    header = table.read(path, ())[0]
-    if "efficiency" in header and "latency_us" not in header:
+    if kind_of(path) == "gemm-training":
         rows = table.read(path, TRAINING)
         read = partial(_training, chip=_chip_of(path, chip))
     else:
@@ -102,6 +101,13 @@ def read_products(
         except LeftOutError as reason:
             left_out[str(reason)] += 1
     return found, left_out
+
+
+def kind_of(path: Path) -> str:
+    """Return whether a table is one of training products or of other ones."""
+    header = table.read(path, ())[0]
+    training = "efficiency" in header and "latency_us" not in header
+    return "gemm-training" if training else "gemm"
 
 
 def _chip_of(path: Path, name: str | None) -> ChipSpec:
