@@ -16,6 +16,7 @@ A read departs with its last data, a write with its command.
 """
 
 from accelsim.kernels.dram_queue import (
+    ROW_NODES,
     demote,
     promote,
     release,
@@ -30,6 +31,7 @@ from accelsim.kernels.dram_tables import (
     ACTIVATE,
     FIELDS,
     HIT,
+    NEVER,
     NONE,
     PRE,
     PRE_ALL,
@@ -44,6 +46,7 @@ from accelsim.kernels.dram_tables import (
 from accelsim.kernels.dram_timing import (
     activate_issued,
     activate_ready,
+    bank_column_ready,
     column_ready,
     pairs,
     precharge_all_issued,
@@ -112,66 +115,88 @@ def settle_mode(m: Memory) -> None:
 def ready_active(m: Memory, tick: int) -> int:
     """Return the oldest ready request whose row was opened for it, or NONE."""
     mine = m.channel[0]
-    best = NONE
+    if mine.active == 0:
+        return NONE
+    if mine.active_from > tick:
+        wake_by(m, mine.active_from, m.dram[0].half_ticks)
+        return NONE
+    best, earliest = NONE, NEVER
     for i in range(mine.active):
         bank = m.active[i]
         entry = m.bank[bank].active
         ready = column_ready(m, bank, m.entry[entry].write)
         if ready > tick:
-            wake_by(m, ready, m.dram[0].half_ticks)
+            earliest = min(earliest, ready)
         elif best == NONE:
             best = entry
         else:
             a, b = m.entry[entry], m.entry[best]
             if a.arrive < b.arrive or (a.arrive == b.arrive and a.order < b.order):
                 best = entry
+    if best == NONE:
+        mine.active_from = earliest
+        wake_by(m, earliest, m.dram[0].half_ticks)
     return int(best)
 
 
 @inlined
+def older(m: Memory, node: int, best: int) -> bool:
+    """Return whether a node of a list is one and older than the best of others."""
+    return node != NONE and (best == NONE or m.node[node].age < m.node[best].age)
+
+
+@inlined
 def ready_hit(m: Memory, tick: int, queue: int) -> int:
-    """Return the oldest ready request of a queue that hits an open row, or NONE."""
+    """Return the node of the oldest request of a queue ready to hit its row, or NONE."""
     d = m.dram[0]
     best = NONE
     for pc in range(d.pseudo_channels):
-        hits = waiting_list(pc, queue, HIT)
-        outer = m.pc[pc].wr_ready if queue == WRITE else m.pc[pc].rd_ready
-        if m.waiting_count[hits] == 0:
+        hits = m.waiting[waiting_list(pc, queue, HIT)]
+        node = hits.first
+        if not older(m, node, best):
             continue
+        outer = m.pc[pc].wr_ready if queue == WRITE else m.pc[pc].rd_ready
+        outer = max(outer, hits.not_before)
         if outer > tick:
             wake_by(m, outer, d.half_ticks)
             continue
-        for i in range(m.waiting_count[hits]):
-            lane = m.waiting[hits, i]
-            ready = column_ready(m, lane >> 1, queue)
-            entry = m.lane[lane].hit
-            if ready > tick:
-                wake_by(m, ready, d.half_ticks)
-            elif best == NONE or m.entry[entry].request < m.entry[best].request:
-                best = entry
+        earliest = NEVER
+        while older(m, node, best):
+            ready = bank_column_ready(m, node >> 1, queue)
+            if ready <= tick:
+                best = node
+            earliest = min(earliest, ready)
+            node = m.node[node].next
+        if best == NONE:
+            hits.not_before = earliest
+            wake_by(m, earliest, d.half_ticks)
     return int(best)
 
 
 @inlined
 def ready_closed(m: Memory, tick: int, queue: int) -> int:
-    """Return the oldest request of a queue whose bank can activate, or NONE."""
+    """Return the node of the oldest request whose bank can activate, or NONE."""
     d = m.dram[0]
     best = NONE
     for pc in range(d.pseudo_channels):
-        closed = waiting_list(pc, queue, ACTIVATE)
-        if m.waiting_count[closed] == 0:
+        closed = m.waiting[waiting_list(pc, queue, ACTIVATE)]
+        node = closed.first
+        if not older(m, node, best):
             continue
-        if m.pc[pc].act_ready > tick:
-            wake_by(m, m.pc[pc].act_ready, d.half_ticks)
+        outer = max(m.pc[pc].act_ready, closed.not_before)
+        if outer > tick:
+            wake_by(m, outer, d.half_ticks)
             continue
-        for i in range(m.waiting_count[closed]):
-            lane = m.waiting[closed, i]
-            ready = activate_ready(m, lane >> 1)
-            entry = m.lane[lane].first
-            if ready > tick:
-                wake_by(m, ready, d.half_ticks)
-            elif best == NONE or m.entry[entry].request < m.entry[best].request:
-                best = entry
+        earliest = NEVER
+        while older(m, node, best):
+            ready = activate_ready(m, (node - ROW_NODES) >> 1)
+            if ready <= tick:
+                best = node
+            earliest = min(earliest, ready)
+            node = m.node[node].next
+        if best == NONE:
+            closed.not_before = earliest
+            wake_by(m, earliest, d.half_ticks)
     return int(best)
 
 
@@ -180,22 +205,28 @@ def ready_conflict(m: Memory, tick: int, queue: int, best: int) -> int:
     """Return the oldest of `best` and the requests whose bank can be precharged."""
     d = m.dram[0]
     for pc in range(d.pseudo_channels):
-        open_ = waiting_list(pc, queue, PRECHARGE)
-        if m.waiting_count[open_] == 0:
+        others = m.waiting[waiting_list(pc, queue, PRECHARGE)]
+        node = others.first
+        if not older(m, node, best):
             continue
-        if m.pc[pc].pre_ready > tick:
-            wake_by(m, m.pc[pc].pre_ready, 0)
+        outer = max(m.pc[pc].pre_ready, others.not_before)
+        if outer > tick:
+            wake_by(m, outer, 0)
             continue
-        for i in range(m.waiting_count[open_]):
-            lane = m.waiting[open_, i]
-            entry = m.lane[lane].miss
-            ready = m.bank[lane >> 1].pre_ready
-            if ready > tick:
-                wake_by(m, ready, 0)
-            elif not pairs(m, tick, pc, lane >> 1):
-                wake_by(m, tick + 1, 0)
-            elif best == NONE or m.entry[entry].request < m.entry[best].request:
-                best = entry
+        earliest = NEVER
+        while older(m, node, best):
+            bank = (node - ROW_NODES) >> 1
+            ready = m.bank[bank].pre_ready
+            if ready <= tick:
+                if pairs(m, tick, pc, bank):
+                    best = node
+                else:
+                    ready = tick + 1
+            earliest = min(earliest, ready)
+            node = m.node[node].next
+        if best == NONE:
+            others.not_before = earliest
+            wake_by(m, earliest, 0)
     return int(best)
 
 
@@ -237,10 +268,10 @@ def column_slot(m: Memory, tick: int, depart: Rows) -> int:
     if mine.due_count > 0:
         return 0
     settle_mode(m)
-    entry = ready_hit(m, tick, mine.writing)
-    if entry == NONE:
+    node = ready_hit(m, tick, mine.writing)
+    if node == NONE:
         return 0
-    serve(m, entry, 0, tick, depart)
+    serve(m, m.lane[node].hit, 0, tick, depart)
     return 1
 
 
@@ -340,15 +371,17 @@ def row_slot(m: Memory, tick: int) -> bool:
     if mine.row_ready > tick:
         wake_by(m, mine.row_ready, 0)
         return False
-    entry = NONE
+    node = NONE
     if d.half_ticks == 0 or tick % 2 == 1:
-        entry = ready_closed(m, tick, mine.writing)
+        node = ready_closed(m, tick, mine.writing)
     else:
         wake_by(m, tick + 1, 0)
-    entry = ready_conflict(m, tick, mine.writing, entry)
-    if entry == NONE:
+    node = ready_conflict(m, tick, mine.writing, node)
+    if node == NONE:
         return False
-    open_or_close(m, tick, entry)
+    lane = m.lane[node - ROW_NODES]
+    closed = m.bank[(node - ROW_NODES) >> 1].row == NONE
+    open_or_close(m, tick, lane.first if closed else lane.miss)
     return True
 
 

@@ -115,6 +115,7 @@ CHANNEL = np.dtype(
         "queued_reads",
         "queued_writes",
         "active",  # requests whose row was opened for them
+        "active_from",  # tick before which none of them is ready
         "promoted",  # requests that ever were
         "free",  # unused entries
         "column_ready",
@@ -185,11 +186,13 @@ LANE = np.dtype(
         "last",
         "hit",  # first entry of the open row
         "miss",  # first of another row
-        "hit_at",  # place in the list of lanes that wait for a column command
-        "wait",  # ACTIVATE or PRECHARGE, or NONE
-        "wait_at",
     )
 )
+
+# A lane's place in a list: in that of column commands (row: the lane) and in one of
+# row commands (after all those). A list is in order of age, the number of a request.
+NODE = np.dtype(_counts("list", "age", "next", "previous"))
+WAITING = np.dtype(_counts("first", "last", "not_before"))
 
 ENTRY = np.dtype(
     _counts("request", "arrive", "row", "bank", "write", "next", "previous", "order")
@@ -209,8 +212,8 @@ MAX_QUEUED = 384  # reads and writes
 MAX_DUE = 1568  # refreshes that wait: what Ramulator 2.1 allows
 MAX_ENTRIES = MAX_QUEUED + MAX_BANKS
 
-# Every table of a channel. `waiting` lists the lanes (rows 3 (2 pc + queue) + what they
-# wait for), of `waiting_count` members each; `active` the banks that have an active
+# Every table of a channel. `waiting` has the lists of lanes (rows 3 (2 pc + queue) +
+# what they wait for) and `node` their members; `active` the banks that have an active
 # request; `free` the unused entries; `due` is a ring of banks (or pseudo-channels) to
 # refresh; `queued` counts the queued writes whose address is of each bucket.
 MEMORY = np.dtype(
@@ -224,8 +227,8 @@ MEMORY = np.dtype(
         ("bank", BANK, (MAX_BANKS,)),
         ("lane", LANE, (2 * MAX_BANKS,)),
         ("entry", ENTRY, (MAX_ENTRIES,)),
-        ("waiting", "i8", (2 * N_WAITS * MAX_PCS, MAX_BANKS)),
-        ("waiting_count", "i8", (2 * N_WAITS * MAX_PCS,)),
+        ("node", NODE, (4 * MAX_BANKS,)),
+        ("waiting", WAITING, (2 * N_WAITS * MAX_PCS,)),
         ("active", "i8", (MAX_BANKS,)),
         ("free", "i8", (MAX_ENTRIES,)),
         ("due", "i8", (MAX_DUE,)),

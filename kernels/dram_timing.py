@@ -108,18 +108,24 @@ def refresh_bank_issued(m: Memory, bank: int, tick: int) -> None:
 
 
 @inlined
+def bank_column_ready(m: Memory, bank: int, write: int) -> int:
+    """Return the tick from which a bank, its group and stack take a column command."""
+    b = m.bank[bank]
+    stack, group = m.stack[b.stack], m.group[b.group]
+    if write == 1:
+        return int(max(stack.wr_ready, group.wr_ready, b.wr_ready))
+    return int(max(stack.rd_ready, group.rd_ready, b.rd_ready))
+
+
+@inlined
 def column_ready(m: Memory, bank: int, write: int) -> int:
     """Return the tick from which a bank with an open row takes a column command.
 
     The channel's column bus is not looked at.
     """
-    b = m.bank[bank]
-    pc, stack, group = m.pc[b.pc], m.stack[b.stack], m.group[b.group]
-    if write == 1:
-        inner = max(group.wr_ready, b.wr_ready)
-        return int(max(pc.wr_ready, stack.wr_ready, inner))
-    inner = max(group.rd_ready, b.rd_ready)
-    return int(max(pc.rd_ready, stack.rd_ready, inner))
+    pc = m.pc[m.bank[bank].pc]
+    outer = pc.wr_ready if write == 1 else pc.rd_ready
+    return int(max(outer, bank_column_ready(m, bank, write)))
 
 
 @inlined

@@ -194,7 +194,8 @@ def memory(dram: Rows) -> Rows:
     made.bank["pc"] = made.bank["stack"] // int(d.stacks)
     made.bank["row"] = made.bank["active"] = tables.NONE
     made.bank["group"][:, banks:] = tables.NONE  # none such
-    for name in ("first", "last", "hit", "miss", "hit_at", "wait"):
+    for name in ("first", "last", "hit", "miss"):
         made.lane[name] = tables.NONE
+    made.node["list"] = made.waiting["first"] = made.waiting["last"] = tables.NONE
     made.free[:] = np.arange(tables.MAX_ENTRIES)
     return made
