@@ -21,6 +21,7 @@ from accelsim.kernels.dram_queue import (
     promote,
     release,
     row_changed,
+    sort_hit,
     sort_lane,
     unlink,
     waiting_list,
@@ -82,7 +83,9 @@ def bank_of(d: Record, address: int) -> int:
 
 @inlined
 def note(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
-    """Note a command as one of this tick's."""
+    """Note a command as one of this tick's, if commands are logged."""
+    if m.channel[0].logs == 0:
+        return
     mine = m.issued[m.channel[0].issued]
     mine.tick = tick
     mine.command = command
@@ -250,7 +253,7 @@ def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
         sort_lane(m, 2 * bank + WRITE)
     else:
         unlink(m, entry)
-        sort_lane(m, 2 * bank + write)
+        sort_hit(m, 2 * bank + write)
     release(m, entry)
 
 

@@ -103,6 +103,17 @@ def row_wait(m: Memory, lane: int) -> int:
 
 
 @inlined
+def sort_hit(m: Memory, lane: int) -> None:
+    """Put a lane whose first hit has gone where it belongs now."""
+    if m.lane[lane].hit == NONE or m.lane[lane].miss != NONE:
+        sort_lane(m, lane)
+    else:
+        # its only requests hit the open row: none waits for a row command
+        hits = waiting_list(m.bank[lane >> 1].pc, lane & 1, HIT)
+        move(m, lane, hits, m.entry[m.lane[lane].hit].request)
+
+
+@inlined
 def sort_lane(m: Memory, lane: int) -> None:
     """Put a lane on the lists where it belongs now, and off the others."""
     row = m.lane[lane]

@@ -8,7 +8,7 @@ the queue, a write to such an address joins it.
 
 from accelsim.kernels.dram import bank_of, field, step, wake_by
 from accelsim.kernels.dram_queue import push, write_is_queued
-from accelsim.kernels.dram_tables import FIELDS, NEVER, Memory
+from accelsim.kernels.dram_tables import FIELDS, FILTER, NEVER, Memory
 from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.tables import Rows
 
@@ -21,13 +21,17 @@ def enter(
 ) -> int:
     """Let a request in: 0 if its queue is full, 1 if it waits, 2 if it is done."""
     d, mine = m.dram[0], m.channel[0]
+    full = mine.queued_reads == d.read_queue
+    if write == 1:
+        full = mine.queued_writes == d.write_queue
+    perhaps = m.queued[address % FILTER] != 0
+    if full and not perhaps:
+        return 0
     bank = bank_of(d, address)
-    if write_is_queued(m, bank, address):
+    if perhaps and write_is_queued(m, bank, address):
         depart[request] = tick + 1 - write
         return 2
-    if write == 1 and mine.queued_writes == d.write_queue:
-        return 0
-    if write == 0 and mine.queued_reads == d.read_queue:
+    if full:
         return 0
     mine.free -= 1
     entry = m.free[mine.free]
@@ -67,6 +71,8 @@ def run(
     Fills arrive and depart [ticks].
     """
     count, sent, left, tick, logged = len(address), 0, len(address), 0, 0
+    for channel in range(len(memory)):
+        memory[channel].channel[0].logs = 1 if len(log) > 0 else 0
     while left > 0:
         while sent < count and (len(due) == 0 or due[sent] <= tick):
             m = memory[field(memory[0].dram[0], address[sent], _CHANNEL)]

@@ -109,7 +109,8 @@ DRAM = np.dtype(
 CHANNEL = np.dtype(
     _counts(
         "number",
-        "issued",  # commands of the present tick
+        "logs",  # 1 if its commands are noted
+        "issued",  # commands of the present tick that were
         "wake",  # tick before which nothing can be issued
         "writing",  # 1 while writes drain
         "queued_reads",
