@@ -16,7 +16,6 @@ A read departs with its last data, a write with its command.
 """
 
 from accelsim.kernels.dram_queue import (
-    ROW_NODES,
     demote,
     promote,
     release,
@@ -165,7 +164,7 @@ def ready_hit(m: Memory, tick: int, queue: int) -> int:
             continue
         earliest = NEVER
         while older(m, node, best):
-            ready = bank_column_ready(m, node >> 1, queue)
+            ready = bank_column_ready(m, node >> 2, queue)
             if ready <= tick:
                 best = node
             earliest = min(earliest, ready)
@@ -192,7 +191,7 @@ def ready_closed(m: Memory, tick: int, queue: int) -> int:
             continue
         earliest = NEVER
         while older(m, node, best):
-            ready = activate_ready(m, (node - ROW_NODES) >> 1)
+            ready = activate_ready(m, node >> 2)
             if ready <= tick:
                 best = node
             earliest = min(earliest, ready)
@@ -218,7 +217,7 @@ def ready_conflict(m: Memory, tick: int, queue: int, best: int) -> int:
             continue
         earliest = NEVER
         while older(m, node, best):
-            bank = (node - ROW_NODES) >> 1
+            bank = node >> 2
             ready = m.bank[bank].pre_ready
             if ready <= tick:
                 if pairs(m, tick, pc, bank):
@@ -274,7 +273,7 @@ def column_slot(m: Memory, tick: int, depart: Rows) -> int:
     node = ready_hit(m, tick, mine.writing)
     if node == NONE:
         return 0
-    serve(m, m.lane[node].hit, 0, tick, depart)
+    serve(m, m.lane[node >> 1].hit, 0, tick, depart)
     return 1
 
 
@@ -290,7 +289,7 @@ def close_bank(m: Memory, bank: int) -> None:
 def pair(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     """Remember a row command of an odd tick for the even tick that ends it."""
     mine = m.channel[0]
-    if m.dram[0].half_ticks == 0 or tick % 2 == 0:
+    if m.dram[0].half_ticks == 0 or tick & 1 == 0:
         return
     mine.paired_tick = tick + 1
     if command == ACT:
@@ -310,7 +309,7 @@ def pay(m: Memory, tick: int) -> bool:
     if precharge:
         odd = 0
     ready = max(ready, mine.row_ready)
-    if ready > tick or (odd == 1 and tick % 2 == 0):
+    if ready > tick or (odd == 1 and tick & 1 == 0):
         wake_by(m, max(ready, tick + 1), odd)
         return False
     if not pairs(m, tick, pc, bank):
@@ -375,15 +374,15 @@ def row_slot(m: Memory, tick: int) -> bool:
         wake_by(m, mine.row_ready, 0)
         return False
     node = NONE
-    if d.half_ticks == 0 or tick % 2 == 1:
+    if d.half_ticks == 0 or tick & 1 == 1:
         node = ready_closed(m, tick, mine.writing)
     else:
         wake_by(m, tick + 1, 0)
     node = ready_conflict(m, tick, mine.writing, node)
     if node == NONE:
         return False
-    lane = m.lane[node - ROW_NODES]
-    closed = m.bank[(node - ROW_NODES) >> 1].row == NONE
+    lane = m.lane[node >> 1]
+    closed = m.bank[node >> 2].row == NONE
     open_or_close(m, tick, lane.first if closed else lane.miss)
     return True
 
@@ -396,7 +395,7 @@ def step(m: Memory, tick: int, depart: Rows) -> int:
     refresh_due(m, tick)
     mine.wake = next_refresh(m, tick)
     served = 0
-    if m.dram[0].half_ticks == 0 or tick % 2 == 1:
+    if m.dram[0].half_ticks == 0 or tick & 1 == 1:
         served = column_slot(m, tick, depart)
     else:
         mine.wake = tick + 1

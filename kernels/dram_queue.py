@@ -15,7 +15,6 @@ from accelsim.kernels.dram_tables import (
     ACTIVATE,
     FILTER,
     HIT,
-    MAX_BANKS,
     N_WAITS,
     NONE,
     PRECHARGE,
@@ -25,7 +24,17 @@ from accelsim.kernels.dram_tables import (
 )
 from accelsim.kernels.jit import inlined
 
-ROW_NODES = 2 * MAX_BANKS  # nodes of lanes that wait for a row command come after
+
+@inlined
+def column_node(lane: int) -> int:
+    """Return the node of a lane among those that wait for a column command."""
+    return 2 * lane
+
+
+@inlined
+def row_node(lane: int) -> int:
+    """Return the node of a lane among those that wait for a row command."""
+    return 2 * lane + 1
 
 
 @inlined
@@ -110,7 +119,7 @@ def sort_hit(m: Memory, lane: int) -> None:
     else:
         # its only requests hit the open row: none waits for a row command
         hits = waiting_list(m.bank[lane >> 1].pc, lane & 1, HIT)
-        move(m, lane, hits, m.entry[m.lane[lane].hit].request)
+        move(m, column_node(lane), hits, m.entry[m.lane[lane].hit].request)
 
 
 @inlined
@@ -119,16 +128,17 @@ def sort_lane(m: Memory, lane: int) -> None:
     row = m.lane[lane]
     pc, queue = m.bank[lane >> 1].pc, lane & 1
     if row.hit == NONE:
-        move(m, lane, NONE, 0)
+        move(m, column_node(lane), NONE, 0)
     else:
-        move(m, lane, waiting_list(pc, queue, HIT), m.entry[row.hit].request)
+        hits = waiting_list(pc, queue, HIT)
+        move(m, column_node(lane), hits, m.entry[row.hit].request)
     wait = row_wait(m, lane)
     if wait == NONE:
-        move(m, ROW_NODES + lane, NONE, 0)
+        move(m, row_node(lane), NONE, 0)
         return
     oldest = row.first if wait == ACTIVATE else row.miss
     age = m.entry[oldest].request
-    move(m, ROW_NODES + lane, waiting_list(pc, queue, wait), age)
+    move(m, row_node(lane), waiting_list(pc, queue, wait), age)
 
 
 @inlined
@@ -169,7 +179,7 @@ def push(m: Memory, entry: int) -> None:
     mine.last = entry
     if queue == WRITE:
         m.channel[0].queued_writes += 1
-        m.queued[row.address % FILTER] += 1
+        m.queued[row.address & (FILTER - 1)] += 1
     else:
         m.channel[0].queued_reads += 1
     open_row = m.bank[row.bank].row
@@ -203,7 +213,7 @@ def unlink(m: Memory, entry: int) -> None:
         m.entry[row.next].previous = row.previous
     if queue == WRITE:
         m.channel[0].queued_writes -= 1
-        m.queued[row.address % FILTER] -= 1
+        m.queued[row.address & (FILTER - 1)] -= 1
     else:
         m.channel[0].queued_reads -= 1
 
@@ -247,7 +257,7 @@ def release(m: Memory, entry: int) -> None:
 @inlined
 def write_is_queued(m: Memory, bank: int, address: int) -> bool:
     """Return whether a write to this very address waits in the queue."""
-    if m.queued[address % FILTER] == 0:
+    if m.queued[address & (FILTER - 1)] == 0:
         return False
     entry = m.lane[2 * bank + WRITE].last
     while entry != NONE:

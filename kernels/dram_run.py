@@ -24,7 +24,7 @@ def enter(
     full = mine.queued_reads == d.read_queue
     if write == 1:
         full = mine.queued_writes == d.write_queue
-    perhaps = m.queued[address % FILTER] != 0
+    perhaps = m.queued[address & (FILTER - 1)] != 0
     if full and not perhaps:
         return 0
     bank = bank_of(d, address)

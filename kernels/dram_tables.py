@@ -21,7 +21,7 @@ HIT, ACTIVATE, PRECHARGE = range(3)  # what a lane waits for
 N_WAITS = 3
 RD, WR, ACT, PRE, PRE_ALL, REF_ALL, REF_BANK = range(7)  # commands
 COMMANDS = ("RD", "WR", "ACT", "PREpb", "PREab", "REFab", "REFpb")
-NONE = -1
+NONE = 0xFFFFFFFF
 NEVER = 1 << 60  # a tick that no run reaches
 FIELDS = ("pseudo_channel", "bank_group", "column", "bank", "stack", "row", "channel")
 N_FIELDS = len(FIELDS)
@@ -90,6 +90,10 @@ CONSTRAINTS = (
 )
 
 
+def _indices(*names: str) -> list[tuple[str, str]]:
+    return [(name, "u4") for name in names]
+
+
 def _counts(*names: str) -> list[tuple[str, str]]:
     return [(name, "i8") for name in names]
 
@@ -107,7 +111,11 @@ DRAM = np.dtype(
 )
 
 CHANNEL = np.dtype(
-    _counts(
+    _indices(
+        "active",  # requests whose row was opened for them
+        "free",  # unused entries
+    )
+    + _counts(
         "number",
         "logs",  # 1 if its commands are noted
         "issued",  # commands of the present tick that were
@@ -115,10 +123,8 @@ CHANNEL = np.dtype(
         "writing",  # 1 while writes drain
         "queued_reads",
         "queued_writes",
-        "active",  # requests whose row was opened for them
         "active_from",  # tick before which none of them is ready
         "promoted",  # requests that ever were
-        "free",  # unused entries
         "column_ready",
         "row_ready",
         # the row command of the last odd tick, which limits one even tick after it
@@ -165,13 +171,15 @@ STACK = np.dtype(_counts("rd_ready", "wr_ready", "refreshed", "refresh_from"))
 GROUP = np.dtype(_counts("rd_ready", "wr_ready", "act_ready", "ref_bank_ready"))
 
 BANK = np.dtype(
-    _counts(
+    _indices(
         "pc",
         "stack",
         "group",
-        "row",  # that is open, or NONE
         "active",  # entry that its row was opened for, or NONE
         "active_at",  # place in the channel's list of them
+    )
+    + _counts(
+        "row",  # that is open, or NONE
         "rd_ready",
         "wr_ready",
         "act_ready",
@@ -182,7 +190,7 @@ BANK = np.dtype(
 
 # The requests of one queue to one bank, in order of arrival; row 2 bank + queue.
 LANE = np.dtype(
-    _counts(
+    _indices(
         "first",
         "last",
         "hit",  # first entry of the open row
@@ -190,14 +198,14 @@ LANE = np.dtype(
     )
 )
 
-# A lane's place in a list: in that of column commands (row: the lane) and in one of
-# row commands (after all those). A list is in order of age, the number of a request.
-NODE = np.dtype(_counts("list", "age", "next", "previous"))
-WAITING = np.dtype(_counts("first", "last", "not_before"))
+# A lane's place in a list, of column commands (row 2 lane) and of row commands (the row
+# after it). A list is in order of age, the number of a request.
+NODE = np.dtype(_indices("list", "next", "previous") + _counts("age"))
+WAITING = np.dtype(_indices("first", "last") + _counts("not_before"))
 
 ENTRY = np.dtype(
-    _counts("request", "arrive", "row", "bank", "write", "next", "previous", "order")
-    + _counts("counted", "address")
+    _indices("bank", "write", "next", "previous")
+    + _counts("request", "arrive", "row", "order", "counted", "address")
 )
 
 # Commands in the order in which they were issued.
@@ -230,8 +238,8 @@ MEMORY = np.dtype(
         ("entry", ENTRY, (MAX_ENTRIES,)),
         ("node", NODE, (4 * MAX_BANKS,)),
         ("waiting", WAITING, (2 * N_WAITS * MAX_PCS,)),
-        ("active", "i8", (MAX_BANKS,)),
-        ("free", "i8", (MAX_ENTRIES,)),
+        ("active", "u4", (MAX_BANKS,)),
+        ("free", "u4", (MAX_ENTRIES,)),
         ("due", "i8", (MAX_DUE,)),
         ("queued", "i8", (FILTER,)),
     ]
