@@ -149,7 +149,7 @@ def older(m: Memory, node: int, best: int) -> bool:
 
 @inlined
 def ready_hit(m: Memory, tick: int, queue: int) -> int:
-    """Return the node of the oldest request of a queue ready to hit its row, or NONE."""
+    """Return the node of a queue's oldest request that is ready to hit, or NONE."""
     d = m.dram[0]
     best = NONE
     for pc in range(d.pseudo_channels):

@@ -10,15 +10,16 @@ from accelsim.kernels.dram import bank_of, field, step, wake_by
 from accelsim.kernels.dram_queue import push, write_is_queued
 from accelsim.kernels.dram_tables import FIELDS, FILTER, NEVER, Memory
 from accelsim.kernels.jit import inlined, kernel
-from accelsim.kernels.tables import Rows
+from accelsim.kernels.tables import Record, Rows
 
 _ROW, _CHANNEL = FIELDS.index("row"), FIELDS.index("channel")
 
 
 @inlined
 def enter(
-    m: Memory, request: int, address: int, write: int, tick: int, depart: Rows
-) -> int:
+    m: Memory, request: int, place: Record, address: int, write: int, tick: int,
+    depart: Rows,
+) -> int:  # fmt: skip
     """Let a request in: 0 if its queue is full, 1 if it waits, 2 if it is done."""
     d, mine = m.dram[0], m.channel[0]
     full = mine.queued_reads == d.read_queue
@@ -27,8 +28,7 @@ def enter(
     perhaps = m.queued[address & (FILTER - 1)] != 0
     if full and not perhaps:
         return 0
-    bank = bank_of(d, address)
-    if perhaps and write_is_queued(m, bank, address):
+    if perhaps and write_is_queued(m, place.bank, address):
         depart[request] = tick + 1 - write
         return 2
     if full:
@@ -38,14 +38,23 @@ def enter(
     row = m.entry[entry]
     row.request = request
     row.arrive = tick
-    row.row = field(d, address, _ROW)
-    row.bank = bank
+    row.row = place.row
+    row.bank = place.bank
     row.write = write
     row.address = address
     row.counted = 0
     push(m, entry)
     wake_by(m, tick + 1, 0)
     return 1
+
+
+@inlined
+def find(d: Record, address: Rows, place: Rows) -> None:
+    """Fill where each transaction lies: channel, bank of its channel, and row."""
+    for i in range(len(address)):
+        place[i].channel = field(d, address[i], _CHANNEL)
+        place[i].bank = bank_of(d, address[i])
+        place[i].row = field(d, address[i], _ROW)
 
 
 @inlined
@@ -61,22 +70,24 @@ def write_down(m: Memory, log: Rows, logged: int) -> int:
 
 @kernel
 def run(
-    memory: Rows, address: Rows, write: Rows, due: Rows, arrive: Rows, depart: Rows,
-    log: Rows,
+    memory: Rows, address: Rows, write: Rows, due: Rows, place: Rows, arrive: Rows,
+    depart: Rows, log: Rows,
 ) -> int:  # fmt: skip
     """Run all requests through the channels of a memory; return the rows of its log.
 
     address : transaction; write : 0 or 1; due : tick from which it may enter, or an
     empty array if all may at once; log : COMMAND rows, filled as far as they go.
-    Fills arrive and depart [ticks].
+    Fills place (PLACE rows), arrive and depart [ticks].
     """
     count, sent, left, tick, logged = len(address), 0, len(address), 0, 0
     for channel in range(len(memory)):
         memory[channel].channel[0].logs = 1 if len(log) > 0 else 0
+    find(memory[0].dram[0], address, place)
     while left > 0:
         while sent < count and (len(due) == 0 or due[sent] <= tick):
-            m = memory[field(memory[0].dram[0], address[sent], _CHANNEL)]
-            how = enter(m, sent, address[sent], write[sent], tick, depart)
+            at = place[sent]
+            m = memory[at.channel]
+            how = enter(m, sent, at, address[sent], write[sent], tick, depart)
             if how == 0:
                 break
             left -= how - 1

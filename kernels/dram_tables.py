@@ -208,6 +208,9 @@ ENTRY = np.dtype(
     + _counts("request", "arrive", "row", "order", "counted", "address")
 )
 
+# Where a transaction lies.
+PLACE = np.dtype([("channel", "u2"), ("bank", "u2"), ("row", "u4")])
+
 # Commands in the order in which they were issued.
 COMMAND = np.dtype(_counts("tick", "command", "channel", "pc", "bank", "row"))
 

@@ -133,7 +133,7 @@ def _within_bank(t: dict[str, int], act: int, column: int) -> dict[str, int]:
 def _address(row: Rows, spec: HbmSpec, channels: int) -> None:
     """Place the fields of an address, and the row bits that hash the banks."""
     extents = {**spec.organisation.extents(), "channel": channels}
-    row.extent, row.hash_from = 1, -1
+    row.extent, row.hash_from = 1, -1  # one value, not hashed
     at = 0
     for letter in spec.controller.order:
         name = ORDER_LETTERS[letter]

@@ -17,7 +17,7 @@ from accelsim.kernels import dram as scheduler
 from accelsim.kernels import dram_refresh, dram_timing
 from accelsim.kernels.dram_queue import join, leave
 from accelsim.kernels.dram_run import run
-from accelsim.kernels.dram_tables import COMMAND, COMMANDS, NONE
+from accelsim.kernels.dram_tables import COMMAND, COMMANDS, NONE, PLACE
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import override, parse_overrides
 from accelsim.specs.hbm import HbmSpec
@@ -90,7 +90,10 @@ class Log:
         made = memory(lower(spec, channels))
         arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
         rows = np.zeros(20 * len(asked.address) + 2000, COMMAND).view(np.recarray)
-        used = run(made, asked.address, asked.write, asked.due, arrive, depart, rows)
+        place = np.zeros(len(asked.address), PLACE).view(np.recarray)
+        used = run(
+            *(made, asked.address, asked.write, asked.due, place, arrive, depart, rows)
+        )
         self.spec = spec
         self.rows: Rows = rows[:used]
         assert len(self.rows) < len(rows)
@@ -305,11 +308,23 @@ def test_refresh_costs_what_it_blocks() -> None:
     assert 1 / (1 - 350 / 3900) < slow / fast < 1.13
 
 
-def test_lists_give_back_what_was_put_on_them() -> None:
+def test_lists_are_in_order_of_age() -> None:
     made = memory(lower(preset("hbm2-2.0")))[0]
-    assert [join(made, 0, lane) for lane in (7, 8, 9)] == [0, 1, 2]
-    assert leave(made, 0, 0) == 9
-    assert list(made.waiting[0, :2]) == [9, 8]
+    for node, age in ((7, 30), (8, 10), (9, 20), (6, 40)):
+        join(made, node, 0, age)
+    assert members(made, 0) == [8, 9, 7, 6]
+    leave(made, 9)
+    leave(made, 8)
+    assert members(made, 0) == [7, 6]
+    assert made.waiting[0].last == 6
+
+
+def members(made: Rows, row: int) -> list[int]:
+    found, node = [], made.waiting[row].first
+    while node != NONE:
+        found.append(int(node))
+        node = made.node[node].next
+    return found
 
 
 def test_a_closed_idle_bank_is_ready_at_once() -> None:
