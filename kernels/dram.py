@@ -15,6 +15,13 @@ can be issued are skipped: between commands, readiness changes only with time.
 A read departs with its last data, a write with its command.
 """
 
+from accelsim.kernels.dram_choice import (
+    ready_active,
+    ready_closed,
+    ready_conflict,
+    ready_hit,
+    wake_by,
+)
 from accelsim.kernels.dram_queue import (
     demote,
     promote,
@@ -23,34 +30,37 @@ from accelsim.kernels.dram_queue import (
     sort_hit,
     sort_lane,
     unlink,
-    waiting_list,
 )
-from accelsim.kernels.dram_refresh import next_refresh, owed, refresh_due
+from accelsim.kernels.dram_refresh import (
+    next_refresh,
+    overdue,
+    owed,
+    paid,
+    postponed,
+    refresh_due,
+)
 from accelsim.kernels.dram_tables import (
     ACT,
-    ACTIVATE,
     FIELDS,
-    HIT,
-    NEVER,
+    IDLE_BANK,
     NONE,
     PRE,
     PRE_ALL,
-    PRECHARGE,
     RD,
+    RD_PRE,
     READ,
     REF_ALL,
     WR,
+    WR_PRE,
     WRITE,
     Memory,
 )
 from accelsim.kernels.dram_timing import (
     activate_issued,
-    activate_ready,
-    bank_column_ready,
-    column_ready,
     pairs,
     precharge_all_issued,
     precharge_issued,
+    precharges_itself,
     read_issued,
     refresh_all_issued,
     refresh_bank_issued,
@@ -95,14 +105,6 @@ def note(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
 
 
 @inlined
-def wake_by(m: Memory, tick: int, odd: int) -> None:
-    """Let the channel look again at `tick`, or the odd tick after it."""
-    if odd == 1:
-        tick |= 1
-    m.channel[0].wake = min(m.channel[0].wake, tick)
-
-
-@inlined
 def settle_mode(m: Memory) -> None:
     """Start or end to drain writes."""
     d, mine = m.dram[0], m.channel[0]
@@ -114,122 +116,19 @@ def settle_mode(m: Memory) -> None:
 
 
 @inlined
-def ready_active(m: Memory, tick: int) -> int:
-    """Return the oldest ready request whose row was opened for it, or NONE."""
-    mine = m.channel[0]
-    if mine.active == 0:
-        return NONE
-    if mine.active_from > tick:
-        wake_by(m, mine.active_from, m.dram[0].half_ticks)
-        return NONE
-    best, earliest = NONE, NEVER
-    for i in range(mine.active):
-        bank = m.active[i]
-        entry = m.bank[bank].active
-        ready = column_ready(m, bank, m.entry[entry].write)
-        if ready > tick:
-            earliest = min(earliest, ready)
-        elif best == NONE:
-            best = entry
-        else:
-            a, b = m.entry[entry], m.entry[best]
-            if a.arrive < b.arrive or (a.arrive == b.arrive and a.order < b.order):
-                best = entry
-    if best == NONE:
-        mine.active_from = earliest
-        wake_by(m, earliest, m.dram[0].half_ticks)
-    return int(best)
+def close_bank(m: Memory, bank: int) -> None:
+    """Mark a bank as closed."""
+    m.bank[bank].row = NONE
+    m.pc[m.bank[bank].pc].open -= 1
+    row_changed(m, bank)
 
 
 @inlined
-def older(m: Memory, node: int, best: int) -> bool:
-    """Return whether a node of a list is one and older than the best of others."""
-    return node != NONE and (best == NONE or m.node[node].age < m.node[best].age)
-
-
-@inlined
-def ready_hit(m: Memory, tick: int, queue: int) -> int:
-    """Return the node of a queue's oldest request that is ready to hit, or NONE."""
-    d = m.dram[0]
-    best = NONE
-    for pc in range(d.pseudo_channels):
-        hits = m.waiting[waiting_list(pc, queue, HIT)]
-        node = hits.first
-        if not older(m, node, best):
-            continue
-        outer = m.pc[pc].wr_ready if queue == WRITE else m.pc[pc].rd_ready
-        outer = max(outer, hits.not_before)
-        if outer > tick:
-            wake_by(m, outer, d.half_ticks)
-            continue
-        earliest = NEVER
-        while older(m, node, best):
-            ready = bank_column_ready(m, node >> 2, queue)
-            if ready <= tick:
-                best = node
-            earliest = min(earliest, ready)
-            node = m.node[node].next
-        if best == NONE:
-            hits.not_before = earliest
-            wake_by(m, earliest, d.half_ticks)
-    return int(best)
-
-
-@inlined
-def ready_closed(m: Memory, tick: int, queue: int) -> int:
-    """Return the node of the oldest request whose bank can activate, or NONE."""
-    d = m.dram[0]
-    best = NONE
-    for pc in range(d.pseudo_channels):
-        closed = m.waiting[waiting_list(pc, queue, ACTIVATE)]
-        node = closed.first
-        if not older(m, node, best):
-            continue
-        outer = max(m.pc[pc].act_ready, closed.not_before)
-        if outer > tick:
-            wake_by(m, outer, d.half_ticks)
-            continue
-        earliest = NEVER
-        while older(m, node, best):
-            ready = activate_ready(m, node >> 2)
-            if ready <= tick:
-                best = node
-            earliest = min(earliest, ready)
-            node = m.node[node].next
-        if best == NONE:
-            closed.not_before = earliest
-            wake_by(m, earliest, d.half_ticks)
-    return int(best)
-
-
-@inlined
-def ready_conflict(m: Memory, tick: int, queue: int, best: int) -> int:
-    """Return the oldest of `best` and the requests whose bank can be precharged."""
-    d = m.dram[0]
-    for pc in range(d.pseudo_channels):
-        others = m.waiting[waiting_list(pc, queue, PRECHARGE)]
-        node = others.first
-        if not older(m, node, best):
-            continue
-        outer = max(m.pc[pc].pre_ready, others.not_before)
-        if outer > tick:
-            wake_by(m, outer, 0)
-            continue
-        earliest = NEVER
-        while older(m, node, best):
-            bank = node >> 2
-            ready = m.bank[bank].pre_ready
-            if ready <= tick:
-                if pairs(m, tick, pc, bank):
-                    best = node
-                else:
-                    ready = tick + 1
-            earliest = min(earliest, ready)
-            node = m.node[node].next
-        if best == NONE:
-            others.not_before = earliest
-            wake_by(m, earliest, 0)
-    return int(best)
+def wanted(m: Memory, bank: int) -> bool:
+    """Return whether a request still waits for the open row of a bank."""
+    read, write = m.lane[2 * bank + READ], m.lane[2 * bank + WRITE]
+    hit = read.hit != NONE or write.hit != NONE
+    return bool(hit or m.bank[bank].active != NONE)
 
 
 @inlined
@@ -245,7 +144,6 @@ def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
     else:
         read_issued(m, bank, tick)
         depart[row.request] = tick + m.dram[0].latency
-    note(m, tick, WR if write == 1 else RD, m.bank[bank].pc, bank)
     if active == 1:
         demote(m, bank)
         sort_lane(m, 2 * bank + READ)
@@ -254,6 +152,13 @@ def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
         unlink(m, entry)
         sort_hit(m, 2 * bank + write)
     release(m, entry)
+    command = WR if write == 1 else RD
+    if m.dram[0].close_page == 1 and not wanted(m, bank):
+        command = WR_PRE if write == 1 else RD_PRE
+    note(m, tick, command, m.bank[bank].pc, bank)
+    if command >= RD_PRE:
+        precharges_itself(m, bank)
+        close_bank(m, bank)
 
 
 @inlined
@@ -278,14 +183,6 @@ def column_slot(m: Memory, tick: int, depart: Rows) -> int:
 
 
 @inlined
-def close_bank(m: Memory, bank: int) -> None:
-    """Mark a bank as closed."""
-    m.bank[bank].row = NONE
-    m.pc[m.bank[bank].pc].open -= 1
-    row_changed(m, bank)
-
-
-@inlined
 def pair(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     """Remember a row command of an odd tick for the even tick that ends it."""
     mine = m.channel[0]
@@ -300,13 +197,14 @@ def pair(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
 
 
 @inlined
-def pay(m: Memory, tick: int) -> bool:
-    """Issue the command that the oldest refresh due needs next, if it is ready."""
+def pay(m: Memory, tick: int, command: int, pc: int, bank: int, ready: int) -> bool:
+    """Issue what a refresh needs next, if it is ready at this tick.
+
+    command, pc, bank, ready : see `owed`.
+    """
     mine = m.channel[0]
-    command, pc, bank, ready = owed(m)
     odd = m.dram[0].half_ticks
-    precharge = command in (PRE, PRE_ALL)
-    if precharge:
+    if command in (PRE, PRE_ALL):
         odd = 0
     ready = max(ready, mine.row_ready)
     if ready > tick or (odd == 1 and tick & 1 == 0):
@@ -332,10 +230,21 @@ def pay(m: Memory, tick: int) -> bool:
             refresh_all_issued(m, pc, tick)
         else:
             refresh_bank_issued(m, bank, tick)
-        mine.due_first = (mine.due_first + 1) % len(m.due)
-        mine.due_count -= 1
+        paid(m, pc, bank)
         mine.refreshes += 1
     return True
+
+
+@inlined
+def pay_one(m: Memory, tick: int, urgent: int) -> bool:
+    """Issue what a refresh of one bank needs; urgent : 1 if it may not wait, or 0."""
+    for pc in range(m.dram[0].pseudo_channels):
+        if m.pc[pc].owed == 0 or overdue(m, pc) != urgent:
+            continue
+        command, bank, ready = postponed(m, pc, urgent)
+        if bank != NONE and pay(m, tick, command, pc, bank, ready):
+            return True
+    return False
 
 
 @inlined
@@ -368,11 +277,14 @@ def row_slot(m: Memory, tick: int) -> bool:
     """Issue a row command if one is ready and return whether one was."""
     d, mine = m.dram[0], m.channel[0]
     if mine.due_count > 0:
-        return pay(m, tick)
+        command, pc, bank, ready = owed(m)
+        return pay(m, tick, command, pc, bank, ready)
     settle_mode(m)
     if mine.row_ready > tick:
         wake_by(m, mine.row_ready, 0)
         return False
+    if d.refresh == IDLE_BANK and pay_one(m, tick, 1):
+        return True
     node = NONE
     if d.half_ticks == 0 or tick & 1 == 1:
         node = ready_closed(m, tick, mine.writing)
@@ -380,7 +292,7 @@ def row_slot(m: Memory, tick: int) -> bool:
         wake_by(m, tick + 1, 0)
     node = ready_conflict(m, tick, mine.writing, node)
     if node == NONE:
-        return False
+        return bool(d.refresh == IDLE_BANK and pay_one(m, tick, 0))
     lane = m.lane[node >> 1]
     closed = m.bank[node >> 2].row == NONE
     open_or_close(m, tick, lane.first if closed else lane.miss)

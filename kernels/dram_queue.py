@@ -100,6 +100,8 @@ def row_wait(m: Memory, lane: int) -> int:
     """
     bank = m.bank[lane >> 1]
     row = m.lane[lane]
+    if bank.held == 1:
+        return NONE
     if bank.row == NONE:
         return ACTIVATE if row.first != NONE else NONE
     if row.miss == NONE or bank.active != NONE:
@@ -114,7 +116,8 @@ def row_wait(m: Memory, lane: int) -> int:
 @inlined
 def sort_hit(m: Memory, lane: int) -> None:
     """Put a lane whose first hit has gone where it belongs now."""
-    if m.lane[lane].hit == NONE or m.lane[lane].miss != NONE:
+    held = m.bank[lane >> 1].held == 1
+    if m.lane[lane].hit == NONE or m.lane[lane].miss != NONE or held:
         sort_lane(m, lane)
     else:
         # its only requests hit the open row: none waits for a row command
@@ -127,7 +130,7 @@ def sort_lane(m: Memory, lane: int) -> None:
     """Put a lane on the lists where it belongs now, and off the others."""
     row = m.lane[lane]
     pc, queue = m.bank[lane >> 1].pc, lane & 1
-    if row.hit == NONE:
+    if row.hit == NONE or m.bank[lane >> 1].held == 1:
         move(m, column_node(lane), NONE, 0)
     else:
         hits = waiting_list(pc, queue, HIT)
@@ -139,6 +142,14 @@ def sort_lane(m: Memory, lane: int) -> None:
     oldest = row.first if wait == ACTIVATE else row.miss
     age = m.entry[oldest].request
     move(m, row_node(lane), waiting_list(pc, queue, wait), age)
+
+
+@inlined
+def hold(m: Memory, bank: int, held: int) -> None:
+    """Let a bank serve its requests no more (1), or again (0)."""
+    m.bank[bank].held = held
+    sort_lane(m, 2 * bank + READ)
+    sort_lane(m, 2 * bank + WRITE)
 
 
 @inlined

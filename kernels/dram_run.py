@@ -6,7 +6,8 @@ channel they belong. A read of an address that waits to be written gets its data
 the queue, a write to such an address joins it.
 """
 
-from accelsim.kernels.dram import bank_of, field, step, wake_by
+from accelsim.kernels.dram import bank_of, field, step
+from accelsim.kernels.dram_choice import wake_by
 from accelsim.kernels.dram_queue import push, write_is_queued
 from accelsim.kernels.dram_tables import FIELDS, FILTER, NEVER, Memory
 from accelsim.kernels.jit import inlined, kernel

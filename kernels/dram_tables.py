@@ -15,23 +15,25 @@ import numpy as np
 
 from accelsim.kernels.tables import Record
 
-NO_REFRESH, ALL_BANK, PER_BANK = range(3)  # dram.refresh
+NO_REFRESH, ALL_BANK, PER_BANK, IDLE_BANK = range(4)  # dram.refresh
 READ, WRITE = range(2)  # queues
 HIT, ACTIVATE, PRECHARGE = range(3)  # what a lane waits for
 N_WAITS = 3
-RD, WR, ACT, PRE, PRE_ALL, REF_ALL, REF_BANK = range(7)  # commands
-COMMANDS = ("RD", "WR", "ACT", "PREpb", "PREab", "REFab", "REFpb")
+RD, WR, ACT, PRE, PRE_ALL, REF_ALL, REF_BANK, RD_PRE, WR_PRE = range(9)  # commands
+COMMANDS = ("RD", "WR", "ACT", "PREpb", "PREab", "REFab", "REFpb", "RDA", "WRA")
 NONE = 0xFFFFFFFF
 NEVER = 1 << 60  # a tick that no run reaches
 FIELDS = ("pseudo_channel", "bank_group", "column", "bank", "stack", "row", "channel")
 N_FIELDS = len(FIELDS)
 LAST_ACTIVATES = 4  # tFAW: this many activates in its window
+POSTPONED = 8  # refreshes of one bank that may wait
 FILTER = 1024  # buckets that say which write addresses cannot be queued
 
 ORGANISATION = ("channels", "pseudo_channels", "stacks", "groups", "banks")
 CONTROLLER = (
     "half_ticks",  # 1: columns and all row commands but precharges on odd ticks only
     "row_hit_first",  # 1: no precharge while an older request still hits the row
+    "close_page",  # 1: a row that no queued request wants closes behind the last one
     "read_queue",
     "write_queue",
     "write_above",  # more queued writes than this start to drain
@@ -160,6 +162,10 @@ PSEUDO_CHANNEL = np.dtype(
             "ref_bank_ready",
             "active",
             "open",
+            "owed",  # refreshes of one bank that wait, where they may
+            "target",  # bank that the next of them is for
+            "round",  # times that all banks have been refreshed
+            "left",  # banks that this round still has to reach
         ),
         ("last_act", "i8", (LAST_ACTIVATES,)),
         ("acts", "i8"),
@@ -185,6 +191,8 @@ BANK = np.dtype(
         "act_ready",
         "pre_ready",
         "ref_ready",
+        "round",  # of its last refresh
+        "held",  # 1 while its refresh may not wait: it serves no request
     )
 )
 

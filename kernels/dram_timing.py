@@ -78,6 +78,19 @@ def precharge_issued(m: Memory, bank: int, tick: int) -> None:
 
 
 @inlined
+def precharges_itself(m: Memory, bank: int) -> None:
+    """Hold back what may not follow a column command that closes its row.
+
+    The bank precharges as soon as it could have been, without the row bus.
+    """
+    d, b = m.dram[0], m.bank[bank]
+    pc = m.pc[b.pc]
+    pc.ref_all_ready = max(pc.ref_all_ready, b.pre_ready + d.pre_ref_all)
+    b.act_ready = max(b.act_ready, b.pre_ready + d.bank_pre_act)
+    b.ref_ready = max(b.ref_ready, b.pre_ready + d.bank_pre_ref)
+
+
+@inlined
 def precharge_all_issued(m: Memory, pc: int, tick: int) -> None:
     """Hold back what may not follow a precharge of all banks at once."""
     d, mine = m.dram[0], m.pc[pc]

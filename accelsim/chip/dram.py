@@ -18,6 +18,7 @@ _REFRESH = {
     "none": tables.NO_REFRESH,
     "all-bank": tables.ALL_BANK,
     "per-bank": tables.PER_BANK,
+    "idle-bank": tables.IDLE_BANK,
 }
 _HASHED = ("bank_group", "bank", "pseudo_channel")
 
@@ -64,10 +65,24 @@ def _controller(spec: HbmSpec, t: dict[str, int]) -> dict[str, int]:
         "write_above": int(np.floor(high)),
         "write_below": int(np.ceil(low)),
         "refresh": _REFRESH[mine.refresh],
-        "refresh_every": t["refi_pb"] if mine.refresh == "per-bank" else t["refi"],
+        "close_page": int(mine.page == "closed"),
+        "refresh_every": _refresh_every(spec, t) // mine.refresh_rate,
         "refresh_set": t["rfc_pb"],
         "latency": t["cl"] + t["bl"],
     }
+
+
+def _refresh_every(spec: HbmSpec, t: dict[str, int]) -> int:
+    """Return the ticks between refreshes of a pseudo-channel, or of one of its banks.
+
+    The reference's per-bank interval is a timing of its own; a refresh of idle banks
+    reaches each bank once in tREFI.
+    """
+    made = spec.organisation
+    return {
+        "per-bank": t["refi_pb"],
+        "idle-bank": t["refi"] // (made.stack_ids * made.bank_groups * made.banks),
+    }.get(spec.controller.refresh, t["refi"])
 
 
 def _act_extra(spec: HbmSpec) -> int:
@@ -197,5 +212,7 @@ def memory(dram: Rows) -> Rows:
     for name in ("first", "last", "hit", "miss"):
         made.lane[name] = tables.NONE
     made.node["list"] = made.waiting["first"] = made.waiting["last"] = tables.NONE
+    made.pc["target"] = tables.NONE
+    made.pc["left"] = banks // int(d.pseudo_channels)
     made.free[:] = np.arange(tables.MAX_ENTRIES)
     return made

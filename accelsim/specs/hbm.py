@@ -151,6 +151,17 @@ class Controller(Spec):
         Whether bank group, bank and pseudo-channel are XORed with low row bits.
     scheduler : str
         FRFCFS-RowHit keeps a row open while an older request still hits it.
+    page : str
+        open: rows stay open; closed: a row that no queued request wants closes behind
+        the last one that did (auto-precharge).
+    refresh : str
+        per-bank is the reference's, in which what is due stops all requests;
+        idle-bank refreshes banks that no request waits for, and lets eight wait.
+    refresh_rate : int
+        2 or 4 above the normal range of temperature: refreshes come so much faster.
+    ecc : str
+        sideband: check bits have pins and cells of their own, and cost nothing here;
+        inline: they lie in the last eighth of the memory and are read and written too.
     write_high, write_low : fraction
         Shares of the write queue at which writes start and end to drain.
     """
@@ -158,7 +169,10 @@ class Controller(Spec):
     order: str
     bank_hash: bool = False
     scheduler: Literal["FRFCFS", "FRFCFS-RowHit"] = "FRFCFS-RowHit"
-    refresh: Literal["all-bank", "per-bank", "none"] = "all-bank"
+    page: Literal["open", "closed"] = "open"
+    refresh: Literal["all-bank", "per-bank", "idle-bank", "none"] = "all-bank"
+    refresh_rate: Literal[1, 2, 4] = 1
+    ecc: Literal["sideband", "inline", "none"] = "sideband"
     read_queue: int = Field(gt=0)
     write_queue: int = Field(gt=0)
     write_high: Fraction
