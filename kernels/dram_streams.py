@@ -32,7 +32,7 @@ def fill_turns(
     # streams start in the midst of their blocks, or all would end at once
     first = True
     while i < len(address):
-        for _ in range(chunk):
+        for j in range(chunk):
             if left[stream] == 0:
                 credit += share
                 kind[stream] = 1
@@ -41,7 +41,7 @@ def fill_turns(
                     kind[stream] = 0
                 at[stream] = (place(state, bits) // whole) * whole
                 left[stream] = block
-                if first:
+                if first and j == 0:
                     left[stream] = 1 + draw(state) % block
             if i == len(address):
                 return

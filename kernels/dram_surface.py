@@ -47,7 +47,7 @@ def saturated(
                 part = (u if a else 1.0 - u) * (v if b else 1.0 - v)
                 part *= w if c else 1.0 - w
                 total += part * cost[i + a, j + b, k + c]
-    return total / min(max(turn, turns[0]), turns[len(turns) - 1])
+    return float(total / min(max(turn, turns[0]), turns[len(turns) - 1]))
 
 
 @kernel

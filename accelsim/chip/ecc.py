@@ -44,5 +44,3 @@ def protected(spec: HbmSpec, asked: Traffic, channels: int = 1) -> Served:
         done.depart[mine],
         *(done.hits, done.misses, done.conflicts, done.activates, done.refreshes),
     )
-
-

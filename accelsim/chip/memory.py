@@ -230,7 +230,12 @@ def serve(spec: HbmSpec, asked: Traffic, channels: int = 1) -> Served:
 
     A request whose queue is full holds up those behind it, whatever their channel.
     """
-    made = memory(lower(spec, channels))
+    return serve_by(lower(spec, channels), asked)
+
+
+def serve_by(dram: Rows, asked: Traffic) -> Served:
+    """Return the same for a memory by its constraints in ticks."""
+    made = memory(dram)
     arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
     _run(made, asked, arrive, depart)
     return Served(asked, arrive, depart, **_totals(made))
@@ -281,6 +286,15 @@ def _totals(made: Rows) -> dict[str, int]:
     return {name: int(made.channel[name].sum()) for name in _TOTALS}
 
 
+def saturating(
+    spec: HbmSpec, pattern: Pattern, count: int, channels: int = 1
+) -> Traffic:
+    """Return `count` requests and as many behind them as keep all queues full."""
+    mine = spec.controller
+    behind = channels * (mine.read_queue + mine.write_queue) + 1000
+    return requests(spec, pattern, count + behind, channels)
+
+
 def measure(
     spec: HbmSpec,
     pattern: Pattern,
@@ -294,10 +308,7 @@ def measure(
     the last one that counts, while the queues stay as full as the pattern keeps them.
     What leaves with the last one of the warm-up belongs to the warm-up.
     """
-    # those behind keep the queues full to the end: what all channels can hold
-    mine = spec.controller
-    behind = channels * (mine.read_queue + mine.write_queue) + 1000
-    asked = requests(spec, pattern, warm_up + count + behind, channels)
+    asked = saturating(spec, pattern, warm_up + count, channels)
     return window(spec, serve(spec, asked, channels), warm_up, count, channels)
 
 

@@ -13,7 +13,6 @@ import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +80,9 @@ class Surface:
         return float(out[0])
 
 
+_MADE: dict[str, Surface] = {}  # in this process, by key
+
+
 def _columns(
     transaction: int, asked: tuple[Streams, ...]
 ) -> tuple[Floats, Floats, Floats]:
@@ -102,21 +104,15 @@ def surface(spec: HbmSpec) -> Surface:
     return _kept(key_of(spec), spec)
 
 
-@lru_cache(maxsize=64)
-def _cached(key: str) -> dict[str, Surface]:
-    return {}
-
-
 def _kept(key: str, spec: HbmSpec) -> Surface:
-    mine = _cached(key)
-    if not mine:
+    if key not in _MADE:
         path = folder() / f"{key}.npz"
         found = _read(path)
         if found is None:
             found = build(spec)
             _write(path, found)
-        mine[key] = found
-    return mine[key]
+        _MADE[key] = found
+    return _MADE[key]
 
 
 def folder() -> Path:
@@ -160,7 +156,7 @@ def build(spec: HbmSpec, threads: int | None = None) -> Surface:
                 break
             asked = Streams(turn * spec.organisation.transaction, share, count)
             ticks = saturated_ticks(spec, asked, guess)
-            guess = min(2.2 * _burst(spec) / ticks, 1.0)
+            guess = min(2.2 * burst_ticks(spec) / ticks, 1.0)
             cost[i, at[0], at[1]] = ticks * turn
 
     with ThreadPoolExecutor(threads) as pool:
@@ -168,7 +164,7 @@ def build(spec: HbmSpec, threads: int | None = None) -> Surface:
         list(pool.map(column, every))
         long = TURNS > LONGEST_TOGETHER
         cost[long, :, 1:] = cost[long, :, :1]
-        made = Surface(cost, latency, np.float64(_burst(spec)))
+        made = Surface(cost, latency, np.array(burst_ticks(spec)))
         points = [(i, j) for i in range(len(latency)) for j in range(len(latency[0]))]
         list(pool.map(lambda at: _fill_latency(spec, made, at), points))
     return made
@@ -188,7 +184,7 @@ def _fill_latency(spec: HbmSpec, made: Surface, at: tuple[int, int]) -> None:
         made.latency[at[0], at[1], k] = np.mean(wait) if len(wait) else 0.0
 
 
-def _burst(spec: HbmSpec) -> float:
+def burst_ticks(spec: HbmSpec) -> float:
     """Return the ticks per transaction of a channel's peak."""
     made = spec.organisation
     per_second = spec.channel_bandwidth / made.transaction
@@ -203,7 +199,7 @@ def saturated_ticks(
     guess : an upper limit of the efficiency, so that no more is run than is needed.
     """
     every = spec.timing.cycles(spec.clock)["refi"] * spec.ticks_per_clock
-    needed = intervals * every * guess / _burst(spec)
+    needed = intervals * every * guess / burst_ticks(spec)
     count = int(needed) + WARM_UP + spec.controller.read_queue + 500
     done = serve(spec, stream_requests(spec, asked, count))
     order = np.sort(done.depart)

@@ -13,13 +13,17 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from accelsim.specs.figure import (
     BitRate,
+    Energy,
+    EnergyPerBit,
     Figure,
     Fraction,
     NamedSpec,
+    Power,
     Spec,
     read_figure,
 )
 
+MOST_CYCLES = 1_000_000  # between refreshes; a run of more would not end
 # Address fields from the least significant bit up: how an address order is written.
 ORDER_LETTERS = {
     "P": "pseudo_channel",
@@ -192,6 +196,30 @@ class Controller(Spec):
         return order
 
 
+class Energies(Spec):
+    """What the parts of an access cost, and what the memory takes at rest.
+
+    Attributes
+    ----------
+    activate : energy
+        Of one activate of a row in a pseudo-channel, and its precharge.
+    movement : energy per bit
+        From the row's amplifiers to the pins of the stack, or back.
+    io : energy per bit
+        Over the pins to the processor.
+    refresh : energy
+        Of one refresh of all banks of a pseudo-channel.
+    background : power
+        Of a channel that is open and idle.
+    """
+
+    activate: Energy
+    movement: EnergyPerBit
+    io: EnergyPerBit
+    refresh: Energy
+    background: Power
+
+
 class HbmSpec(NamedSpec):
     """A stack of memory and the controllers of its channels.
 
@@ -211,6 +239,7 @@ class HbmSpec(NamedSpec):
     organisation: Organisation
     timing: Timing
     controller: Controller
+    energy: Energies | None = None
 
     @property
     def clock(self) -> float:
@@ -246,6 +275,32 @@ class HbmSpec(NamedSpec):
         for extent in self.organisation.extents().values():
             bytes_ *= extent
         return bytes_
+
+    @model_validator(mode="after")
+    def _checked(self) -> "HbmSpec":
+        self.check_cycles()
+        return self
+
+    def check_cycles(self) -> None:
+        """Refuse timings that at this clock leave no time between refreshes."""
+        cycles = self.timing.cycles(self.clock)
+        every = cycles["refi"] // self.controller.refresh_rate
+        if every > MOST_CYCLES:
+            raise ValueError(
+                f"timing.refi: {self.timing.refi.text} is more than {MOST_CYCLES:,} "
+                "clock cycles"
+            )
+        each = (self.timing.cycles(self.clock).items()) - {("refi", cycles["refi"])}
+        name, longest = max(each, key=lambda pair: pair[1])
+        if 2 * longest > every:
+            raise ValueError(
+                f"timing.{name}: {longest:,} clock cycles must be at most half of the "
+                f"{every:,} between refreshes"
+            )
+        if cycles["refi_pb"] // self.controller.refresh_rate < 2 * cycles["rrefd"]:
+            raise ValueError("timing.refi_pb must be twice rrefd or more")
+        if min(cycles["bl"], cycles["ccd_s"], cycles["rc"]) < 1:
+            raise ValueError("timing: bl, ccd_s and rc must be one clock cycle or more")
 
     @model_validator(mode="after")
     def _stacks_are_addressed(self) -> "HbmSpec":
