@@ -106,7 +106,7 @@ def aim(m: Memory, pc: int) -> None:
     mine.target = NONE
     best = NEVER
     for bank in range(pc * banks, (pc + 1) * banks):
-        if m.bank[bank].round > mine.round:
+        if m.bank[bank].lap > mine.lap:
             continue
         rank = -m.bank[bank].act_ready if is_idle(m, bank) else 0
         if mine.target == NONE or rank < best:
@@ -139,9 +139,9 @@ def paid(m: Memory, pc: int, bank: int) -> None:
     part = m.pc[pc]
     part.owed -= 1
     part.left -= 1
-    m.bank[bank].round = part.round + 1
+    m.bank[bank].lap = part.lap + 1
     if part.left == 0:
-        part.round += 1
+        part.lap += 1
         part.left = m.dram[0].stacks * m.dram[0].groups * m.dram[0].banks
     if m.bank[bank].held == 1:
         hold(m, bank, 0)

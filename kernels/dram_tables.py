@@ -164,8 +164,8 @@ PSEUDO_CHANNEL = np.dtype(
             "open",
             "owed",  # refreshes of one bank that wait, where they may
             "target",  # bank that the next of them is for
-            "round",  # times that all banks have been refreshed
-            "left",  # banks that this round still has to reach
+            "lap",  # times that all banks have been refreshed
+            "left",  # banks that this lap still has to reach
         ),
         ("last_act", "i8", (LAST_ACTIVATES,)),
         ("acts", "i8"),
@@ -191,7 +191,7 @@ BANK = np.dtype(
         "act_ready",
         "pre_ready",
         "ref_ready",
-        "round",  # of its last refresh
+        "lap",  # in which it was last refreshed
         "held",  # 1 while its refresh may not wait: it serves no request
     )
 )
