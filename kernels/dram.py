@@ -67,7 +67,7 @@ from accelsim.kernels.dram_timing import (
     write_issued,
 )
 from accelsim.kernels.jit import inlined, kernel
-from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.tables import Record
 
 _PC, _GROUP, _COLUMN, _BANK, _STACK, _ROW = range(len(FIELDS) - 1)
 
@@ -132,7 +132,7 @@ def wanted(m: Memory, bank: int) -> bool:
 
 
 @inlined
-def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
+def serve(m: Memory, entry: int, active: int, tick: int) -> None:
     """Issue the column command of a request (active: 1 if promoted) and let it go."""
     row, mine = m.entry[entry], m.channel[0]
     bank, write = row.bank, row.write
@@ -140,10 +140,11 @@ def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
         mine.hits += 1
     if write == 1:
         write_issued(m, bank, tick)
-        depart[row.request] = tick
+        mine.departs = tick
     else:
         read_issued(m, bank, tick)
-        depart[row.request] = tick + m.dram[0].latency
+        mine.departs = tick + m.dram[0].latency
+    mine.served = row.request
     if active == 1:
         demote(m, bank)
         sort_lane(m, 2 * bank + READ)
@@ -162,7 +163,7 @@ def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
 
 
 @inlined
-def column_slot(m: Memory, tick: int, depart: Rows) -> int:
+def column_slot(m: Memory, tick: int) -> int:
     """Issue a column command if one is ready; return how many requests it served."""
     mine = m.channel[0]
     if mine.column_ready > tick:
@@ -170,7 +171,7 @@ def column_slot(m: Memory, tick: int, depart: Rows) -> int:
         return 0
     entry = ready_active(m, tick)
     if entry != NONE:
-        serve(m, entry, 1, tick, depart)
+        serve(m, entry, 1, tick)
         return 1
     if mine.due_count > 0:
         return 0
@@ -178,7 +179,7 @@ def column_slot(m: Memory, tick: int, depart: Rows) -> int:
     node = ready_hit(m, tick, mine.writing)
     if node == NONE:
         return 0
-    serve(m, m.lane[node >> 1].hit, 0, tick, depart)
+    serve(m, m.lane[node >> 1].hit, 0, tick)
     return 1
 
 
@@ -300,15 +301,19 @@ def row_slot(m: Memory, tick: int) -> bool:
 
 
 @kernel
-def step(m: Memory, tick: int, depart: Rows) -> int:
-    """Run one tick of a channel; return how many requests its command served."""
+def step(m: Memory, tick: int) -> int:
+    """Run one tick of a channel; return how many requests its command served.
+
+    Which one and when it departs stands in the channel: an array that is handed down
+    through the steps of a tick is counted at each of them, a seventh of the time.
+    """
     mine = m.channel[0]
     mine.issued = 0
     refresh_due(m, tick)
     mine.wake = next_refresh(m, tick)
     served = 0
     if m.dram[0].half_ticks == 0 or tick & 1 == 1:
-        served = column_slot(m, tick, depart)
+        served = column_slot(m, tick)
     else:
         mine.wake = tick + 1
     if row_slot(m, tick) or served > 0:

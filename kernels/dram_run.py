@@ -18,9 +18,8 @@ _ROW, _CHANNEL = FIELDS.index("row"), FIELDS.index("channel")
 
 @inlined
 def enter(
-    m: Memory, request: int, place: Record, address: int, write: int, tick: int,
-    depart: Rows,
-) -> int:  # fmt: skip
+    m: Memory, request: int, place: Record, address: int, write: int, tick: int
+) -> int:
     """Let a request in: 0 if its queue is full, 1 if it waits, 2 if it is done."""
     d, mine = m.dram[0], m.channel[0]
     full = mine.queued_reads == d.read_queue
@@ -30,7 +29,7 @@ def enter(
     if full and not perhaps:
         return 0
     if perhaps and write_is_queued(m, place.bank, address):
-        depart[request] = tick + 1 - write
+        mine.departs = tick + 1 - write
         return 2
     if full:
         return 0
@@ -88,17 +87,21 @@ def run(
         while sent < count and (len(due) == 0 or due[sent] <= tick):
             at = place[sent]
             m = memory[at.channel]
-            how = enter(m, sent, at, address[sent], write[sent], tick, depart)
+            how = enter(m, sent, at, address[sent], write[sent], tick)
             if how == 0:
                 break
-            left -= how - 1
+            if how == 2:
+                depart[sent] = m.channel[0].departs
+                left -= 1
             arrive[sent] = tick
             sent += 1
         following = NEVER
         for channel in range(len(memory)):
             m = memory[channel]
             if m.channel[0].wake <= tick + 1:
-                left -= step(m, tick + 1, depart)
+                if step(m, tick + 1) > 0:
+                    depart[m.channel[0].served] = m.channel[0].departs
+                    left -= 1
                 if len(log) > 0:
                     logged = write_down(m, log, logged)
             following = min(following, m.channel[0].wake)

@@ -127,6 +127,8 @@ CHANNEL = np.dtype(
         "queued_writes",
         "active_from",  # tick before which none of them is ready
         "promoted",  # requests that ever were
+        "served",  # request of the last column command
+        "departs",  # tick at which it does
         "column_ready",
         "row_ready",
         # the row command of the last odd tick, which limits one even tick after it
