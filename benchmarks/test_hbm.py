@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 from accelsim import catalog
+from accelsim.chip import surface
 from accelsim.chip.dram import lower, memory
 from accelsim.chip.memory import Pattern, interleaved, requests, serve_apart
+from accelsim.chip.streams import Streams
 from accelsim.kernels.dram_run import run
 from accelsim.kernels.dram_tables import COMMAND, PLACE
 
-REQUESTS = 20_000
+REQUESTS = 50_000
 PRESETS = ("hbm2-2.0", "hbm3-6.4", "hbm4-8.0")
 # requests per CPU second of Ramulator 2.1, by preset
 CASES = {
@@ -79,3 +81,26 @@ def test_a_stack_of_32_channels(benchmark: Any, kind: str) -> None:
     serve_apart(spec, requests(spec, Pattern(kind), 64, 32), 32)  # compiles
     done = benchmark.pedantic(serve_apart, (spec, asked, 32), rounds=1)
     assert done.depart.min() > 0
+
+
+@COMPILED
+def test_a_surface_is_built(benchmark: Any) -> None:
+    """At most a second for a memory that was never seen before."""
+    spec = catalog.load("hbm", "hbm3-6.4")
+    surface.saturated_ticks(spec, Streams(4096.0, 0.5), 0.1)  # compiles
+    made = benchmark.pedantic(surface.build, (spec,), rounds=3)
+    assert made.cost.min() > 0
+
+
+@COMPILED
+def test_a_question_to_a_surface(benchmark: Any) -> None:
+    """Less than a microsecond each."""
+    made = surface.surface(catalog.load("hbm", "hbm3-6.4"))
+    count = 10_000
+    rng = np.random.default_rng(1)
+    turn, share = rng.uniform(1.0, 2048.0, count), rng.uniform(0.0, 1.0, count)
+    streams = rng.uniform(1.0, 8.0, count)
+    found = benchmark(made.ticks, turn, share, streams)
+    assert (found >= 0.99 * float(made.burst)).all()
+    if benchmark.stats is not None:
+        benchmark.extra_info["s_per_question"] = benchmark.stats.stats.min / count

@@ -90,9 +90,9 @@ def run(
             how = enter(m, sent, at, address[sent], write[sent], tick)
             if how == 0:
                 break
-            if how == 2:
-                depart[sent] = m.channel[0].departs
-                left -= 1
+            # of one that waits, to be written anew once it is served
+            depart[sent] = m.channel[0].departs
+            left -= how - 1
             arrive[sent] = tick
             sent += 1
         following = NEVER

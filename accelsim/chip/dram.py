@@ -5,6 +5,7 @@ A command counts from its first cycle, a JEDEC timing from its last: so a constr
 is longer by the cycles of the command before it, shorter by those of the one after.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ _HASHED = ("bank_group", "bank", "pseudo_channel")
 
 def lower(spec: HbmSpec, channels: int = 1) -> Rows:
     """Return the DRAM row of `channels` channels of a stack."""
+    return _lowered(spec, channels).copy()
+
+
+@lru_cache(maxsize=256)
+def _lowered(spec: HbmSpec, channels: int) -> Rows:
     check(spec)
     row = np.zeros(1, tables.DRAM).view(np.recarray)
     per_clock = spec.ticks_per_clock
@@ -195,6 +201,12 @@ def check(spec: HbmSpec) -> None:
 
 def memory(dram: Rows) -> Rows:
     """Return an idle memory, a row a channel: banks closed, queues empty."""
+    return _idle(dram.tobytes()).copy()
+
+
+@lru_cache(maxsize=8)
+def _idle(row: bytes) -> Rows:
+    dram = np.frombuffer(row, tables.DRAM).view(np.recarray)
     made = np.zeros(int(dram[0].channels), tables.MEMORY).view(np.recarray)
     d = dram[0]
     banks = int(d.pseudo_channels * d.stacks * d.groups * d.banks)
