@@ -191,7 +191,8 @@ def _inherit(kind: str, path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         merged = tagged
     elif isinstance(base, str):
         parent = _inherit(kind, _find_base(kind, base, path), (*seen, path))
-        merged = _merge({k: v for k, v in parent.items() if k != "note"}, tagged)
+        kept = {k: _carried(v, base) for k, v in parent.items() if k != "note"}
+        merged = _merge(kept, tagged)
     else:
         raise InputError(f"{path}: base: {base!r} must be a name")
     if kind == "chips":
@@ -215,6 +216,18 @@ def _name_memory(merged: dict[str, Any], mine: dict[str, Any], path: Path) -> No
         raise InputError(f"{path}: hbm.memory: {error}") from None
     over = {key: value for key, value in over.items() if key != "base"}
     merged["hbm"] = merged["hbm"] | {"memory": _merge(found, over)}
+
+
+def _carried(value: Any, base: str) -> Any:
+    """Return an inherited value: what was measured on the base is assumed here."""
+    if not isinstance(value, dict):
+        return value
+    if "value" not in value:
+        return {key: _carried(item, base) for key, item in value.items()}
+    if value.get("kind") != "measured":
+        return value
+    source = f"carried over from {base}: {value.get('source', '')}"
+    return value | {"kind": "assumed", "source": source}
 
 
 def _find_base(kind: str, base: str, path: Path) -> Path:

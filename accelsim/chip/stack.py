@@ -39,8 +39,8 @@ class ChipMemory:
 
     Attributes
     ----------
-    measured : float
-        `hbm.efficiency`: what large products reached, mostly reads.
+    efficiency : float
+        The chip's own `hbm.efficiency`, what its products are calculated with.
     reached : dict
         Share of the peak by stream; `limited_by` what would help each one most.
     """
@@ -51,7 +51,7 @@ class ChipMemory:
     stacks: int
     pin_rate: float
     peak: float
-    measured: float
+    efficiency: float
     reached: dict[str, float]
     limited_by: dict[str, str]
 
@@ -102,7 +102,7 @@ def chip_memory(chip: ChipSpec, refresh: str | None = None) -> ChipMemory | None
         stacks=chip.hbm.stacks,
         pin_rate=chip.hbm.derived_pin_rate,
         peak=float(chip.hbm.bandwidth),
-        measured=float(chip.hbm.efficiency),
+        efficiency=float(chip.hbm.efficiency),
         reached=dict(zip(STREAMS, (float(s) for s in shares), strict=True)),
         limited_by=first,
     )

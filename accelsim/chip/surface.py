@@ -2,10 +2,10 @@
 
 This file knows a surface: the channel kernel's answers on a grid of turns, read shares,
 streams and loads, which cost a second once for a memory and microseconds after. It is
-kept on disk under the hash of the memory's constraints in ticks, so that memories whose
-constraints are equal share one: a pin rate alone changes nothing where the timings are
-clock cycles. What no turn describes, such as a stride that meets one bank, is for the
-kernel itself (`memory.measure`).
+kept on disk under the hash of the kernels and of the memory's constraints in ticks, so
+memories whose constraints are equal share one: a pin rate alone changes nothing where
+the timings are clock cycles. What no turn describes, such as a stride that meets one
+bank, is for the kernel itself (`memory.measure`).
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from accelsim.chip.dram import lower
 from accelsim.chip.memory import serve
 from accelsim.chip.streams import Streams, stream_requests
-from accelsim.kernels import dram_surface
+from accelsim.kernels import dram_surface, jit
 from accelsim.specs.hbm import HbmSpec
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ LATENCY_SHARES = np.array([0.5, 0.75, 1.0])
 WARM_UP = 1500  # requests
 INTERVALS = 5  # of refresh that a run is measured over
 LATENCY_REQUESTS = 2500
-VERSION = 1  # of what is kept on disk: changes with what a run of the kernel means
+VERSION = 1  # of the streams that are run
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _columns(
 
 def key_of(spec: HbmSpec) -> str:
     """Return the hash of all that a channel's answers in ticks depend on."""
-    held = lower(spec).tobytes() + np.int64(VERSION).tobytes()
+    held = lower(spec).tobytes() + f"{VERSION} {jit.digest()}".encode()
     for axis in (TURNS, SHARES, STREAMS, LOADS, LATENCY_TURNS, LATENCY_SHARES):
         held += axis.tobytes()
     return hashlib.sha256(held).hexdigest()[:32]

@@ -119,6 +119,27 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
     _tell(validate_hbm(file), out, as_json=as_json)
 
 
+@validate_group.command(
+    "attention",
+    epilog="""\b
+Example:
+  accelsim validate attention FILE.csv --out rows.csv""",
+)
+@click.argument("file", type=FilePath(path_type=Path))
+@out_option
+@options.json_option
+def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Predict the time of every fused attention call in the table FILE.
+
+    A row gives chip, sizes and either a kernel's TFLOP/s (FlashAttention's
+    benchmarks) or a prefill latency; the columns say which. FILE is CSV or Parquet.
+    """
+    from accelsim.validation.attention import validate_attention
+
+    _check_target(out, file)
+    _tell(validate_attention(file), out, as_json=as_json)
+
+
 def _check_target(out: Path | None, table: Path) -> None:
     """Refuse what cannot be written before time is spent on it."""
     from accelsim.validation.contract import target_of

@@ -68,20 +68,18 @@ def _energy(parts: Mapping[str, float] | None) -> list[tuple[str, str]]:
 def chip_tables(found: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
     """Return the memories of chips under their streams, a line a chip and policy."""
     names = [name for name in SHOWN if found and name in found[0]["reached"]]
-    heads = ("chip", "Gb/s", "refresh", "measured", *names, "copy is held back by")
+    heads = ("chip", "Gb/s", "refresh", *names, "copy is held back by")
     made = table(*heads)
     for one in found:
         made.add_row(
             one["chip"],
             f"{one['pin_rate'] / 1e9:.2f}",
             one["refresh"],
-            numbers.percent(one["measured"]),
             *(numbers.percent(one["reached"][name]) for name in names),
             one["limited_by"]["copy"],
         )
     return [
         heading("Shares of the peak that the channel model gives to streams"),
-        "measured: what large products reached on the chip, mostly reads",
         "",
         made,
     ]

@@ -204,6 +204,7 @@ ComputeRate = Annotated[Figure, _quantity("compute_rate")]
 Power = Annotated[Figure, _quantity("power", low=0.0)]
 Energy = Annotated[Figure, _quantity("energy", low=0.0)]
 EnergyPerBit = Annotated[Figure, _quantity("energy_per_bit", low=0.0)]
+EnergyPerFlop = Annotated[Figure, _quantity("energy_per_flop", low=0.0)]
 MoneyRate = Annotated[Figure, _quantity("money_rate", low=0.0)]
 Area = Annotated[Figure, _quantity("area")]
 Fraction = Annotated[Figure, _quantity("fraction", low=0.0, high=1.0)]
@@ -211,6 +212,7 @@ Share = Annotated[Figure, _quantity("fraction", low=1e-6, high=1.0)]  # never no
 Ratio = Annotated[Figure, _quantity("fraction", low=0.0)]
 Overhead = Annotated[Figure, _quantity("fraction", low=1.0)]  # of the whole over a part
 Count = Annotated[Figure, _quantity("count", low=0.0)]
+PositiveCount = Annotated[Figure, _quantity("count")]
 
 
 class Spec(BaseModel):

@@ -111,12 +111,16 @@ def test_refresh_of_idle_banks_gives_a_chip_more() -> None:
     assert 0.9 < memory_efficiency(better) <= 1.0
 
 
-@pytest.mark.parametrize("name", ["a100-80gb", "h100-sxm", "b200"])
+# What memory-bound products of more than 0.2 GB reach of the datasheet's bandwidth, by
+# the GEMM tables of ai-dynamo/aiconfigurator@095f58a; their middle.
+PRODUCTS = {"a100-80gb": 0.88, "h100-sxm": 0.88, "b200": 0.86}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
 def test_products_reach_what_was_measured(name: str) -> None:
-    # large products reach 82 to 92 % of the datasheet's bandwidth
     found = chip_memory(chip(name))
     assert found is not None
-    assert found.reached["product"] == pytest.approx(found.measured, abs=0.03)
+    assert found.reached["product"] == pytest.approx(PRODUCTS[name], abs=0.03)
     assert found.reached["copy"] < found.reached["read_only"]
 
 
