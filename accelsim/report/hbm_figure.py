@@ -65,7 +65,7 @@ def _latency(axes: Any, spec: Any, pattern: Any) -> None:
     axes.set(xlabel="bandwidth reached [GB/s]", ylabel="latency of a read [ns]")
     axes.set(xlim=(0.0, 1.03 * peak), ylim=(0.0, None))
     axes.set_title("Latency under load", fontsize="medium")
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="best")
 
 
 def _across(axes: Any) -> Any:
