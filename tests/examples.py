@@ -304,7 +304,7 @@ CHIP_SPEC: dict[str, Any] = {
     "gemm": {
         "tile_step": 16,
         "issue": {"bf16": 0.8},
-        "busy_clock": 0.9,
+        "flop_energy": "0.55 pJ/FLOP",
         "settle": "20 ms",
         "hot_clock": 0.9,
         "fill": "1 us",

@@ -4,6 +4,8 @@ Knows which fused attention kernel a software stack brings and how a package is 
 between its workers.
 """
 
+import math
+
 import numpy as np
 
 from accelsim import catalog
@@ -42,14 +44,25 @@ def attention_kernel(chip: ChipSpec, name: str) -> str | None:
     return next(iter(known or able), None)
 
 
+def busy_clock(chip: ChipSpec, gemm: GemmSpec) -> float:
+    """Return the share of the full clock that the power cap leaves busy matrix units.
+
+    Power above idle goes with the cube of the clock: f V^2, and V with f. More than
+    one where the cap is above what they draw.
+    """
+    busy = float(gemm.flop_energy) * float(chip.matrix.peak["bf16"])
+    spare = float(chip.power.tdp) - float(chip.power.idle)
+    return math.inf if busy == 0.0 else float(np.cbrt(max(0.0, spare) / busy))
+
+
 def fill_gpu(row: Record, chip: ChipSpec, gemm: GemmSpec, share: float) -> None:
     """Fill what only the rows of GPUs have, see `kernels.gpu`."""
+    row.busy_clock = busy_clock(chip, gemm)
     row.block = 1.0 if gemm.block is None else float(gemm.block)
     row.tile_step, row.wave_fill = gemm.tile_step, float(gemm.fill)
     row.operand_bandwidth = float(gemm.operand_bytes) * float(chip.clock)
     row.l2_capacity = float(chip.sram.capacity) * float(gemm.cache_share) * share
     for name in (
-        "busy_clock",
         "settle",
         "hot_clock",
         "cast_latency",

@@ -27,7 +27,6 @@ MOST_REQUESTS = 20_000_000
 Examples:
   accelsim hbm hbm3-6.4 --read-fraction 0.67
   accelsim hbm hbm3-6.4 --pattern random --set 'timing.faw=12 ns'
-  accelsim hbm hbm3-6.4 --figure hbm3.png
   accelsim hbm --chips""",
 )
 @click.argument("preset", required=False)

@@ -120,6 +120,28 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
 
 
 @validate_group.command(
+    "nki",
+    epilog="""\b
+Example:
+  accelsim validate nki FILE.csv --json""",
+)
+@click.argument("file", type=FilePath(path_type=Path))
+@out_option
+@options.json_option
+def nki_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Predict the latency of every Trainium2 kernel in the table FILE.
+
+    A row names a kernel of the NKI library and gives the parameters of its test
+    (params_json), its FLOPs and bytes, and the measured time; a second time is taken
+    as that of Trainium3 and shown apart.
+    """
+    from accelsim.validation.nki import validate_nki
+
+    _check_target(out, file)
+    _tell(validate_nki(file), out, as_json=as_json)
+
+
+@validate_group.command(
     "attention",
     epilog="""\b
 Example:

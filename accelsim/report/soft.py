@@ -18,7 +18,7 @@ _WEIGHT = (
     ("chip.power.tdp", "power"),
     ("chip.matrix.sustained.*", "time"),
     ("chip.gemm.hot_clock", "time"),
-    ("chip.gemm.busy_clock", "time"),
+    ("chip.gemm.flop_energy", "time"),
     ("chip.gemm.issue.*", "time"),
     ("link.*.bandwidth", "time"),
     ("system.tiers.*.efficiency", "time"),
@@ -65,6 +65,8 @@ def _is_used(path: str, estimate: Estimate) -> bool:
         gemm = question.chip.gemm
         known = question.chip.matrix.sustained if gemm is None else gemm.issue
         return word == (question.precision if question.precision in known else "bf16")
+    if path.startswith("chip.neuron."):  # one kernel at a time, no step rests on it
+        return False
     if path.startswith("chip.attention."):
         kernel = attention_kernel(question.chip, question.software.attention)
         return path.split(".")[2] == kernel

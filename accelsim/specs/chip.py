@@ -24,6 +24,7 @@ from accelsim.specs.figure import (
     Spec,
     Time,
 )
+from accelsim.specs.neuron import NeuronSpec
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4"]
 Family = Literal["gpu", "neuron", "tpu"]
@@ -77,8 +78,9 @@ class GemmSpec(Spec):
         Share of the peak rate at full clock, by precision, else that of bf16.
     block : Share or None
         Share of these rates that products with block scales reach, if less than all.
-    busy_clock : Share
-        Share of the full clock that the power cap leaves when all matrix units work.
+    flop_energy : EnergyPerFlop
+        What a bf16 FLOP of busy matrix units takes at the full clock, all parts of the
+        chip but what it draws idle. The power cap slows the clock to its cube root.
     settle : Time
         In which the clock falls from full to that.
     hot_clock : Share
@@ -100,7 +102,7 @@ class GemmSpec(Spec):
     tile_step: int = Field(ge=0, le=256)
     issue: dict[Precision, Share]
     block: Share | None = None
-    busy_clock: Share
+    flop_energy: EnergyPerFlop
     settle: Time
     hot_clock: Share
     fill: Time
@@ -220,6 +222,8 @@ class ChipSpec(NamedSpec):
         same if not given).
     headline : dict of str to text
         Competing figures that the model does not use, kept under their own names.
+    neuron : NeuronSpec or None
+        The engines of one of `matrix.units` NeuronCores.
     """
 
     vendor: str
@@ -239,6 +243,7 @@ class ChipSpec(NamedSpec):
     attention: dict[str, AttentionSpec] = Field(default_factory=dict)
     power: PowerSpec
     core_link: CoreLinkSpec | None = None
+    neuron: NeuronSpec | None = None
     kernel_latency: Time = Field(description="start and drain of one kernel on chip")
     headline: dict[str, Ratio | ComputeRate | Bandwidth | Count | str] = Field(
         default_factory=dict
@@ -251,6 +256,11 @@ class ChipSpec(NamedSpec):
                 raise ValueError("matrix.sustained must give bf16")
         elif self.gemm is None or self.sram.bandwidth is None:
             raise ValueError("a gpu needs [gemm] and sram.bandwidth")
+        elif float(self.power.tdp) <= float(self.power.idle):
+            raise ValueError(
+                f"power.tdp: {self.power.tdp.text} must be above power.idle, "
+                f"{self.power.idle.text}: the rest is for the clock"
+            )
         return self
 
     @model_validator(mode="after")
@@ -272,4 +282,10 @@ class ChipSpec(NamedSpec):
                 raise ValueError(f"attention.{pipelines[0]}.pipeline needs {name}")
         if self.family != "gpu":
             raise ValueError(f"attention.{pipelines[0]}.pipeline: only on a gpu")
+        return self
+
+    @model_validator(mode="after")
+    def _engines_belong_to_a_core(self) -> "ChipSpec":
+        if self.neuron is not None and self.family != "neuron":
+            raise ValueError(f"neuron: a chip of family {self.family} has no such core")
         return self

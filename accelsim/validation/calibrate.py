@@ -27,6 +27,7 @@ STARTS = 6  # of the fit
 FEWEST = 40  # products that a fit needs
 SPREAD = 0.4  # of the logarithms of the starting points
 SEED = 1
+CUBE = 1.0 / 3.0
 WIDE = ("bf16", "fp16")
 
 
@@ -34,7 +35,7 @@ WIDE = ("bf16", "fp16")
 class Constant:
     """A figure of the chip file, the columns of its row that follow it, its bounds.
 
-    The columns are proportional to the figure.
+    The columns go with the figure to the given power.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Constant:
     high: float
     unit: str = ""
     scale: float = 1.0
+    power: float = 1.0
 
     def written(self, value: float) -> float | str:
         """Return a value [SI] as chip files have it: four digits, with its unit."""
@@ -53,7 +55,7 @@ class Constant:
 CONSTANTS = (
     Constant("kernel_latency", "kernel_latency", 2e-7, 6e-6, "us", 1e-6),
     Constant("gemm.issue.bf16", "matrix_rate", 0.4, 1.0),
-    Constant("gemm.busy_clock", "busy_clock", 0.4, 1.0),
+    Constant("gemm.flop_energy", "busy_clock", 2e-13, 4e-12, "pJ/FLOP", 1e-12, -CUBE),
     Constant("gemm.settle", "settle", 2e-3, 0.5, "ms", 1e-3),
     Constant("gemm.fill", "wave_fill", 1e-7, 5e-6, "us", 1e-6),
     Constant("gemm.split_latency", "split_latency", 1e-7, 6e-6, "us", 1e-6),
@@ -120,7 +122,7 @@ class Fit:
         for constant, columns, old, log in zip(
             self.free, self.columns, self.values, logs, strict=True
         ):
-            scale = np.exp(log) / old
+            scale = (np.exp(log) / old) ** constant.power
             if columns is None:
                 self.row[constant.field] = self.start[constant.field] * scale
             else:
