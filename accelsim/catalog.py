@@ -195,7 +195,27 @@ def _inherit(kind: str, path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         merged = _merge(kept, tagged)
     else:
         raise InputError(f"{path}: base: {base!r} must be a name")
+    if kind == "chips":
+        _name_memory(merged, tagged, path)
     return merged | {"name": path.stem}
+
+
+def _name_memory(merged: dict[str, Any], mine: dict[str, Any], path: Path) -> None:
+    """Put the memory that a chip's file names in the place of its name."""
+    part = mine.get("hbm")
+    named = part.get("memory") if isinstance(part, dict) else None
+    over = named if isinstance(named, dict) else {}
+    base = named if named is None or isinstance(named, str) else over.get("base")
+    if base is None:
+        return
+    if not isinstance(base, str):
+        raise InputError(f"{path}: hbm.memory: {base!r} must be a memory's name")
+    try:
+        found = _inherit("hbm", find("hbm", base, path), ())
+    except InputError as error:
+        raise InputError(f"{path}: hbm.memory: {error}") from None
+    over = {key: value for key, value in over.items() if key != "base"}
+    merged["hbm"] = merged["hbm"] | {"memory": _merge(found, over)}
 
 
 def _carried(value: Any, base: str) -> Any:

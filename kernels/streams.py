@@ -2,7 +2,7 @@
 
 The figures say how often an operator passes over its data, forward and backward; a
 pass reads or writes every element once. The training step (`operators`) and the chip's
-own operators (`accelsim.chip.streams`) read the same ones.
+own operators (`accelsim.chip.memory_bound`) read the same ones.
 """
 
 from accelsim.kernels.jit import kernel

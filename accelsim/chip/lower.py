@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from accelsim import catalog
 from accelsim.chip.fused import SHARED_BYTES, fill_pass, highest_clock
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record
@@ -71,6 +72,25 @@ def fill_gpu(row: Record, chip: ChipSpec, gemm: GemmSpec, share: float) -> None:
         row[name] = float(getattr(gemm, name))
 
 
+def memory_efficiency(chip: ChipSpec) -> float:
+    """Return the share of the memory's peak that streaming operators reach.
+
+    The measured share, and in proportion to the channel model where the memory is
+    another than the one that was measured.
+    """
+    made, measured = chip.hbm.memory, float(chip.hbm.efficiency)
+    if made is None or chip.hbm.efficiency_with is None:
+        return measured
+    built = catalog.load("hbm", chip.hbm.efficiency_with)
+    if made == built:
+        return measured
+    from accelsim.chip.stack import operator_efficiency
+
+    pins = chip.hbm.derived_pin_rate
+    now, then = (operator_efficiency(one, pins) for one in (made, built))
+    return min(measured * now / then, 1.0)
+
+
 def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
     """Fill a CHIP row: one worker's share of the package, in SI units.
 
@@ -87,9 +107,7 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
             row.matrix_rate[index] = row.peak_rate[index] * reached(chip, precision)
     row.grouped = float(chip.matrix.grouped)
     row.vector_rate = float(chip.vector.peak) * share
-    row.memory_bandwidth = (
-        float(chip.hbm.bandwidth) * float(chip.hbm.efficiency) * share
-    )
+    row.memory_bandwidth = float(chip.hbm.bandwidth) * memory_efficiency(chip) * share
     row.memory_capacity = float(chip.hbm.capacity) * share
     sram = chip.sram.bandwidth
     row.sram_bandwidth = np.inf if sram is None else float(sram) * share

@@ -1,7 +1,7 @@
 """One chip that can be asked how long an operator takes: `accelsim.chip(name)`.
 
 This file knows the operators' names and what may be left out of a question. The models
-behind them are `gemm`, `attention` and `streams`. A chip is a whole package, all its
+behind them are `gemm`, `attention` and `memory_bound`. A chip is a whole package, all its
 workers together; sizes are whole numbers or arrays of them, which broadcast.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from accelsim.chip import streams
+from accelsim.chip import memory_bound
 from accelsim.chip.attention import Passes, attention
 from accelsim.chip.gemm import GemmOptions, Products
 from accelsim.chip.kernel_time import KernelTime
@@ -125,7 +125,7 @@ class Chip:
 
     def stream(self, size: ArrayLike, kernels: int = 1) -> KernelTime:
         """Return the time of kernels that only move `size` bytes of memory [B]."""
-        return streams.stream(self._row, 1.0, kernels, size=size)
+        return memory_bound.stream(self._row, 1.0, kernels, size=size)
 
     def rmsnorm(
         self, rows: ArrayLike, columns: ArrayLike, dtype: str = "bf16", *,
@@ -216,16 +216,16 @@ class Chip:
         gradient, state, weight : float
             Bytes of the gradient, of master weight and moments, and of the weight.
         """
-        each = streams.adam_bytes(gradient, state, weight)
+        each = memory_bound.adam_bytes(gradient, state, weight)
         if self._neuron is not None:
             return self._neuron.adam(parameters, each)
-        return streams.stream(self._row, each, 1, parameters=parameters)
+        return memory_bound.stream(self._row, each, 1, parameters=parameters)
 
     def _rows(
         self, name: str, dtype: str, rows: Any, columns: Any, *, backward: bool
     ) -> KernelTime:
-        each = streams.operator_bytes(name, dtype, backward=backward)
+        each = memory_bound.operator_bytes(name, dtype, backward=backward)
         if self._neuron is not None and name in ENGINES and not backward:
             return self._neuron.over_rows(name, rows, columns, dtype, each)
-        kernels = streams.STREAMS[name].kernels
-        return streams.stream(self._row, each, kernels, rows=rows, columns=columns)
+        kernels = memory_bound.STREAMS[name].kernels
+        return memory_bound.stream(self._row, each, kernels, rows=rows, columns=columns)

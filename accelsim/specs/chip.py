@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from accelsim.specs import hbm
 from accelsim.specs.attention import AttentionSpec
 from accelsim.specs.figure import (
     MAX_SIZE,
@@ -138,6 +139,15 @@ class HbmSpec(Spec):
 
     `bandwidth` and `capacity` belong to the whole chip. Changing `pin_rate` or
     `stacks` scales them; changing `bandwidth` scales `pin_rate` (`catalog.override`).
+
+    Attributes
+    ----------
+    memory : HbmSpec or None
+        What the stacks are made of: in a file the name of a memory of the catalog, or
+        a table with such a `base`. Runs at this chip's pin rate.
+    efficiency_with : str or None
+        Memory of the catalog that `efficiency` belongs to: it counts as it is while
+        `memory` is that one, and in proportion to the channel model if it is another.
     """
 
     generation: str
@@ -149,6 +159,8 @@ class HbmSpec(Spec):
     efficiency: Share = Field(
         description="share of the peak that a large streaming kernel reaches"
     )
+    memory: hbm.HbmSpec | None = None
+    efficiency_with: str | None = None
 
     @property
     def derived_pin_rate(self) -> float:

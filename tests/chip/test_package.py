@@ -11,7 +11,7 @@ import accelsim
 from accelsim.chip.kernel_time import PARTS, KernelTime
 from accelsim.chip.neuron import NeuronCore
 from accelsim.chip.package import Chip
-from accelsim.chip.streams import STREAMS
+from accelsim.chip.memory_bound import STREAMS
 from accelsim.errors import InputError
 
 ROWS = [name for name in STREAMS if name != "cross_entropy"]
@@ -27,8 +27,8 @@ def h100() -> Chip:
     [
         "import accelsim; from accelsim.chip.package import Chip",
         "from accelsim.chip.package import Chip; import accelsim",
-        "from accelsim.chip import streams; import accelsim",
-        "import accelsim; from accelsim.chip import streams",
+        "from accelsim.chip import memory_bound; import accelsim",
+        "import accelsim; from accelsim.chip import memory_bound",
         "from accelsim import chip as asked; import accelsim; assert asked('h100-sxm')",
         "import accelsim; accelsim.estimate; import accelsim.chip.lower",
     ],
