@@ -52,7 +52,7 @@ def fill_streams(chip: Record, streams: Rows, kernels: Rows) -> None:
     """Fill one KERNEL row for each STREAM_SIZE row on one chip."""
     for i in range(len(streams)):
         op, row = streams[i], kernels[i]
-        row.time = stream_seconds(chip, op.size, op.kernels)
+        row.time = stream_seconds(chip, op.moved, op.kernels)
         row.launch = op.kernels * chip.kernel_latency
         row.memory = row.time - row.launch
         row.clock = 1.0

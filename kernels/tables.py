@@ -240,7 +240,7 @@ GEMM = np.dtype(
 )
 
 # Kernels that only move memory, one after the other.
-STREAM_SIZE = np.dtype([("size", "f8"), ("kernels", "f8")])  # B; how many
+STREAM_SIZE = np.dtype([("moved", "f8"), ("kernels", "f8")])  # B; how many
 
 # What a kernel takes, in s; the parts add up to `time`.
 KERNEL = np.dtype(

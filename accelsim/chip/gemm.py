@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from accelsim.chip.kernel_time import KernelTime, told
+from accelsim.chip.kernel_time import FOUND, KernelTime, told
 from accelsim.chip.lower import fill_chip
 from accelsim.errors import InputError, nearest
 from accelsim.kernels import tables
@@ -21,6 +21,7 @@ from accelsim.kernels.tables import Record, Rows
 from accelsim.specs.chip import ChipSpec
 
 LARGEST = 2.0**40  # of a size
+ROWS = np.dtype((np.record, tables.GEMM))  # see `kernel_time.FOUND`
 
 # What users and tables call the precisions.
 DTYPES = {
@@ -210,7 +211,7 @@ def template(chip: ChipSpec, how: GemmOptions) -> NDArray[Any]:
             raise InputError(f"{name}: {count!r} must be a number of 1 or more")
     code = precision_code(chip, how.dtype)
     width = tables.ELEMENT_BYTES[code]
-    made = np.zeros(1, tables.GEMM)
+    made = np.zeros(1, ROWS)
     made["precision"], made["grouped"] = code, how.grouped
     made["block"], made["whole"] = scaling.block, scaling.whole
     made["bytes_in"] = width
@@ -225,7 +226,7 @@ def template(chip: ChipSpec, how: GemmOptions) -> NDArray[Any]:
 
 def sized(made: NDArray[Any], count: int, given: Sizes) -> NDArray[Any]:
     """Return `count` GEMM rows of these sizes, otherwise like the template."""
-    rows = np.empty(count, tables.GEMM)
+    rows = np.empty(count, ROWS)
     rows[:] = made
     for name in ("m", "n", "k", "batch"):
         rows[name] = given[name]
@@ -298,6 +299,6 @@ class Products:
             self._templates[how] = made, peak
         shape, given = sizes(m=m, n=n, k=k, batch=batch)
         rows = sized(made, math.prod(shape), given)
-        found = np.zeros(len(rows), tables.KERNEL)
+        found = np.zeros(len(rows), FOUND)
         fill_products(self.row, rows, found)
         return told(found, shape, flops_of(rows), size_of(rows), peak)

@@ -14,6 +14,9 @@ from accelsim.kernels.tables import KERNEL, Rows
 
 Numbers = float | NDArray[np.float64]
 PARTS = ("matrix", "operands", "vector", "memory", "overhead", "launch")
+# Tables of it are plain arrays, which kernels take quicker than `np.recarray`, and
+# their rows have fields by name all the same.
+FOUND = np.dtype((np.record, KERNEL))
 _NAMES = KERNEL.names or ()  # the first attributes of the answer, in their order
 _ALL = (*_NAMES, "flops", "peak", "size")
 _UNITS = {"clock": "", "flops": "_flop", "peak": "_flop_per_s", "size": "_bytes"}

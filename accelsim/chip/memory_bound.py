@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from accelsim.chip.gemm import DTYPES, known, sizes
-from accelsim.chip.kernel_time import KernelTime, told
+from accelsim.chip.kernel_time import FOUND, KernelTime, told
 from accelsim.errors import InputError
 from accelsim.kernels import streams, tables
 from accelsim.kernels.tables import Record
 
 Pair = tuple[float, float]  # forward, backward
+ROWS = np.dtype((np.record, tables.STREAM_SIZE))  # see `kernel_time.FOUND`
 MOST_BYTES = 64  # of a parameter
 
 
@@ -108,11 +109,11 @@ def stream(row: Record, each: float, kernels: int, **counts: ArrayLike) -> Kerne
         For a count that is no whole number above zero.
     """
     shape, given = sizes(**counts)
-    asked = np.empty(math.prod(shape), tables.STREAM_SIZE)
-    asked["size"], asked["kernels"] = each, kernels
+    asked = np.empty(math.prod(shape), ROWS)
+    asked["moved"], asked["kernels"] = each, kernels
     for count in given.values():
-        asked["size"] *= count
-    found = np.zeros(len(asked), tables.KERNEL)
+        asked["moved"] *= count
+    found = np.zeros(len(asked), FOUND)
     streams.fill_streams(row, asked, found)
     flops = np.zeros(len(asked))
-    return told(found, shape, flops, asked["size"], float(row.vector_rate))
+    return told(found, shape, flops, asked["moved"], float(row.vector_rate))

@@ -1,8 +1,8 @@
 """One chip that can be asked how long an operator takes: `accelsim.chip(name)`.
 
-This file knows the operators' names and what may be left out of a question. The models
-behind them are `gemm`, `attention` and `memory_bound`. A chip is a whole package, all its
-workers together; sizes are whole numbers or arrays of them, which broadcast.
+This file knows the operators' names and what may be left out of a question; the models
+are `gemm`, `attention`, `memory_bound` and `neuron_workers`. A chip is a whole package,
+all its workers together; sizes are whole numbers or arrays of them, which broadcast.
 """
 
 import math

@@ -9,9 +9,9 @@ import pytest
 
 import accelsim
 from accelsim.chip.kernel_time import PARTS, KernelTime
+from accelsim.chip.memory_bound import STREAMS
 from accelsim.chip.neuron import NeuronCore
 from accelsim.chip.package import Chip
-from accelsim.chip.memory_bound import STREAMS
 from accelsim.errors import InputError
 
 ROWS = [name for name in STREAMS if name != "cross_entropy"]

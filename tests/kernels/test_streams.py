@@ -1,6 +1,5 @@
 """Operators that only move memory: bytes over a bandwidth that sizes must earn."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +7,7 @@ from hypothesis import strategies as st
 from accelsim.kernels import streams, tables
 from accelsim.kernels.streams import fill_streams, stream_seconds
 from accelsim.kernels.tables import Record, Rows
-from tests.examples import chip
+from tests.examples import chip, row
 
 SIZES = st.floats(1.0, 1e12)
 
@@ -19,10 +18,10 @@ def hbm(**changes: float) -> Record:
 
 
 def filled(worker: Record, size: float, kernels: float) -> Rows:
-    asked = np.array([(size, kernels)], tables.STREAM_SIZE)
-    found = np.zeros(1, tables.KERNEL)
+    asked = row(tables.STREAM_SIZE, moved=size, kernels=kernels)
+    found = row(tables.KERNEL)
     fill_streams(worker, asked, found)
-    return found.view(np.recarray)[0]
+    return found[0]
 
 
 def test_a_stream_by_hand() -> None:
