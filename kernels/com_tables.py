@@ -1,0 +1,37 @@
+"""Tables of the channel operating margin."""
+
+import numpy as np
+
+# A decision feedback equalizer with fixed taps and floating groups.
+FEEDBACK = np.dtype(
+    [
+        ("fixed", "i8"),
+        ("span", "i8"),  # taps in all, the floating ones' reach
+        ("groups", "i8"),
+        ("group_taps", "i8"),
+        ("floating_max", "f8"),  # of the cursor
+        (
+            "tail_start",
+            "i8",
+        ),  # first tap, from 1, of what is limited as a whole; 0 none
+        ("tail_max", "f8"),  # norm of those taps
+    ]
+)
+
+# What is the same for every setting of the transmitter's equalizer.
+SEARCH = np.dtype(
+    [
+        ("samples", "i8"),
+        ("start", "i8"),  # where the peak is looked for
+        ("stop", "i8"),
+        ("at_peak", "i8"),  # 1 if the anchor of the phase is the peak
+        ("phase_low", "i8"),
+        ("phase_high", "i8"),
+        ("first_max", "f8"),  # of the decision feedback
+        ("signal_share", "f8"),  # signal over the pulse at the cursor
+        ("symbol_power", "f8"),
+        ("tx_noise", "f8"),  # mean square over the pulse at the cursor squared
+        ("jitter", "f8"),  # mean square over the sum of slopes squared
+        ("noise", "f8"),  # V^2
+    ]
+)
