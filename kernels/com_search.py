@@ -236,16 +236,11 @@ def search_transmitter(
             anchor = sampled_at(window, value, samples, rules.first_max)
             if anchor < 0:
                 continue
-        # outwards from the anchor, earlier phases first
-        for n in range(2 * max(-rules.phase_low, rules.phase_high) + 1):
-            phase = -((n + 1) // 2) if n % 2 else n // 2
-            if rules.phase_low <= phase <= rules.phase_high:
-                cursor = begin + anchor + phase
-                merit = merit_at(
-                    tables, taps, cursor, crosstalk[k], rules, feedback, best
-                )
-                if merit > best:
-                    best, found, found_phase = merit, k, phase
+        for phase in range(rules.phase_low, rules.phase_high + 1):
+            at = begin + anchor + phase
+            merit = merit_at(tables, taps, at, crosstalk[k], rules, feedback, best)
+            if merit > best:
+                best, found, found_phase = merit, k, phase
     return found, found_phase, best
 
 
