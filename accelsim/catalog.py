@@ -17,6 +17,7 @@ from accelsim.errors import InputError, nearest
 from accelsim.overrides import Override, override, parse_overrides
 from accelsim.specs.checking import validate
 from accelsim.specs.chip import ChipSpec
+from accelsim.specs.com import ComSpec
 from accelsim.specs.figure import KINDS, NamedSpec, Spec, cite
 from accelsim.specs.hbm import HbmSpec
 from accelsim.specs.link import LinkSpec
@@ -30,6 +31,7 @@ BUILT_IN = Path(__file__).parent / "configs"
 KINDS_OF_THING: dict[str, type[Spec]] = {
     "chips": ChipSpec,
     "hbm": HbmSpec,
+    "com": ComSpec,
     "links": LinkSpec,
     "systems": SystemSpec,
     "models": ModelSpec,

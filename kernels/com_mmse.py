@@ -171,3 +171,86 @@ def error_of(
     for b in range(len(later)):
         total += back[b] * back[b] - 2.0 * back[b] * np.sum(later[b] * taps)
     return total
+
+
+@kernel
+def place_groups(
+    lags: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    feedback: NDArray[np.float64],
+    forward: NDArray[np.float64],
+    cursor: int,
+    shape: tuple[int, int, int],
+    columns: NDArray[np.int64],
+) -> int:
+    """Fill the columns of all taps, groups placed one by one; return how many.
+
+    Parameters
+    ----------
+    lags : (S,)
+        R by distance: all S taps could be used, [1] (178A-33).
+    rows : (1 + B, S)
+        As in `fill_taps`, of all taps.
+    feedback, forward : (2, B), (2, S)
+    cursor : int
+    shape : (fixed, groups, width)
+    columns : (fixed + groups * width,)
+
+    Each group goes where the error is least with those that are placed: [1] 178A.1.8.1.
+    """
+    fixed, groups, width = shape
+    used = fixed
+    for i in range(fixed):
+        columns[i] = i
+    taps, back = np.empty(len(columns)), np.empty(len(rows) - 1)
+    for _ in range(groups):
+        best, found = np.inf, -1
+        for start in range(fixed, len(lags) - width + 1):
+            if overlaps(columns[fixed:used], start, width):
+                continue
+            for t in range(width):
+                columns[used + t] = start + t
+            chosen = columns[: used + width]
+            error = error_with(
+                lags, rows, feedback, forward, cursor, chosen, taps, back
+            )
+            if error < best:
+                best, found = error, start
+        if found < 0:
+            break
+        for t in range(width):
+            columns[used + t] = found + t
+        used += width
+    return used
+
+
+@kernel
+def overlaps(placed: NDArray[np.int64], start: int, width: int) -> bool:
+    """Return whether a group would take a place that is taken."""
+    found = False
+    for at in placed:
+        found = found or start <= at < start + width
+    return found
+
+
+@kernel
+def error_with(
+    lags: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    feedback: NDArray[np.float64],
+    forward: NDArray[np.float64],
+    cursor: int,
+    columns: NDArray[np.int64],
+    taps: NDArray[np.float64],
+    back: NDArray[np.float64],
+) -> float:
+    """Fill the taps in some columns and return the error, as `fill_taps`."""
+    count = len(columns)
+    power = np.empty((count, count))
+    part, edges = np.empty((len(rows), count)), np.empty((2, count))
+    for i in range(count):
+        for k in range(count):
+            power[i, k] = lags[abs(columns[i] - columns[k])]
+        part[:, i] = rows[:, columns[i]]
+        edges[:, i] = forward[:, columns[i]]
+    return fill_taps(power, part, feedback, edges, cursor, 0, taps[:count], back)

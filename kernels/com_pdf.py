@@ -75,6 +75,34 @@ def fill_distribution(
 
 
 @kernel
+def fill_spread(
+    density: NDArray[np.float64], half: int, out: NDArray[np.float64]
+) -> None:
+    """Fill a distribution plus one that is level over 2 `half` + 1 bins, (B + 2 half,).
+
+    By a running sum that never subtracts: the tails keep all their digits.
+    """
+    span = 2 * half + 1
+    bins = len(out)
+    # sums that end at a multiple of the span, from the left and from the right
+    left, right = np.zeros(bins + span), np.zeros(bins + span)
+    for i in range(len(density)):
+        left[i + span - 1] = density[i]
+    right[:] = left
+    for i in range(1, len(left)):
+        if i % span:
+            left[i] += left[i - 1]
+    for i in range(len(right) - 2, -1, -1):
+        if (i + 1) % span:
+            right[i] += right[i + 1]
+    for i in range(bins):
+        total = left[i + span - 1]
+        if i % span:
+            total += right[i]
+        out[i] = total / span
+
+
+@kernel
 def add_shifted(source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
     """Add one array to another."""
     for i in range(len(source)):

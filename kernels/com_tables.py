@@ -35,3 +35,22 @@ SEARCH = np.dtype(
         ("noise", "f8"),  # V^2
     ]
 )
+
+# What is the same for every setting of the transmitter: Annex 178A.
+COARSE = np.dtype(
+    [
+        ("samples", "i8"),
+        ("start", "i8"),  # where the peak is looked for
+        ("stop", "i8"),
+        ("pre", "i8"),  # forward taps before the cursor
+        ("phase_low", "i8"),
+        ("phase_high", "i8"),
+        ("low", "f8"),  # limits of the feedback tap
+        ("high", "f8"),
+        ("symbol_power", "f8"),
+        ("step_share", "f8"),  # the quantizer's step over its clipping level; 0 none
+        ("clipping", "f8"),  # share of the samples beyond one end
+        ("noise", "f8"),  # mean square at the quantizer [V^2]
+        ("saddle", "f8"),  # a first guess [1/V]
+    ]
+)

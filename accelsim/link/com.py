@@ -241,6 +241,10 @@ def com_at(paths: Responses, sheet: Sheet, setting: Setting) -> Com:
     NoAnswerError
         The equalized pulse has no sampling instant.
     """
+    if sheet.forward is not None and sheet.forward.draft:
+        from accelsim.link.com_178a import com_at as of_draft
+
+        return of_draft(paths, sheet, setting)
     if sheet.forward is not None:
         from accelsim.link.com_mmse import com_at as with_forward
 

@@ -62,6 +62,10 @@ def best_com(paths: Responses, sheet: Sheet) -> Com:
     NoAnswerError
         No setting gives a pulse with a sampling instant.
     """
+    if sheet.forward is not None and sheet.forward.draft:
+        from accelsim.link.search_178a import best_setting as of_draft
+
+        return com_at(paths, sheet, of_draft(paths, sheet))
     if sheet.forward is not None:
         from accelsim.link.com_mmse import best_setting as with_forward
 

@@ -19,7 +19,7 @@ from accelsim.kernels.channel_tables import (
     SHUNT_CAPACITOR,
 )
 from accelsim.link.channel import Channel, Complexes, Floats, TwoPort
-from accelsim.link.sheet import Package, PackageCase, Sheet
+from accelsim.link.sheet import Line, Package, PackageCase, Sheet
 
 KEPT = 1e-3  # an impulse response ends after its last sample above this of the peak
 
@@ -61,13 +61,17 @@ def sections(package: Package) -> NDArray[np.void]:
         rows.append((SHUNT_CAPACITOR, pad, 0, 0, 0, 0, 0))
         rows.append((SERIES_INDUCTOR, coil, 0, 0, 0, 0, 0))
     rows.append((SHUNT_CAPACITOR, package.bump, 0, 0, 0, 0, 0))
-    rows += [
-        (LINE, p.length, p.impedance, p.gamma0, p.a1, p.a2, p.tau)
-        for p in package.lines
-    ]
+    rows += [_row(line) for line in package.lines]
     rows.append((SHUNT_CAPACITOR, package.ball, 0, 0, 0, 0, 0))
+    if package.board is not None:
+        rows.append(_row(package.board))
     kept = [row for row in rows if row[1] != 0.0]
     return np.array(kept, SECTION)
+
+
+def _row(line: Line) -> tuple[float, ...]:
+    lengths = (line.gamma0, line.a1, line.a2, line.tau)
+    return (LINE, line.length, line.impedance, *lengths)
 
 
 def package_s(package: Package, frequency: Floats, reference: float) -> Complexes:

@@ -50,6 +50,7 @@ class Package:
     lines: tuple[Line, ...]
     ball: float
     resistance: float
+    board: Line | None = None  # a host's trace behind the ball, [1] 178A.1.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,10 @@ class Forward:
     floating_max: float = 0.0
     floating_start: int = 0
     intervals: int = 1024  # length of the responses that noise is taken over
+    draft: bool = False  # as P802.3dj Annex 178A words it, else as the tool's 4.30
+    quantizer_bits: int = 0  # 0: none
+    clipping: float = 1e-7  # P_qc, of the samples
+    added_noise_db: float = 3.0  # dCOM_an, what noise is added before sequences count
 
 
 @dataclass(frozen=True, slots=True)
