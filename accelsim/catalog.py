@@ -24,6 +24,7 @@ from accelsim.specs.link import LinkSpec
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.price import PriceSpec
 from accelsim.specs.run import RunSpec
+from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
 from accelsim.specs.system import SystemSpec
 
@@ -32,6 +33,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "chips": ChipSpec,
     "hbm": HbmSpec,
     "com": ComSpec,
+    "segments": SegmentSpec,
     "links": LinkSpec,
     "systems": SystemSpec,
     "models": ModelSpec,
@@ -298,6 +300,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
         return parent, load(parent, name)
     marks = {"matrix": "chips", "tiers": "systems", "heads": "models"}
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
+    marks |= {"annex": "com", "what": "segments"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]
