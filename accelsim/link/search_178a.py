@@ -23,6 +23,7 @@ from accelsim.link.responses import Responses
 from accelsim.link.sheet import Sheet
 
 REFINED = 48  # settings that are computed in full
+FRONT, BACK = 16, 48  # intervals of nothing on both sides of a response
 STRIDE = 2  # samples between the phases that are tried first
 
 
@@ -92,12 +93,16 @@ def estimate(
     """Fill the estimated error and phase of all transmitter settings, (K,)."""
     noise = noise_of(paths, sheet, plain)
     width = settings.shape[1]
-    shifted = np.empty((width, len(noise.plain)))
+    # a short or clean response ends before the intervals that the estimate looks at
+    before, after = FRONT * sheet.samples, BACK * sheet.samples
+    padded = np.pad(noise.plain, (before, after))
+    shifted = np.empty((width, len(padded)))
     for n, one in enumerate(np.eye(width)):
-        pulse.fill_shifted(noise.plain, one, sheet.tx_cursor, sheet.samples, shifted[n])
+        pulse.fill_shifted(padded, one, sheet.tx_cursor, sheet.samples, shifted[n])
     signal, rest = lags_of(paths, sheet, plain, noise, width)
     rules = _rules(paths, sheet, noise)
     row = rules[0]
+    row.start, row.stop = row.start + before, row.stop + before
     tops = np.empty((width, -(-(row.stop - row.start) // sheet.samples)))
     com_search.fill_block_peaks(shifted, row.start, sheet.samples, tops)
     com_coarse.fill_estimates(

@@ -108,10 +108,12 @@ def test_bad_paths_are_told(path: str, message: str) -> None:
 
 @pytest.mark.skipif(PLAIN, reason="10^5 frequencies of plain Python")
 def test_longer_never_gains_on_a_matched_line_without_crosstalk() -> None:
-    # a 100 ohm cable between dice of 50 ohm legs, and no package: nothing reflects
+    # a 100 ohm cable between dice of 50 ohm legs, and no package: nothing reflects. Nor
+    # may edges jitter: a short wire keeps them steep, and jitter weighs with the slope,
+    # so that with it the law is false
     bare = Package((), (), 0.0, (), 0.0, 50.0)
     made = sheet_of_spec(catalog.load("com", "8023dj-kr"))
-    gains = tuple(float(gain) for gain in range(0, -20, -4))
+    gains = tuple(float(gain) for gain in range(0, -20, -2))
     made = replace(
         made,
         reference=50.0,
@@ -119,10 +121,12 @@ def test_longer_never_gains_on_a_matched_line_without_crosstalk() -> None:
         ctle=replace(made.ctle, gains_db=gains, low_gains_db=(-2.0, 0.0)),
         tx_taps=((-0.16, -0.08, 0.0), (0.0,)),
         tx_cursor=1,
+        random_jitter=0.0,
+        dual_dirac=0.0,
     )
-    margins = []
+    merits = []
     for length in (0.3, 0.6, 0.9, 1.2, 1.5):
         path = read_path(f"twinax-28awg {length} m")
         paths = responses(Channel(two_port(path)), made, made.cases[0])
-        margins.append(best_com(paths, made).com_db)
-    assert margins == sorted(margins, reverse=True)
+        merits.append(best_com(paths, made).fom_db)
+    assert merits == sorted(merits, reverse=True)
