@@ -54,3 +54,18 @@ COARSE = np.dtype(
         ("saddle", "f8"),  # a first guess [1/V]
     ]
 )
+
+# A receiver of the fast mode with one setting of its continuous-time equalizer.
+FAST = np.dtype(
+    [
+        ("pre", "i8"),
+        ("low", "f8"),
+        ("high", "f8"),
+        ("symbol_power", "f8"),
+        ("step_share", "f8"),
+        ("clipping", "f8"),
+        ("noise", "f8"),  # mean square at the quantizer [V^2]
+        ("tx_noise", "f8"),  # transmitter's noise over the symbols' mean square
+        ("jitter", "f8"),  # UI^2
+    ]
+)
