@@ -25,7 +25,7 @@ from accelsim.link.channel import Floats, TwoPort
 from accelsim.specs.com import Stretch
 from accelsim.specs.segment import Part, SegmentSpec
 
-STEP, TOP = 10e6, 67e9  # Hz, of the frequencies that a path is computed at
+STEP, TOP = 10e6, 110e9  # Hz, of the frequencies that a path is computed at
 LONGEST = 100.0  # m
 _PATH = re.compile(r"\s*(\S+)(?:\s+(.+?))?\s*")
 
