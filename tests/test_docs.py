@@ -28,6 +28,7 @@ LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 NEEDED = (
     "benchmarks/measured/training.csv",
     "benchmarks/measured/scalesim.csv",
+    "benchmarks/measured/link",
     "tests/workload/hf",
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
