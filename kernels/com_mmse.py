@@ -24,6 +24,23 @@ def fill_autocorrelation(
 
 
 @kernel
+def dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the inner product."""
+    total = 0.0
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@kernel
+def scale(taps: NDArray[np.float64], main: NDArray[np.float64]) -> None:
+    """Scale taps in place so that the pulse is 1 at its cursor."""
+    value = dot(main, taps)
+    for i in range(len(taps)):
+        taps[i] /= value
+
+
+@kernel
 def factor(matrix: NDArray[np.float64]) -> None:
     """Put the Cholesky factor of a symmetric matrix into its lower half."""
     for i in range(len(matrix)):
@@ -84,18 +101,19 @@ def fill_taps(
     reduced = power.copy()
     for b in range(len(later)):
         for i in range(len(main)):
-            reduced[i] -= later[b, i] * later[b]
+            for k in range(len(main)):
+                reduced[i, k] -= later[b, i] * later[b, k]
     factor(reduced)
     taps[:] = main
     solve(reduced, taps)
-    taps /= np.sum(main * taps)
+    scale(taps, main)
     free = np.empty(len(later))
     if fill_back(later, taps, feedback, free, back):
         fill_constrained(power, main, later, back, taps)
         if not again:
             free[:] = back
     if limit_taps(forward, cursor, taps):
-        taps /= np.sum(main * taps)
+        scale(taps, main)
         fill_back(later, taps, feedback, free, back)
         if again:
             fill_constrained(power, main, later, back, taps)
@@ -116,7 +134,7 @@ def fill_back(
     """Fill the feedback taps, free and limited; return whether a limit was met."""
     limited = False
     for b in range(len(later)):
-        free[b] = np.sum(later[b] * taps)
+        free[b] = dot(later[b], taps)
         back[b] = min(feedback[1, b], max(feedback[0, b], free[b]))
         limited = limited or back[b] != free[b]
     return limited
@@ -135,11 +153,14 @@ def fill_constrained(
     factor(lower)
     along = main.copy()
     solve(lower, along)
-    taps[:] = 0.0
-    for b in range(len(later)):
-        taps += back[b] * later[b]
+    for i in range(len(taps)):
+        taps[i] = 0.0
+        for b in range(len(later)):
+            taps[i] += back[b] * later[b, i]
     solve(lower, taps)
-    taps += (1.0 - np.sum(main * taps)) / np.sum(main * along) * along
+    share = (1.0 - dot(main, taps)) / dot(main, along)
+    for i in range(len(taps)):
+        taps[i] += share * along[i]
 
 
 @kernel
@@ -165,11 +186,11 @@ def error_of(
     taps: NDArray[np.float64],
 ) -> float:
     """Return the mean square error over the symbols' mean square, [1] (178A-36)."""
-    total = 1.0 - 2.0 * np.sum(main * taps)
+    total = 1.0 - 2.0 * dot(main, taps)
     for i in range(len(taps)):
-        total += taps[i] * np.sum(power[i] * taps)
+        total += taps[i] * dot(power[i], taps)
     for b in range(len(later)):
-        total += back[b] * back[b] - 2.0 * back[b] * np.sum(later[b] * taps)
+        total += back[b] * back[b] - 2.0 * back[b] * dot(later[b], taps)
     return total
 
 
@@ -251,6 +272,8 @@ def error_with(
     for i in range(count):
         for k in range(count):
             power[i, k] = lags[abs(columns[i] - columns[k])]
-        part[:, i] = rows[:, columns[i]]
-        edges[:, i] = forward[:, columns[i]]
+        for b in range(len(rows)):
+            part[b, i] = rows[b, columns[i]]
+        for edge in range(2):
+            edges[edge, i] = forward[edge, columns[i]]
     return fill_taps(power, part, feedback, edges, cursor, 0, taps[:count], back)

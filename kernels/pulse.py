@@ -43,25 +43,12 @@ def line_through(x: NDArray[np.float64], y: NDArray[np.float64], at: float) -> f
 
 
 @kernel
-def trimmed_delay(frequency: NDArray[np.float64], phase: NDArray[np.float64]) -> float:
-    """Return the mean group delay, per Hz of 2 pi, of what is within one deviation."""
-    delay = -np.diff(phase) / np.diff(frequency)
-    middle = np.median(delay)
-    spread = np.sqrt(np.sum((delay - np.mean(delay)) ** 2) / (len(delay) - 1))
-    total, count = 0.0, 0
-    for value in delay:
-        if abs(value - middle) < spread:
-            total += value
-            count += 1
-    return total / count if count else middle
-
-
-@kernel
 def fill_spectrum(
     frequency: NDArray[np.float64],
     magnitude: NDArray[np.float64],
     phase: NDArray[np.float64],
     step: float,
+    slope: float,
     out: NDArray[np.complex128],
 ) -> None:
     """Fill a transfer on the uniform grid 0, step, 2 step, … .
@@ -69,24 +56,20 @@ def fill_spectrum(
     Parameters
     ----------
     frequency, magnitude, phase : (F,)
-        As measured; the phase unwrapped. The phase is changed where it starts above 0.
+        As measured; the phase unwrapped.
     step : float
         Hz.
+    slope : float
+        Of the phase above the band [rad/Hz].
     out : (G,)
         Inside the band linear in magnitude and phase. Above it the magnitude falls on
-        the line through the upper half of the band, and the phase goes on at its last
-        slope. A band that does not start at 0 goes there on the line through its first
-        ten magnitudes and at its trimmed group delay; and above the band, too.
+        the line through the upper half of the band. A band that does not start at 0
+        goes there on the line through its first ten magnitudes.
     """
     n, last = len(frequency), len(frequency) - 1
-    slope = (phase[last] - phase[last - 1]) / (frequency[last] - frequency[last - 1])
     at_zero = magnitude[0]
     if frequency[0] > 0.0:
         at_zero = line_through(frequency[:10], magnitude[:10], 0.0)
-        delay = trimmed_delay(frequency[:51], phase[:51])
-        slope = -trimmed_delay(frequency[last - 51 :], phase[last - 51 :])
-        for k in range(9, -1, -1):
-            phase[k] = phase[k + 1] + delay * (frequency[k + 1] - frequency[k])
     top = step * (len(out) - 1)
     half = int(np.floor(n / 2.0 + 0.5)) - 1
     ends = line_through(frequency[half:], magnitude[half:], top)

@@ -20,7 +20,7 @@ FILES = (".s4p", ".s2p", ".npz")
     epilog="""\b
 Examples:
   accelsim link 'pcb-megtron8 100 mm, connector, twinax-28awg 1 m' --case A2
-  accelsim link thru.s4p --fext f1.s4p --next n1.s4p --sheet 8023ck-kr""",
+  accelsim link 'twinax-26awg 2 m' --sheet 8023ck-kr --case short""",
 )
 @click.argument("channel")
 @click.option(

@@ -123,7 +123,7 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
     "com",
     epilog="""\b
 Example:
-  accelsim validate com SUMMARY.csv --reference DIR --channels DIR --configs FILE""",
+  accelsim validate com FILE.csv --reference DIR --channels DIR --configs FILE""",
 )
 @click.argument("file", metavar="SUMMARY.csv", type=FilePath(path_type=Path))
 @click.option(

@@ -123,6 +123,28 @@ def impulse_response(
     top = rate / 2.0
     points = int(np.floor(top / (frequency[2] - frequency[1]) + 0.5)) + 1
     spectrum = np.empty(points, np.complex128)
-    pulse.fill_spectrum(frequency, magnitude, phase, top / (points - 1), spectrum)
+    step, slope = top / (points - 1), mended(frequency, phase)
+    pulse.fill_spectrum(frequency, magnitude, phase, step, slope, spectrum)
     response = np.fft.irfft(spectrum, 2 * (points - 1))
     return response[: pulse.last_above(response, kept)].copy()
+
+
+def mended(frequency: Floats, phase: Floats) -> float:
+    """Return the slope of the phase above the band [rad/Hz], as the tool takes it.
+
+    That of the last step; but a band that starts above 0 goes on at its trimmed group
+    delay, and its first ten phases are set, in place, by that of its lower end.
+    """
+    delay = -np.diff(phase) / np.diff(frequency)
+    if frequency[0] == 0.0:
+        return float(-delay[-1])
+    low = _trimmed(delay[:50])
+    for k in range(9, -1, -1):
+        phase[k] = phase[k + 1] + low * (frequency[k + 1] - frequency[k])
+    return -_trimmed(delay[-51:])
+
+
+def _trimmed(delay: Floats) -> float:
+    """Return the mean of what is within one deviation of the median."""
+    near = np.abs(delay - np.median(delay)) < np.std(delay, ddof=1)
+    return float(np.mean(delay[near])) if near.any() else float(np.median(delay))
