@@ -45,8 +45,7 @@ def fill_grams(
             for begin in range(0, length, samples):
                 for i in range(begin, min(begin + samples, length)):
                     e[i - begin] += x[i] * y[i]
-            # the slope at phase p reaches from sample p - 1 to p + 1 of an interval;
-            # at the first phase, and at the last, it starts an interval later
+            # the slope at a sample reaches from the one before to the one after
             for begin in range(0, length, samples):
                 for i in range(max(begin, 2), min(begin + samples, length)):
                     product = (x[i] - x[i - 2]) * (y[i] - y[i - 2])
@@ -162,30 +161,6 @@ def form_at(gram: NDArray[np.float64], taps: NDArray[np.float64], phase: int) ->
 
 
 @kernel
-def edge_slopes(
-    shifted: NDArray[np.float64],
-    taps: NDArray[np.float64],
-    cursor: int,
-    samples: int,
-) -> float:
-    """Return the slope energy that the last, incomplete, interval does not have.
-
-    `fill_grams` counts a slope for every sample with two neighbours; the reference
-    starts an interval later where the first early sample would be the response's
-    first. What it leaves out is the first of them.
-    """
-    phase = cursor % samples
-    if phase == 0 or phase == samples - 1:
-        late = phase + 1
-        if late >= 2 and late < samples + 1:
-            step = 0.0
-            for n in range(len(taps)):
-                step += taps[n] * (shifted[n, late] - shifted[n, late - 2])
-            return step * step * samples * samples / 4.0
-    return 0.0
-
-
-@kernel
 def search_transmitter(
     tables: Tables,
     tops: NDArray[np.float64],
@@ -271,7 +246,7 @@ def merit_at(
         return -1.0
     signal = (rules.signal_share * value) ** 2
     phase = cursor % samples
-    slopes = form_at(slope, taps, phase) - edge_slopes(shifted, taps, cursor, samples)
+    slopes = form_at(slope, taps, phase)
     disturbed = rules.noise + crosstalk + rules.tx_noise * value * value
     disturbed += rules.jitter * slopes
     if signal < best * disturbed:

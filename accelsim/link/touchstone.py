@@ -1,12 +1,14 @@
 """Touchstone files of one differential pair: .s4p, or .s2p already differential.
 
 This file knows the format (versions 1 and 2, the parts that channels are published in),
-how such files are broken, and mixed mode. It has its own reader: scikit-rf would bring
-SciPy and pandas, takes 0.16 s to import and 90 ms a file, three times this one.
+how such files are broken, and mixed mode. It has its own reader: scikit-rf takes as long for
+a file (65 ms for 6,001 points of four ports), but brings pandas, and its import alone
+takes 0.16 s. A file is parsed once in a process.
 [1] is the Touchstone File Format Specification, Version 2.1, IBIS Open Forum 2024.
 """
 
 import re
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
@@ -182,11 +184,13 @@ def _keyword(path: str, line: str, count: int, options: _Options | None) -> None
 
 
 def _numbers(path: str, body: str) -> Floats:
-    words = body.split()
     try:
-        return np.array(words, dtype=np.float64)
-    except ValueError:
-        bad = next(word for word in words if not _is_number(word))
+        with warnings.catch_warnings():  # how NumPy tells of a word that is no number
+            warnings.simplefilter("error", DeprecationWarning)
+            return np.fromstring(body, dtype=np.float64, sep=" ")
+    except (DeprecationWarning, ValueError):
+        words = body.split()
+        bad = next((word for word in words if not _is_number(word)), "")
         raise InputError(f"{path}: {bad[:40]!r} is no number") from None
 
 
