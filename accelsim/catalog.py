@@ -195,10 +195,43 @@ def _inherit(kind: str, path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         merged = tagged
     elif isinstance(base, str):
         parent = _inherit(kind, _find_base(kind, base, path), (*seen, path))
-        merged = _merge({k: v for k, v in parent.items() if k != "note"}, tagged)
+        kept = {k: _carried(v, base) for k, v in parent.items() if k != "note"}
+        merged = _merge(kept, tagged)
     else:
         raise InputError(f"{path}: base: {base!r} must be a name")
+    if kind == "chips":
+        _name_memory(merged, tagged, path)
     return merged | {"name": path.stem}
+
+
+def _name_memory(merged: dict[str, Any], mine: dict[str, Any], path: Path) -> None:
+    """Put the memory that a chip's file names in the place of its name."""
+    part = mine.get("hbm")
+    named = part.get("memory") if isinstance(part, dict) else None
+    over = named if isinstance(named, dict) else {}
+    base = named if named is None or isinstance(named, str) else over.get("base")
+    if base is None:
+        return
+    if not isinstance(base, str):
+        raise InputError(f"{path}: hbm.memory: {base!r} must be a memory's name")
+    try:
+        found = _inherit("hbm", find("hbm", base, path), ())
+    except InputError as error:
+        raise InputError(f"{path}: hbm.memory: {error}") from None
+    over = {key: value for key, value in over.items() if key != "base"}
+    merged["hbm"] = merged["hbm"] | {"memory": _merge(found, over)}
+
+
+def _carried(value: Any, base: str) -> Any:
+    """Return an inherited value: what was measured on the base is assumed here."""
+    if not isinstance(value, dict):
+        return value
+    if "value" not in value:
+        return {key: _carried(item, base) for key, item in value.items()}
+    if value.get("kind") != "measured":
+        return value
+    source = f"carried over from {base}: {value.get('source', '')}"
+    return value | {"kind": "assumed", "source": source}
 
 
 def _find_base(kind: str, base: str, path: Path) -> Path:

@@ -92,7 +92,12 @@ _COUPLED: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("bandwidth",): (("lane_rate",),),
     ("lanes",): (("bandwidth",),),
     ("matrix", "units"): _PEAKS,
-    ("clock",): (*_PEAKS, ("vector", "peak"), ("sram", "bandwidth")),
+    ("clock",): (
+        *_PEAKS,
+        ("vector", "peak"),
+        ("sram", "bandwidth"),
+        ("clock_highest",),
+    ),
 }
 
 

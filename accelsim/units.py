@@ -102,6 +102,7 @@ _EXAMPLES = {
     "compute_rate": "989 TFLOP/s",
     "power": "700 W",
     "energy_per_bit": "5 pJ/b",
+    "energy_per_flop": "1.5 pJ/FLOP",
     "money_rate": "35.76 USD/h",
     "length": "2 m",
 }

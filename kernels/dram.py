@@ -15,46 +15,59 @@ can be issued are skipped: between commands, readiness changes only with time.
 A read departs with its last data, a write with its command.
 """
 
+from accelsim.kernels.dram_choice import (
+    ready_active,
+    ready_closed,
+    ready_conflict,
+    ready_hit,
+    wake_by,
+)
 from accelsim.kernels.dram_queue import (
     demote,
     promote,
     release,
     row_changed,
+    sort_hit,
     sort_lane,
     unlink,
-    waiting_list,
 )
-from accelsim.kernels.dram_refresh import next_refresh, owed, refresh_due
+from accelsim.kernels.dram_refresh import (
+    next_refresh,
+    overdue,
+    owed,
+    paid,
+    postponed,
+    refresh_due,
+)
 from accelsim.kernels.dram_tables import (
     ACT,
-    ACTIVATE,
     FIELDS,
-    HIT,
+    IDLE_BANK,
     NONE,
     PRE,
     PRE_ALL,
-    PRECHARGE,
     RD,
+    RD_PRE,
     READ,
     REF_ALL,
     WR,
+    WR_PRE,
     WRITE,
     Memory,
 )
 from accelsim.kernels.dram_timing import (
     activate_issued,
-    activate_ready,
-    column_ready,
     pairs,
     precharge_all_issued,
     precharge_issued,
+    precharges_itself,
     read_issued,
     refresh_all_issued,
     refresh_bank_issued,
     write_issued,
 )
 from accelsim.kernels.jit import inlined, kernel
-from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.tables import Record
 
 _PC, _GROUP, _COLUMN, _BANK, _STACK, _ROW = range(len(FIELDS) - 1)
 
@@ -79,7 +92,9 @@ def bank_of(d: Record, address: int) -> int:
 
 @inlined
 def note(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
-    """Note a command as one of this tick's."""
+    """Note a command as one of this tick's, if commands are logged."""
+    if m.channel[0].logs == 0:
+        return
     mine = m.issued[m.channel[0].issued]
     mine.tick = tick
     mine.command = command
@@ -87,14 +102,6 @@ def note(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     mine.bank = bank
     mine.row = m.bank[bank].row if bank != NONE else NONE
     m.channel[0].issued += 1
-
-
-@inlined
-def wake_by(m: Memory, tick: int, odd: int) -> None:
-    """Let the channel look again at `tick`, or the odd tick after it."""
-    if odd == 1:
-        tick |= 1
-    m.channel[0].wake = min(m.channel[0].wake, tick)
 
 
 @inlined
@@ -109,142 +116,6 @@ def settle_mode(m: Memory) -> None:
 
 
 @inlined
-def ready_active(m: Memory, tick: int) -> int:
-    """Return the oldest ready request whose row was opened for it, or NONE."""
-    mine = m.channel[0]
-    best = NONE
-    for i in range(mine.active):
-        bank = m.active[i]
-        entry = m.bank[bank].active
-        ready = column_ready(m, bank, m.entry[entry].write)
-        if ready > tick:
-            wake_by(m, ready, m.dram[0].half_ticks)
-        elif best == NONE:
-            best = entry
-        else:
-            a, b = m.entry[entry], m.entry[best]
-            if a.arrive < b.arrive or (a.arrive == b.arrive and a.order < b.order):
-                best = entry
-    return int(best)
-
-
-@inlined
-def ready_hit(m: Memory, tick: int, queue: int) -> int:
-    """Return the oldest ready request of a queue that hits an open row, or NONE."""
-    d = m.dram[0]
-    best = NONE
-    for pc in range(d.pseudo_channels):
-        hits = waiting_list(pc, queue, HIT)
-        outer = m.pc[pc].wr_ready if queue == WRITE else m.pc[pc].rd_ready
-        if m.waiting_count[hits] == 0:
-            continue
-        if outer > tick:
-            wake_by(m, outer, d.half_ticks)
-            continue
-        for i in range(m.waiting_count[hits]):
-            lane = m.waiting[hits, i]
-            ready = column_ready(m, lane >> 1, queue)
-            entry = m.lane[lane].hit
-            if ready > tick:
-                wake_by(m, ready, d.half_ticks)
-            elif best == NONE or m.entry[entry].request < m.entry[best].request:
-                best = entry
-    return int(best)
-
-
-@inlined
-def ready_closed(m: Memory, tick: int, queue: int) -> int:
-    """Return the oldest request of a queue whose bank can activate, or NONE."""
-    d = m.dram[0]
-    best = NONE
-    for pc in range(d.pseudo_channels):
-        closed = waiting_list(pc, queue, ACTIVATE)
-        if m.waiting_count[closed] == 0:
-            continue
-        if m.pc[pc].act_ready > tick:
-            wake_by(m, m.pc[pc].act_ready, d.half_ticks)
-            continue
-        for i in range(m.waiting_count[closed]):
-            lane = m.waiting[closed, i]
-            ready = activate_ready(m, lane >> 1)
-            entry = m.lane[lane].first
-            if ready > tick:
-                wake_by(m, ready, d.half_ticks)
-            elif best == NONE or m.entry[entry].request < m.entry[best].request:
-                best = entry
-    return int(best)
-
-
-@inlined
-def ready_conflict(m: Memory, tick: int, queue: int, best: int) -> int:
-    """Return the oldest of `best` and the requests whose bank can be precharged."""
-    d = m.dram[0]
-    for pc in range(d.pseudo_channels):
-        open_ = waiting_list(pc, queue, PRECHARGE)
-        if m.waiting_count[open_] == 0:
-            continue
-        if m.pc[pc].pre_ready > tick:
-            wake_by(m, m.pc[pc].pre_ready, 0)
-            continue
-        for i in range(m.waiting_count[open_]):
-            lane = m.waiting[open_, i]
-            entry = m.lane[lane].miss
-            ready = m.bank[lane >> 1].pre_ready
-            if ready > tick:
-                wake_by(m, ready, 0)
-            elif not pairs(m, tick, pc, lane >> 1):
-                wake_by(m, tick + 1, 0)
-            elif best == NONE or m.entry[entry].request < m.entry[best].request:
-                best = entry
-    return int(best)
-
-
-@inlined
-def serve(m: Memory, entry: int, active: int, tick: int, depart: Rows) -> None:
-    """Issue the column command of a request (active: 1 if promoted) and let it go."""
-    row, mine = m.entry[entry], m.channel[0]
-    bank, write = row.bank, row.write
-    if row.counted == 0:
-        mine.hits += 1
-    if write == 1:
-        write_issued(m, bank, tick)
-        depart[row.request] = tick
-    else:
-        read_issued(m, bank, tick)
-        depart[row.request] = tick + m.dram[0].latency
-    note(m, tick, WR if write == 1 else RD, m.bank[bank].pc, bank)
-    if active == 1:
-        demote(m, bank)
-        sort_lane(m, 2 * bank + READ)
-        sort_lane(m, 2 * bank + WRITE)
-    else:
-        unlink(m, entry)
-        sort_lane(m, 2 * bank + write)
-    release(m, entry)
-
-
-@inlined
-def column_slot(m: Memory, tick: int, depart: Rows) -> int:
-    """Issue a column command if one is ready; return how many requests it served."""
-    mine = m.channel[0]
-    if mine.column_ready > tick:
-        wake_by(m, mine.column_ready, m.dram[0].half_ticks)
-        return 0
-    entry = ready_active(m, tick)
-    if entry != NONE:
-        serve(m, entry, 1, tick, depart)
-        return 1
-    if mine.due_count > 0:
-        return 0
-    settle_mode(m)
-    entry = ready_hit(m, tick, mine.writing)
-    if entry == NONE:
-        return 0
-    serve(m, entry, 0, tick, depart)
-    return 1
-
-
-@inlined
 def close_bank(m: Memory, bank: int) -> None:
     """Mark a bank as closed."""
     m.bank[bank].row = NONE
@@ -253,10 +124,70 @@ def close_bank(m: Memory, bank: int) -> None:
 
 
 @inlined
+def wanted(m: Memory, bank: int) -> bool:
+    """Return whether a request still waits for the open row of a bank."""
+    read, write = m.lane[2 * bank + READ], m.lane[2 * bank + WRITE]
+    hit = read.hit != NONE or write.hit != NONE
+    return bool(hit or m.bank[bank].active != NONE)
+
+
+@inlined
+def serve(m: Memory, entry: int, active: int, tick: int) -> None:
+    """Issue the column command of a request (active: 1 if promoted) and let it go."""
+    row, mine = m.entry[entry], m.channel[0]
+    bank, write = row.bank, row.write
+    if row.counted == 0:
+        mine.hits += 1
+    if write == 1:
+        write_issued(m, bank, tick)
+        mine.departs = tick
+    else:
+        read_issued(m, bank, tick)
+        mine.departs = tick + m.dram[0].latency
+    mine.served = row.request
+    if active == 1:
+        demote(m, bank)
+        sort_lane(m, 2 * bank + READ)
+        sort_lane(m, 2 * bank + WRITE)
+    else:
+        unlink(m, entry)
+        sort_hit(m, 2 * bank + write)
+    release(m, entry)
+    command = WR if write == 1 else RD
+    if m.dram[0].close_page == 1 and not wanted(m, bank):
+        command = WR_PRE if write == 1 else RD_PRE
+    note(m, tick, command, m.bank[bank].pc, bank)
+    if command >= RD_PRE:
+        precharges_itself(m, bank)
+        close_bank(m, bank)
+
+
+@inlined
+def column_slot(m: Memory, tick: int) -> int:
+    """Issue a column command if one is ready; return how many requests it served."""
+    mine = m.channel[0]
+    if mine.column_ready > tick:
+        wake_by(m, mine.column_ready, m.dram[0].half_ticks)
+        return 0
+    entry = ready_active(m, tick)
+    if entry != NONE:
+        serve(m, entry, 1, tick)
+        return 1
+    if mine.due_count > 0:
+        return 0
+    settle_mode(m)
+    node = ready_hit(m, tick, mine.writing)
+    if node == NONE:
+        return 0
+    serve(m, m.lane[node >> 1].hit, 0, tick)
+    return 1
+
+
+@inlined
 def pair(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
     """Remember a row command of an odd tick for the even tick that ends it."""
     mine = m.channel[0]
-    if m.dram[0].half_ticks == 0 or tick % 2 == 0:
+    if m.dram[0].half_ticks == 0 or tick & 1 == 0:
         return
     mine.paired_tick = tick + 1
     if command == ACT:
@@ -267,16 +198,17 @@ def pair(m: Memory, tick: int, command: int, pc: int, bank: int) -> None:
 
 
 @inlined
-def pay(m: Memory, tick: int) -> bool:
-    """Issue the command that the oldest refresh due needs next, if it is ready."""
+def pay(m: Memory, tick: int, command: int, pc: int, bank: int, ready: int) -> bool:
+    """Issue what a refresh needs next, if it is ready at this tick.
+
+    command, pc, bank, ready : see `owed`.
+    """
     mine = m.channel[0]
-    command, pc, bank, ready = owed(m)
     odd = m.dram[0].half_ticks
-    precharge = command in (PRE, PRE_ALL)
-    if precharge:
+    if command in (PRE, PRE_ALL):
         odd = 0
     ready = max(ready, mine.row_ready)
-    if ready > tick or (odd == 1 and tick % 2 == 0):
+    if ready > tick or (odd == 1 and tick & 1 == 0):
         wake_by(m, max(ready, tick + 1), odd)
         return False
     if not pairs(m, tick, pc, bank):
@@ -299,10 +231,21 @@ def pay(m: Memory, tick: int) -> bool:
             refresh_all_issued(m, pc, tick)
         else:
             refresh_bank_issued(m, bank, tick)
-        mine.due_first = (mine.due_first + 1) % len(m.due)
-        mine.due_count -= 1
+        paid(m, pc, bank)
         mine.refreshes += 1
     return True
+
+
+@inlined
+def pay_one(m: Memory, tick: int, urgent: int) -> bool:
+    """Issue what a refresh of one bank needs; urgent : 1 if it may not wait, or 0."""
+    for pc in range(m.dram[0].pseudo_channels):
+        if m.pc[pc].owed == 0 or overdue(m, pc) != urgent:
+            continue
+        command, bank, ready = postponed(m, pc, urgent)
+        if bank != NONE and pay(m, tick, command, pc, bank, ready):
+            return True
+    return False
 
 
 @inlined
@@ -335,33 +278,42 @@ def row_slot(m: Memory, tick: int) -> bool:
     """Issue a row command if one is ready and return whether one was."""
     d, mine = m.dram[0], m.channel[0]
     if mine.due_count > 0:
-        return pay(m, tick)
+        command, pc, bank, ready = owed(m)
+        return pay(m, tick, command, pc, bank, ready)
     settle_mode(m)
     if mine.row_ready > tick:
         wake_by(m, mine.row_ready, 0)
         return False
-    entry = NONE
-    if d.half_ticks == 0 or tick % 2 == 1:
-        entry = ready_closed(m, tick, mine.writing)
+    if d.refresh == IDLE_BANK and pay_one(m, tick, 1):
+        return True
+    node = NONE
+    if d.half_ticks == 0 or tick & 1 == 1:
+        node = ready_closed(m, tick, mine.writing)
     else:
         wake_by(m, tick + 1, 0)
-    entry = ready_conflict(m, tick, mine.writing, entry)
-    if entry == NONE:
-        return False
-    open_or_close(m, tick, entry)
+    node = ready_conflict(m, tick, mine.writing, node)
+    if node == NONE:
+        return bool(d.refresh == IDLE_BANK and pay_one(m, tick, 0))
+    lane = m.lane[node >> 1]
+    closed = m.bank[node >> 2].row == NONE
+    open_or_close(m, tick, lane.first if closed else lane.miss)
     return True
 
 
 @kernel
-def step(m: Memory, tick: int, depart: Rows) -> int:
-    """Run one tick of a channel; return how many requests its command served."""
+def step(m: Memory, tick: int) -> int:
+    """Run one tick of a channel; return how many requests its command served.
+
+    Which one and when it departs stands in the channel: an array that is handed down
+    through the steps of a tick is counted at each of them, a seventh of the time.
+    """
     mine = m.channel[0]
     mine.issued = 0
     refresh_due(m, tick)
     mine.wake = next_refresh(m, tick)
     served = 0
-    if m.dram[0].half_ticks == 0 or tick % 2 == 1:
-        served = column_slot(m, tick, depart)
+    if m.dram[0].half_ticks == 0 or tick & 1 == 1:
+        served = column_slot(m, tick)
     else:
         mine.wake = tick + 1
     if row_slot(m, tick) or served > 0:

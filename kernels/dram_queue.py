@@ -6,8 +6,9 @@ when, is the scheduler's business (`dram`).
 A lane holds the requests of one queue to one bank in order of arrival. All of them
 that hit the open row are ready at the same tick, and so are all that miss it, so only
 the first of each can ever be chosen: a lane is in at most one list of those that wait
-for a column command (its first hit), and in at most one of those that wait for an
-activate or a precharge.
+for a column command (for its first hit), and in at most one of those that wait for an
+activate or a precharge. Lists are in order of age, so the first lane of a list that is
+ready is the one to serve; each remembers a tick before which none of it is.
 """
 
 from accelsim.kernels.dram_tables import (
@@ -25,27 +26,69 @@ from accelsim.kernels.jit import inlined
 
 
 @inlined
+def column_node(lane: int) -> int:
+    """Return the node of a lane among those that wait for a column command."""
+    return 2 * lane
+
+
+@inlined
+def row_node(lane: int) -> int:
+    """Return the node of a lane among those that wait for a row command."""
+    return 2 * lane + 1
+
+
+@inlined
 def waiting_list(pc: int, queue: int, wait: int) -> int:
     """Return the row of `waiting` for a pseudo-channel, a queue and a kind of wait."""
     return N_WAITS * (2 * pc + queue) + wait
 
 
 @inlined
-def leave(m: Memory, row: int, place: int) -> int:
-    """Take the lane at `place` off a list; return the lane that takes its place."""
-    m.waiting_count[row] -= 1
-    last = m.waiting[row, m.waiting_count[row]]
-    m.waiting[row, place] = last
-    return int(last)
+def leave(m: Memory, node: int) -> None:
+    """Take a node off its list."""
+    mine = m.node[node]
+    held = m.waiting[mine.list]
+    if mine.previous == NONE:
+        held.first = mine.next
+    else:
+        m.node[mine.previous].next = mine.next
+    if mine.next == NONE:
+        held.last = mine.previous
+    else:
+        m.node[mine.next].previous = mine.previous
+    mine.list = NONE
 
 
 @inlined
-def join(m: Memory, row: int, lane: int) -> int:
-    """Put a lane on a list and return its place."""
-    place = m.waiting_count[row]
-    m.waiting[row, place] = lane
-    m.waiting_count[row] += 1
-    return int(place)
+def join(m: Memory, node: int, row: int, age: int) -> None:
+    """Put a node on a list, behind all that are older; age : number of its request."""
+    mine, held = m.node[node], m.waiting[row]
+    before = held.last
+    while before != NONE and m.node[before].age > age:
+        before = m.node[before].previous
+    after = held.first if before == NONE else m.node[before].next
+    mine.list, mine.age, mine.previous, mine.next = row, age, before, after
+    if before == NONE:
+        held.first = node
+    else:
+        m.node[before].next = node
+    if after == NONE:
+        held.last = node
+    else:
+        m.node[after].previous = node
+    held.not_before = 0
+
+
+@inlined
+def move(m: Memory, node: int, row: int, age: int) -> None:
+    """Put a node on a list where its age belongs, or off its list if `row` is NONE."""
+    mine = m.node[node]
+    if mine.list == row and (row == NONE or mine.age == age):
+        return
+    if mine.list != NONE:
+        leave(m, node)
+    if row != NONE:
+        join(m, node, row, age)
 
 
 @inlined
@@ -57,6 +100,8 @@ def row_wait(m: Memory, lane: int) -> int:
     """
     bank = m.bank[lane >> 1]
     row = m.lane[lane]
+    if bank.held == 1:
+        return NONE
     if bank.row == NONE:
         return ACTIVATE if row.first != NONE else NONE
     if row.miss == NONE or bank.active != NONE:
@@ -69,25 +114,42 @@ def row_wait(m: Memory, lane: int) -> int:
 
 
 @inlined
+def sort_hit(m: Memory, lane: int) -> None:
+    """Put a lane whose first hit has gone where it belongs now."""
+    held = m.bank[lane >> 1].held == 1
+    if m.lane[lane].hit == NONE or m.lane[lane].miss != NONE or held:
+        sort_lane(m, lane)
+    else:
+        # its only requests hit the open row: none waits for a row command
+        hits = waiting_list(m.bank[lane >> 1].pc, lane & 1, HIT)
+        move(m, column_node(lane), hits, m.entry[m.lane[lane].hit].request)
+
+
+@inlined
 def sort_lane(m: Memory, lane: int) -> None:
     """Put a lane on the lists where it belongs now, and off the others."""
     row = m.lane[lane]
     pc, queue = m.bank[lane >> 1].pc, lane & 1
-    hits = waiting_list(pc, queue, HIT)
-    if row.hit != NONE and row.hit_at == NONE:
-        row.hit_at = join(m, hits, lane)
-    elif row.hit == NONE and row.hit_at != NONE:
-        m.lane[leave(m, hits, row.hit_at)].hit_at = row.hit_at
-        row.hit_at = NONE
+    if row.hit == NONE or m.bank[lane >> 1].held == 1:
+        move(m, column_node(lane), NONE, 0)
+    else:
+        hits = waiting_list(pc, queue, HIT)
+        move(m, column_node(lane), hits, m.entry[row.hit].request)
     wait = row_wait(m, lane)
-    if wait == row.wait:
+    if wait == NONE:
+        move(m, row_node(lane), NONE, 0)
         return
-    if row.wait != NONE:
-        old = waiting_list(pc, queue, row.wait)
-        m.lane[leave(m, old, row.wait_at)].wait_at = row.wait_at
-    row.wait = wait
-    if wait != NONE:
-        row.wait_at = join(m, waiting_list(pc, queue, wait), lane)
+    oldest = row.first if wait == ACTIVATE else row.miss
+    age = m.entry[oldest].request
+    move(m, row_node(lane), waiting_list(pc, queue, wait), age)
+
+
+@inlined
+def hold(m: Memory, bank: int, held: int) -> None:
+    """Let a bank serve its requests no more (1), or again (0)."""
+    m.bank[bank].held = held
+    sort_lane(m, 2 * bank + READ)
+    sort_lane(m, 2 * bank + WRITE)
 
 
 @inlined
@@ -128,7 +190,7 @@ def push(m: Memory, entry: int) -> None:
     mine.last = entry
     if queue == WRITE:
         m.channel[0].queued_writes += 1
-        m.queued[row.address % FILTER] += 1
+        m.queued[row.address & (FILTER - 1)] += 1
     else:
         m.channel[0].queued_reads += 1
     open_row = m.bank[row.bank].row
@@ -162,7 +224,7 @@ def unlink(m: Memory, entry: int) -> None:
         m.entry[row.next].previous = row.previous
     if queue == WRITE:
         m.channel[0].queued_writes -= 1
-        m.queued[row.address % FILTER] -= 1
+        m.queued[row.address & (FILTER - 1)] -= 1
     else:
         m.channel[0].queued_reads -= 1
 
@@ -179,6 +241,7 @@ def promote(m: Memory, entry: int) -> None:
     bank.active_at = mine.active
     m.active[mine.active] = row.bank
     mine.active += 1
+    mine.active_from = 0
     m.pc[bank.pc].active += 1
 
 
@@ -205,7 +268,7 @@ def release(m: Memory, entry: int) -> None:
 @inlined
 def write_is_queued(m: Memory, bank: int, address: int) -> bool:
     """Return whether a write to this very address waits in the queue."""
-    if m.queued[address % FILTER] == 0:
+    if m.queued[address & (FILTER - 1)] == 0:
         return False
     entry = m.lane[2 * bank + WRITE].last
     while entry != NONE:

@@ -15,23 +15,25 @@ import numpy as np
 
 from accelsim.kernels.tables import Record
 
-NO_REFRESH, ALL_BANK, PER_BANK = range(3)  # dram.refresh
+NO_REFRESH, ALL_BANK, PER_BANK, IDLE_BANK = range(4)  # dram.refresh
 READ, WRITE = range(2)  # queues
 HIT, ACTIVATE, PRECHARGE = range(3)  # what a lane waits for
 N_WAITS = 3
-RD, WR, ACT, PRE, PRE_ALL, REF_ALL, REF_BANK = range(7)  # commands
-COMMANDS = ("RD", "WR", "ACT", "PREpb", "PREab", "REFab", "REFpb")
-NONE = -1
+RD, WR, ACT, PRE, PRE_ALL, REF_ALL, REF_BANK, RD_PRE, WR_PRE = range(9)  # commands
+COMMANDS = ("RD", "WR", "ACT", "PREpb", "PREab", "REFab", "REFpb", "RDA", "WRA")
+NONE = 0xFFFFFFFF
 NEVER = 1 << 60  # a tick that no run reaches
 FIELDS = ("pseudo_channel", "bank_group", "column", "bank", "stack", "row", "channel")
 N_FIELDS = len(FIELDS)
 LAST_ACTIVATES = 4  # tFAW: this many activates in its window
+POSTPONED = 8  # refreshes of one bank that may wait
 FILTER = 1024  # buckets that say which write addresses cannot be queued
 
 ORGANISATION = ("channels", "pseudo_channels", "stacks", "groups", "banks")
 CONTROLLER = (
     "half_ticks",  # 1: columns and all row commands but precharges on odd ticks only
     "row_hit_first",  # 1: no precharge while an older request still hits the row
+    "close_page",  # 1: a row that no queued request wants closes behind the last one
     "read_queue",
     "write_queue",
     "write_above",  # more queued writes than this start to drain
@@ -90,6 +92,10 @@ CONSTRAINTS = (
 )
 
 
+def _indices(*names: str) -> list[tuple[str, str]]:
+    return [(name, "u4") for name in names]
+
+
 def _counts(*names: str) -> list[tuple[str, str]]:
     return [(name, "i8") for name in names]
 
@@ -107,16 +113,22 @@ DRAM = np.dtype(
 )
 
 CHANNEL = np.dtype(
-    _counts(
+    _indices(
+        "active",  # requests whose row was opened for them
+        "free",  # unused entries
+    )
+    + _counts(
         "number",
-        "issued",  # commands of the present tick
+        "logs",  # 1 if its commands are noted
+        "issued",  # commands of the present tick that were
         "wake",  # tick before which nothing can be issued
         "writing",  # 1 while writes drain
         "queued_reads",
         "queued_writes",
-        "active",  # requests whose row was opened for them
+        "active_from",  # tick before which none of them is ready
         "promoted",  # requests that ever were
-        "free",  # unused entries
+        "served",  # request of the last column command
+        "departs",  # tick at which it does
         "column_ready",
         "row_ready",
         # the row command of the last odd tick, which limits one even tick after it
@@ -152,6 +164,10 @@ PSEUDO_CHANNEL = np.dtype(
             "ref_bank_ready",
             "active",
             "open",
+            "owed",  # refreshes of one bank that wait, where they may
+            "target",  # bank that the next of them is for
+            "lap",  # times that all banks have been refreshed
+            "left",  # banks that this lap still has to reach
         ),
         ("last_act", "i8", (LAST_ACTIVATES,)),
         ("acts", "i8"),
@@ -163,38 +179,47 @@ STACK = np.dtype(_counts("rd_ready", "wr_ready", "refreshed", "refresh_from"))
 GROUP = np.dtype(_counts("rd_ready", "wr_ready", "act_ready", "ref_bank_ready"))
 
 BANK = np.dtype(
-    _counts(
+    _indices(
         "pc",
         "stack",
         "group",
-        "row",  # that is open, or NONE
         "active",  # entry that its row was opened for, or NONE
         "active_at",  # place in the channel's list of them
+    )
+    + _counts(
+        "row",  # that is open, or NONE
         "rd_ready",
         "wr_ready",
         "act_ready",
         "pre_ready",
         "ref_ready",
+        "lap",  # in which it was last refreshed
+        "held",  # 1 while its refresh may not wait: it serves no request
     )
 )
 
 # The requests of one queue to one bank, in order of arrival; row 2 bank + queue.
 LANE = np.dtype(
-    _counts(
+    _indices(
         "first",
         "last",
         "hit",  # first entry of the open row
         "miss",  # first of another row
-        "hit_at",  # place in the list of lanes that wait for a column command
-        "wait",  # ACTIVATE or PRECHARGE, or NONE
-        "wait_at",
     )
 )
 
+# A lane's place in a list, of column commands (row 2 lane) and of row commands (the row
+# after it). A list is in order of age, the number of a request.
+NODE = np.dtype(_indices("list", "next", "previous") + _counts("age"))
+WAITING = np.dtype(_indices("first", "last") + _counts("not_before"))
+
 ENTRY = np.dtype(
-    _counts("request", "arrive", "row", "bank", "write", "next", "previous", "order")
-    + _counts("counted", "address")
+    _indices("bank", "write", "next", "previous")
+    + _counts("request", "arrive", "row", "order", "counted", "address")
 )
+
+# Where a transaction lies.
+PLACE = np.dtype([("channel", "u2"), ("bank", "u2"), ("row", "u4")])
 
 # Commands in the order in which they were issued.
 COMMAND = np.dtype(_counts("tick", "command", "channel", "pc", "bank", "row"))
@@ -209,8 +234,8 @@ MAX_QUEUED = 384  # reads and writes
 MAX_DUE = 1568  # refreshes that wait: what Ramulator 2.1 allows
 MAX_ENTRIES = MAX_QUEUED + MAX_BANKS
 
-# Every table of a channel. `waiting` lists the lanes (rows 3 (2 pc + queue) + what they
-# wait for), of `waiting_count` members each; `active` the banks that have an active
+# Every table of a channel. `waiting` has the lists of lanes (rows 3 (2 pc + queue) +
+# what they wait for) and `node` their members; `active` the banks that have an active
 # request; `free` the unused entries; `due` is a ring of banks (or pseudo-channels) to
 # refresh; `queued` counts the queued writes whose address is of each bucket.
 MEMORY = np.dtype(
@@ -224,10 +249,10 @@ MEMORY = np.dtype(
         ("bank", BANK, (MAX_BANKS,)),
         ("lane", LANE, (2 * MAX_BANKS,)),
         ("entry", ENTRY, (MAX_ENTRIES,)),
-        ("waiting", "i8", (2 * N_WAITS * MAX_PCS, MAX_BANKS)),
-        ("waiting_count", "i8", (2 * N_WAITS * MAX_PCS,)),
-        ("active", "i8", (MAX_BANKS,)),
-        ("free", "i8", (MAX_ENTRIES,)),
+        ("node", NODE, (4 * MAX_BANKS,)),
+        ("waiting", WAITING, (2 * N_WAITS * MAX_PCS,)),
+        ("active", "u4", (MAX_BANKS,)),
+        ("free", "u4", (MAX_ENTRIES,)),
         ("due", "i8", (MAX_DUE,)),
         ("queued", "i8", (FILTER,)),
     ]

@@ -78,6 +78,19 @@ def precharge_issued(m: Memory, bank: int, tick: int) -> None:
 
 
 @inlined
+def precharges_itself(m: Memory, bank: int) -> None:
+    """Hold back what may not follow a column command that closes its row.
+
+    The bank precharges as soon as it could have been, without the row bus.
+    """
+    d, b = m.dram[0], m.bank[bank]
+    pc = m.pc[b.pc]
+    pc.ref_all_ready = max(pc.ref_all_ready, b.pre_ready + d.pre_ref_all)
+    b.act_ready = max(b.act_ready, b.pre_ready + d.bank_pre_act)
+    b.ref_ready = max(b.ref_ready, b.pre_ready + d.bank_pre_ref)
+
+
+@inlined
 def precharge_all_issued(m: Memory, pc: int, tick: int) -> None:
     """Hold back what may not follow a precharge of all banks at once."""
     d, mine = m.dram[0], m.pc[pc]
@@ -108,18 +121,24 @@ def refresh_bank_issued(m: Memory, bank: int, tick: int) -> None:
 
 
 @inlined
+def bank_column_ready(m: Memory, bank: int, write: int) -> int:
+    """Return the tick from which a bank, its group and stack take a column command."""
+    b = m.bank[bank]
+    stack, group = m.stack[b.stack], m.group[b.group]
+    if write == 1:
+        return int(max(stack.wr_ready, group.wr_ready, b.wr_ready))
+    return int(max(stack.rd_ready, group.rd_ready, b.rd_ready))
+
+
+@inlined
 def column_ready(m: Memory, bank: int, write: int) -> int:
     """Return the tick from which a bank with an open row takes a column command.
 
     The channel's column bus is not looked at.
     """
-    b = m.bank[bank]
-    pc, stack, group = m.pc[b.pc], m.stack[b.stack], m.group[b.group]
-    if write == 1:
-        inner = max(group.wr_ready, b.wr_ready)
-        return int(max(pc.wr_ready, stack.wr_ready, inner))
-    inner = max(group.rd_ready, b.rd_ready)
-    return int(max(pc.rd_ready, stack.rd_ready, inner))
+    pc = m.pc[m.bank[bank].pc]
+    outer = pc.wr_ready if write == 1 else pc.rd_ready
+    return int(max(outer, bank_column_ready(m, bank, write)))
 
 
 @inlined

@@ -17,7 +17,8 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def _digest() -> str:
+def digest() -> str:
+    """Return the hash of every kernel's source, and of what else changes their code."""
     # Numba compares only the file that a kernel is in. A kernel holds the code of the
     # kernels and constants that it uses, so its cache must change with all of them;
     # and with the bounds check, which Numba would otherwise find in or miss from code
@@ -32,7 +33,7 @@ def _can_cache() -> bool:
     env = os.environ
     base = env.get("NUMBA_CACHE_DIR") or env.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        cache = Path(base).expanduser() / "accelsim" / _digest()
+        cache = Path(base).expanduser() / "accelsim" / digest()
         cache.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # not writable, or a user without a home
         return False

@@ -5,7 +5,9 @@ shard: the operators that `operators` lists are timed, and what the workers of a
 context or expert group exchange is added. Nothing here knows schedules or optimizers.
 """
 
-from accelsim.kernels.attention import fused_seconds, score_share
+import math
+
+from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import (
     ALL_GATHER,
     ALL_REDUCE,
@@ -13,7 +15,7 @@ from accelsim.kernels.collectives import (
     collective,
 )
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.matmul import matmul_seconds
+from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.operators import (
     embedding_operators,
     head_operators,
@@ -36,6 +38,16 @@ from accelsim.kernels.tables import (
 
 
 @kernel
+def stream_seconds(chip: Record, size: float, kernels: float) -> float:
+    """Return the time [s] of kernels that only move `size` bytes of memory.
+
+    Each starts, and reaches the memory's rate after its ramp.
+    """
+    start = chip.kernel_latency + chip.memory_ramp
+    return float(size / chip.memory_bandwidth + kernels * start)
+
+
+@kernel
 def time_product(
     row: Record, chip: Record, case: Record, op: Record
 ) -> tuple[float, float]:
@@ -48,27 +60,34 @@ def time_product(
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
     wide = case.activation_bytes
     counts = 1.0 if op.part == PART_MATMUL else 0.0
+    product = op.product
+    product.precision, product.grouped = op.precision, op.grouped
+    product.batch, product.bytes_in = op.batch, width
+    # a step passes through all layers before it meets a weight again, for hours
+    product.weight_sets = product.repeats = math.inf
+    product.hot = 1.0
     forward, backward = 0.0, 0.0
-    for product in range(3):
-        if product == 0:
-            m, n, k, size = op.m, op.n, op.k, wide
-        elif product == 1:
-            m, n, k, size = op.m, op.k, op.n, wide
-        else:
-            m, n, k, size = op.n, op.k, op.m, out
-        time, bound = matmul_seconds(
-            chip, op.precision, m, n, k, op.batch, width, size, op.grouped
-        )
-        if product == 0:
+    for turn in range(3):
+        product.m, product.n, product.k = op.m, op.n, op.k
+        product.bytes_out = wide
+        if turn == 1:
+            product.n, product.k = op.k, op.n
+        elif turn == 2:
+            product.m, product.n, product.k = op.n, op.k, op.m
+            product.bytes_out = out
+        parts = product_parts(chip, product)
+        time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
+        bound = counts * parts[4]
+        if turn == 0:
             forward = time
-            row.forward_memory_bound += counts * bound
+            row.forward_memory_bound += bound
         else:
             backward += time
-            row.backward_memory_bound += counts * bound
+            row.backward_memory_bound += bound
     if width < wide:
         cast = op.batch * op.m * (wide + 2.0 * width)
-        forward_cast = cast * op.k / chip.memory_bandwidth + chip.kernel_latency
-        backward_cast = cast * op.n / chip.memory_bandwidth + chip.kernel_latency
+        forward_cast = stream_seconds(chip, cast * op.k, 1.0)
+        backward_cast = stream_seconds(chip, cast * op.n, 1.0)
         row.forward_elementwise += forward_cast
         row.backward_elementwise += backward_cast
         row.forward_kernels += 1.0
@@ -89,13 +108,13 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
     Masked blocks are left out; backward it repeats the scores: five products for the
     forward two.
     """
-    flops = 4.0 * op.batch * op.m * op.n * op.k
-    flops *= score_share(op.n, op.window, op.causal)
-    forward = fused_seconds(chip, chip.attention_forward, flops, op)
-    backward = fused_seconds(chip, chip.attention_backward, 2.5 * flops, op)
-    row.forward_flops += op.share * flops
-    row.backward_flops += op.share * 2.5 * flops
-    row.core_flops += op.share * flops
+    scores = 2.0 * op.share * op.batch * useful_scores(op)
+    flops = scores * (op.k + op.v)
+    forward = fused_seconds(chip, chip.attention_forward, op)
+    backward = fused_seconds(chip, chip.attention_backward, op)
+    row.forward_flops += flops
+    row.backward_flops += scores * (3.0 * op.k + 2.0 * op.v)
+    row.core_flops += flops
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward
@@ -109,9 +128,8 @@ def add_operator(row: Record, chip: Record, case: Record, op: Record) -> None:
     elif op.kind == FUSED_ATTENTION:
         forward, backward = time_attention(row, chip, op)
     else:
-        fixed = op.kernels * chip.kernel_latency
-        forward = op.forward_bytes / chip.memory_bandwidth + fixed
-        backward = op.backward_bytes / chip.memory_bandwidth + fixed
+        forward = stream_seconds(chip, op.forward_bytes, op.kernels)
+        backward = stream_seconds(chip, op.backward_bytes, op.kernels)
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
     forward, backward = forward * op.share, backward * op.share
@@ -199,7 +217,7 @@ def keep_activations(
         blocks += 2.0 * width * own * model.top_k * model.hidden
     inner *= model.up_matrices + narrow
     row.saved = blocks + width * tokens * (projected + low_rank + inner)
-    if chip.attention_forward == 0.0:
+    if chip.attention_forward.block == 0.0:
         scores = shard.micro_batch * heads * (case.seq_len / shard.cp) * case.seq_len
         row.saved_core = scores * (width + model.dropout * (width + 1.0))
         row.saved += row.saved_core

@@ -1,59 +1,17 @@
-"""Time of a matrix multiplication on one worker: tiles, waves and a memory roof.
+"""Time of a matrix multiplication on one worker, whatever its family.
 
-Two families. A GPU cuts the output into thread-block tiles that run in waves over its
-multiprocessors. A systolic chip (NeuronCore, TPU) holds a block of the stationary
-matrix in each array and streams the other one through it. Both are limited from
-above by the sustained rate of the chip and by its memory.
+A GPU cuts the output into tiles (see `gpu`); a systolic chip (NeuronCore, TPU) holds a
+block of the stationary matrix in each array and streams the other one through it.
 """
 
+from accelsim.kernels.gpu import gpu_product
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import GPU, Record
+from accelsim.kernels.tables import GPU, Record, Rows
 
-# Thread-block tiles are the chip's own and its halves (CUTLASS default tile lists);
-# a sum over k may be cut into slices that other multiprocessors take (split-K).
-TILE_CUTS = ((1.0, 1.0), (1.0, 2.0), (1.0, 4.0), (2.0, 4.0))
-SPLITS = (1.0, 2.0, 4.0, 8.0)
 # Of the traffic that accumulating into the output adds, this part stands behind the
-# last multiply-add. Fit to the weight gradients of SimuMax's A100 PCIe and B200 tables
-# (Apache-2.0): 5 and 4 % slower than the forward product of the same shape, where all
-# of it would be 17 and 15 %.
+# last multiply-add of a systolic array. Fit to the weight gradients of SimuMax's A100
+# PCIe table (Apache-2.0), for want of a table of systolic chips.
 EXPOSED_ACCUMULATION = 0.27
-PARTIAL_BYTES = 8.0  # a slice's fp32 sums are written and read again
-
-
-@kernel
-def gpu_seconds(
-    chip: Record, rate: float, m: float, n: float, k: float, batch: float,
-    bytes_in: float, traffic: float, exposed: float,
-) -> tuple[float, float]:  # fmt: skip
-    """Return (time, part of it in which memory is the limit) [s] of the best tile.
-
-    m, n, k : output rows, columns and sum length; `batch` equal products.
-    rate : sustained FLOP/s of the chip at this precision. bytes_in : of an element.
-    traffic : B that the product moves; slices of the sum move more. exposed : s that
-    accumulating into the output adds to the computation.
-    Waves = ceil(tiles / multiprocessors); a tile takes the longer of its FLOPs at
-    rate/units and its operands at sram_bandwidth/units (NVIDIA, "Matrix
-    Multiplication Background User's Guide", tile and wave quantization).
-    """
-    best, bound = 1e300, 0.0
-    for rows_cut, columns_cut in TILE_CUTS:
-        tile_m, tile_n = chip.rows / rows_cut, chip.columns / columns_cut
-        tiles = batch * -(-m // tile_m) * -(-n // tile_n)
-        for split in SPLITS:
-            depth = k / split
-            if split > 1.0 and (depth < 512.0 or tiles >= chip.units):
-                break
-            flops = 2.0 * tile_m * tile_n * depth / rate
-            operands = (tile_m + tile_n) * depth * bytes_in / chip.sram_bandwidth
-            waves = -(-tiles * split // chip.units)
-            compute = waves * chip.units * max(flops, operands) + exposed
-            partial = (split > 1.0) * split * batch * m * n * PARTIAL_BYTES
-            memory = (traffic + partial) / chip.memory_bandwidth
-            if max(compute, memory) < best:
-                best = max(compute, memory)
-                bound = memory if memory > compute else 0.0
-    return best, bound
 
 
 @kernel
@@ -75,30 +33,51 @@ def systolic_seconds(
 
 
 @kernel
-def matmul_seconds(
-    chip: Record, precision: int, m: float, n: float, k: float, batch: float,
-    bytes_in: float, bytes_out: float, grouped: int,
-) -> tuple[float, float]:  # fmt: skip
-    """Return (time, part of it in which memory is the limit) [s] of one kernel.
-
-    m, n, k, batch : as in `gpu_seconds`. bytes_in, bytes_out : of an element; a
-    read-modify-write output counts both ways. grouped : 1 if the products belong to
-    different experts. Time = max(compute, traffic over
-    memory bandwidth) + kernel latency.
-    """
-    if m * n * k * batch == 0.0:
-        return 0.0, 0.0
-    rate = chip.matrix_rate[precision] * (chip.grouped if grouped else 1.0)
-    traffic = batch * ((m * k + k * n) * bytes_in + m * n * bytes_out)
+def systolic_product(
+    chip: Record, rate: float, op: Record
+) -> tuple[float, float, float, float, float, float]:
+    """Return (time, matrix, operands, fill, memory, clock), as `gpu.gpu_product`."""
+    traffic = (op.m * op.k + op.k * op.n) * op.bytes_in + op.m * op.n * op.bytes_out
     # what accumulating moves beyond writing 16 bits, or the width of the operands
-    added = batch * m * n * max(0.0, bytes_out - max(2.0, bytes_in))
-    exposed = EXPOSED_ACCUMULATION * added / chip.memory_bandwidth
+    added = op.m * op.n * max(0.0, op.bytes_out - max(2.0, op.bytes_in))
+    fill = EXPOSED_ACCUMULATION * op.batch * added / chip.memory_bandwidth
+    matrix = systolic_seconds(chip, rate, op.m, op.n, op.k, op.batch)
+    stream = op.batch * traffic / chip.memory_bandwidth
+    memory = max(0.0, stream - matrix - fill)
+    return matrix + fill + memory, matrix, 0.0, fill, memory, 1.0
+
+
+@kernel
+def product_parts(
+    chip: Record, op: Record
+) -> tuple[float, float, float, float, float, float]:
+    """Return (time, matrix, operands, fill, memory, clock) of a GEMM row; see `gpu`.
+
+    Times in s, without the start of the kernel.
+    """
+    if op.m * op.n * op.k * op.batch == 0.0:
+        return 0.0, 0.0, 0.0, 0.0, 0.0, 1.0
+    rate = chip.matrix_rate[op.precision] * (chip.grouped if op.grouped else 1.0)
+    rate *= chip.block if op.block else 1.0
     if chip.family == GPU:
-        time, bound = gpu_seconds(
-            chip, rate, m, n, k, batch, bytes_in, traffic, exposed
+        return gpu_product(chip, rate, op)
+    return systolic_product(chip, rate, op)
+
+
+@kernel
+def fill_products(chip: Record, products: Rows, kernels: Rows) -> None:
+    """Fill one KERNEL row for each GEMM row on one chip."""
+    for i in range(len(products)):
+        op, row = products[i], kernels[i]
+        time, matrix, operands, fill, memory, clock = product_parts(chip, op)
+        row.matrix, row.operands, row.overhead, row.memory = (
+            matrix,
+            operands,
+            fill,
+            memory,
         )
-        return time + chip.kernel_latency, bound
-    compute = systolic_seconds(chip, rate, m, n, k, batch) + exposed
-    memory = traffic / chip.memory_bandwidth
-    bound = memory if memory > compute else 0.0
-    return max(compute, memory) + chip.kernel_latency, bound
+        row.clock = clock
+        row.vector = op.cast_bytes / chip.memory_bandwidth
+        casts = op.casts * chip.cast_latency
+        row.launch = casts + chip.kernel_latency if time > 0.0 else 0.0
+        row.time = time + row.vector + row.launch

@@ -34,7 +34,7 @@ def layer_activations(
     if recompute != SELECTIVE:
         return float(row.saved)
     kept = row.saved - row.saved_core
-    if chip.attention_forward == 0.0:
+    if chip.attention_forward.block == 0.0:
         return float(
             software.selective_kept * kept
             + row.saved_core * (1.0 - software.selective_core)

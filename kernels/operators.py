@@ -116,9 +116,12 @@ def add_fused_attention(
             op.kind = FUSED_ATTENTION
             op.part = PART_ATTENTION
             op.core = 1.0
+            op.precision = case.wide_precision
             op.m, op.n = case.seq_len / shard.cp, case.seq_len
-            op.k = 0.5 * (model.head_dim + model.v_dim)
+            op.k, op.v = model.head_dim, model.v_dim
             op.batch = heads
+            op.kv_batch = shard.micro_batch * shard.kv_heads
+            op.spread = 1.0  # the halves of causal context parallelism are balanced
             op.window = model.window if windowed else 0.0
             op.causal = model.causal
             op.share = share
@@ -230,7 +233,7 @@ def transformer_operators(
     """Write the operators of a dense or mixture layer; returns their number."""
     at = add_norms(ops, FIRST, model, software, case, shard)
     at = add_projections(ops, at, model, software, case, shard)
-    if chip.attention_forward > 0.0:
+    if chip.attention_forward.block > 0.0:
         at = add_fused_attention(ops, at, model, case, shard)
     else:
         at = add_unfused_attention(ops, at, model, case, shard)

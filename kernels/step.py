@@ -48,7 +48,7 @@ def selective_seconds(row: Record, chip: Record, software: Record) -> float:
     """
     time = software.selective_matmul * row.forward_matmul
     time += software.selective_elementwise * row.forward_elementwise
-    if chip.attention_forward == 0.0:
+    if chip.attention_forward.block == 0.0:
         time += software.selective_core * row.core
     return float(time)
 
@@ -295,7 +295,7 @@ def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> fl
         flops += row.forward_flops
     elif plan.recompute == SELECTIVE:
         flops += software.selective_matmul * (row.forward_flops - row.core_flops)
-        if chip.attention_forward == 0.0:
+        if chip.attention_forward.block == 0.0:
             flops += software.selective_core * row.core_flops
     return float(flops)
 

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from accelsim.kernels.attention_tables import FUSED
+
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
 Record: TypeAlias = Any
@@ -69,12 +71,26 @@ CHIP = np.dtype(
         ("matrix_rate", "f8", (N_PRECISIONS,)),  # sustained FLOP/s, 0 = unsupported
         ("peak_rate", "f8", (N_PRECISIONS,)),  # datasheet FLOP/s
         ("grouped", "f8"),  # share of these that products of many experts reach
+        ("block", "f8"),  # share of these that products with block scales reach
         ("vector_rate", "f8"),  # FLOP/s
         ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
         ("memory_capacity", "f8"),  # B
         ("sram_bandwidth", "f8"),  # B/s into all matrix units, inf if not known
-        ("attention_forward", "f8"),  # FLOP/s of the fused kernel at length
-        ("attention_backward", "f8"),  # 0 = no fused kernel
+        # GPUs only, see `gpu`
+        ("tile_step", "f8"),  # a tile's shorter side is a multiple; 0 = power of two
+        ("operand_bandwidth", "f8"),  # B/s from shared memory into one unit
+        ("wave_fill", "f8"),  # s to fill and drain the pipelines of a wave
+        ("cast_latency", "f8"),  # s of a kernel that narrows activations
+        ("split_latency", "f8"),  # s to join the slices of a sum
+        ("l2_capacity", "f8"),  # B that the second-level cache keeps
+        ("memory_ramp", "f8"),  # s until memory streams at its rate
+        ("busy_clock", "f8"),  # share of the clock that the power cap leaves busy units
+        ("settle", "f8"),  # s in which the clock falls to that
+        ("hot_clock", "f8"),  # share of that which is left after minutes of load
+        ("boost", "f8"),  # highest clock over the one of the peak rates
+        ("shared_bandwidth", "f8"),  # B/s of the units' own memories, inf if not known
+        ("attention_forward", FUSED),  # the fused kernel; blocks of 0 rows = none
+        ("attention_backward", FUSED),
         ("kernel_latency", "f8"),  # s
         ("busy_power", "f8"),  # W
         ("idle_power", "f8"),  # W
@@ -202,6 +218,42 @@ SHARD = np.dtype(
     ]
 )
 
+# One product and what it takes: `batch` times m x k with k x n.
+GEMM = np.dtype(
+    [
+        ("precision", "i8"),
+        ("grouped", "i8"),  # 1 if the products belong to different experts
+        ("block", "i8"),  # 1 if blocks of the factors have scales of their own
+        ("whole", "i8"),  # 1 if the library has the largest tile only, and no split-K
+        ("m", "f8"),
+        ("n", "f8"),
+        ("k", "f8"),
+        ("batch", "f8"),
+        ("bytes_in", "f8"),  # of an element
+        ("bytes_out", "f8"),  # of an element, both ways where it is accumulated
+        ("weight_sets", "f8"),  # of k x n used in turn; inf = always from memory
+        ("repeats", "f8"),  # runs one after the other; inf = the clock has settled
+        ("hot", "f8"),  # 1 if the chip has been at work for minutes
+        ("casts", "f8"),  # kernels that narrow the activations
+        ("cast_bytes", "f8"),  # B that these read and write
+    ]
+)
+
+# What a kernel takes, in s; the parts add up to `time`.
+KERNEL = np.dtype(
+    [
+        ("time", "f8"),
+        ("matrix", "f8"),  # multiply-adds, padding and idle units of a wave included
+        ("operands", "f8"),  # what shared memory or cache take longer than these
+        ("vector", "f8"),  # element by element: casts, exponentials, …
+        ("memory", "f8"),  # what the device memory takes longer
+        ("overhead", "f8"),  # filling and draining pipelines, joining slices
+        ("launch", "f8"),
+        ("clock", "f8"),  # share of the full clock under power
+    ]
+)
+KERNEL_PARTS = KERNEL.names[1:-1]
+
 # What an operator is, and the part of a layer's time that it counts for.
 MATMUL, STREAM, FUSED_ATTENTION = range(3)
 PART_MATMUL, PART_ATTENTION, PART_ELEMENTWISE = range(3)
@@ -216,19 +268,23 @@ OPERATOR = np.dtype(
         ("core", "f8"),  # 1 if it belongs to the attention core
         ("grouped", "i8"),  # 1 if the products belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
-        # heads, n keys, head size k
+        # heads of size k, n keys and values of `kv_batch` heads, of size k and v
         ("m", "f8"),
         ("n", "f8"),
         ("k", "f8"),
+        ("v", "f8"),
         ("batch", "f8"),
+        ("kv_batch", "f8"),
         ("gradient_bytes", "f8"),  # read and written for an element of k x n
         ("window", "f8"),  # attention only, tokens
         ("causal", "f8"),
+        ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         # streams: bytes by pass and number of kernels
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
         ("kernels", "f8"),
+        ("product", GEMM),  # scratch: one product of the pass that is being timed
     ]
 )
 

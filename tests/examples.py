@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.kernels import tables
+from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.step import fill_steps
@@ -52,10 +53,42 @@ def chip(**changes: Any) -> Record:
         "memory_bandwidth": 4e12,
         "memory_capacity": 80e9,
         "sram_bandwidth": np.inf,
-        "attention_forward": 5e14,
-        "attention_backward": 4e14,
+        "operand_bandwidth": np.inf,
+        "block": 1.0,
+        "tile_step": 16.0,
+        "busy_clock": 1.0,
+        "hot_clock": 1.0,
+        "boost": 1.0,
+        "shared_bandwidth": np.inf,
+        "attention_forward": fused(),
+        "attention_backward": fused(key_products=3.0, value_products=2.0, matrix=0.4),
     }
     return row(tables.CHIP, **values | changes)[0]
+
+
+def gemm(m: float, n: float, k: float, batch: float = 1.0, **changes: Any) -> Record:
+    """Return a bf16 product of a training step: cold weights, a settled clock."""
+    values = {"m": m, "n": n, "k": k, "batch": batch, "precision": tables.BF16}
+    values |= {"bytes_in": 2.0, "bytes_out": 2.0, "weight_sets": np.inf}
+    return row(tables.GEMM, **values | {"repeats": np.inf, "hot": 1.0} | changes)[0]
+
+
+def fused(**changes: float) -> Record:
+    """Return a pass of a fused kernel at half of the peak, without any overhead.
+
+    Blocks of 128 queries, the longest first; exponentials are free.
+    """
+    values = {"block": 128.0, "wide_head": np.inf, "operand_rows": np.inf}
+    values |= {"key_products": 1.0, "value_products": 1.0, "kernels": 1.0}
+    values |= {"matrix": 0.5, "matrix_narrow": 0.5}
+    return row(FUSED, **values | changes)[0]
+
+
+# What a chip has of a fused kernel if it has none.
+NO_FUSED = {
+    "attention_forward": fused(block=0.0),
+    "attention_backward": fused(block=0.0),
+}
 
 
 def systolic(**changes: Any) -> Record:
@@ -266,11 +299,23 @@ CHIP_SPEC: dict[str, Any] = {
         "rows": 128,
         "columns": 256,
         "peak": {"bf16": "1000 TFLOP/s", "fp8": "2000 TFLOP/s"},
-        "sustained": {"bf16": 0.8},
         "grouped": 0.75,
     },
+    "gemm": {
+        "tile_step": 16,
+        "issue": {"bf16": 0.8},
+        "flop_energy": "0.55 pJ/FLOP",
+        "settle": "20 ms",
+        "hot_clock": 0.9,
+        "fill": "1 us",
+        "cast_latency": "3 us",
+        "split_latency": "3 us",
+        "operand_bytes": 128.0,
+        "memory_ramp": "1 us",
+        "cache_share": 0.5,
+    },
     "vector": {"peak": "100 TFLOP/s"},
-    "sram": {"capacity": "100 MB"},
+    "sram": {"capacity": "100 MB", "bandwidth": "20 TB/s"},
     "hbm": {
         "generation": "HBM",
         "stacks": 4,

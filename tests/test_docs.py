@@ -29,6 +29,9 @@ NEEDED = (
     "benchmarks/measured/training.csv",
     "benchmarks/measured/scalesim.csv",
     "benchmarks/measured/link",
+    "benchmarks/measured/nki_small.csv",
+    "benchmarks/measured/attention_flash.csv",
+    "benchmarks/measured/attention_prefill.csv",
     "tests/workload/hf",
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

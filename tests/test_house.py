@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("accelsim", "kernels")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-HEAVY_FOR_IMPORT = ("click", "numba", "numpy", "pydantic", "rich")
-HEAVY_FOR_HELP = ("matplotlib", "numba", "numpy", "pandas", "scipy")
+HEAVY_FOR_IMPORT = ("click", "numba", "numpy", "pyarrow", "pydantic", "rich")
+HEAVY_FOR_HELP = ("matplotlib", "numba", "numpy", "pandas", "pyarrow", "scipy")
 START = """
 import sys
 from accelsim.cli import main

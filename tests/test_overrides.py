@@ -64,6 +64,8 @@ def test_a_path_may_lead_through_a_list_and_a_keyed_table() -> None:
     assert catalog.load("prices", "p5", change).offers[0].usd.text == "10 USD/h"
     assert chip("matrix.sustained.tf32=0.5").matrix.sustained["tf32"].value == 0.5
     mine = chip("attention.mine={forward = 0.5, backward = 0.4}").attention["mine"]
+    assert mine.forward is not None
+    assert mine.backward is not None
     assert (mine.forward.value, mine.backward.value) == (0.5, 0.4)
 
 

@@ -5,6 +5,7 @@ A command counts from its first cycle, a JEDEC timing from its last: so a constr
 is longer by the cycles of the command before it, shorter by those of the one after.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,18 @@ _REFRESH = {
     "none": tables.NO_REFRESH,
     "all-bank": tables.ALL_BANK,
     "per-bank": tables.PER_BANK,
+    "idle-bank": tables.IDLE_BANK,
 }
 _HASHED = ("bank_group", "bank", "pseudo_channel")
 
 
 def lower(spec: HbmSpec, channels: int = 1) -> Rows:
     """Return the DRAM row of `channels` channels of a stack."""
+    return _lowered(spec, channels).copy()
+
+
+@lru_cache(maxsize=256)
+def _lowered(spec: HbmSpec, channels: int) -> Rows:
     check(spec)
     row = np.zeros(1, tables.DRAM).view(np.recarray)
     per_clock = spec.ticks_per_clock
@@ -64,10 +71,24 @@ def _controller(spec: HbmSpec, t: dict[str, int]) -> dict[str, int]:
         "write_above": int(np.floor(high)),
         "write_below": int(np.ceil(low)),
         "refresh": _REFRESH[mine.refresh],
-        "refresh_every": t["refi_pb"] if mine.refresh == "per-bank" else t["refi"],
+        "close_page": int(mine.page == "closed"),
+        "refresh_every": _refresh_every(spec, t) // mine.refresh_rate,
         "refresh_set": t["rfc_pb"],
         "latency": t["cl"] + t["bl"],
     }
+
+
+def _refresh_every(spec: HbmSpec, t: dict[str, int]) -> int:
+    """Return the ticks between refreshes of a pseudo-channel, or of one of its banks.
+
+    The reference's per-bank interval is a timing of its own; a refresh of idle banks
+    reaches each bank once in tREFI.
+    """
+    made = spec.organisation
+    return {
+        "per-bank": t["refi_pb"],
+        "idle-bank": t["refi"] // (made.stack_ids * made.bank_groups * made.banks),
+    }.get(spec.controller.refresh, t["refi"])
 
 
 def _act_extra(spec: HbmSpec) -> int:
@@ -133,7 +154,7 @@ def _within_bank(t: dict[str, int], act: int, column: int) -> dict[str, int]:
 def _address(row: Rows, spec: HbmSpec, channels: int) -> None:
     """Place the fields of an address, and the row bits that hash the banks."""
     extents = {**spec.organisation.extents(), "channel": channels}
-    row.extent, row.hash_from = 1, tables.NONE
+    row.extent, row.hash_from = 1, -1  # one value, not hashed
     at = 0
     for letter in spec.controller.order:
         name = ORDER_LETTERS[letter]
@@ -180,6 +201,12 @@ def check(spec: HbmSpec) -> None:
 
 def memory(dram: Rows) -> Rows:
     """Return an idle memory, a row a channel: banks closed, queues empty."""
+    return _idle(dram.tobytes()).copy()
+
+
+@lru_cache(maxsize=8)
+def _idle(row: bytes) -> Rows:
+    dram = np.frombuffer(row, tables.DRAM).view(np.recarray)
     made = np.zeros(int(dram[0].channels), tables.MEMORY).view(np.recarray)
     d = dram[0]
     banks = int(d.pseudo_channels * d.stacks * d.groups * d.banks)
@@ -194,7 +221,10 @@ def memory(dram: Rows) -> Rows:
     made.bank["pc"] = made.bank["stack"] // int(d.stacks)
     made.bank["row"] = made.bank["active"] = tables.NONE
     made.bank["group"][:, banks:] = tables.NONE  # none such
-    for name in ("first", "last", "hit", "miss", "hit_at", "wait"):
+    for name in ("first", "last", "hit", "miss"):
         made.lane[name] = tables.NONE
+    made.node["list"] = made.waiting["first"] = made.waiting["last"] = tables.NONE
+    made.pc["target"] = tables.NONE
+    made.pc["left"] = banks // int(d.pseudo_channels)
     made.free[:] = np.arange(tables.MAX_ENTRIES)
     return made

@@ -4,11 +4,15 @@ Knows which fused attention kernel a software stack brings and how a package is 
 between its workers.
 """
 
+import math
+
 import numpy as np
 
+from accelsim import catalog
+from accelsim.chip.fused import SHARED_BYTES, fill_pass, highest_clock
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record
-from accelsim.specs.chip import ChipSpec
+from accelsim.specs.chip import ChipSpec, GemmSpec
 
 _FAMILY = {"gpu": tables.GPU, "neuron": tables.SYSTOLIC, "tpu": tables.SYSTOLIC}
 
@@ -16,9 +20,12 @@ _FAMILY = {"gpu": tables.GPU, "neuron": tables.SYSTOLIC, "tpu": tables.SYSTOLIC}
 LIBRARY = ("cudnn", "flash2")  # what a GPU's library or framework falls back to
 
 
-def sustained(chip: ChipSpec, precision: str) -> float:
-    """Return the share of the peak that a large product reaches at a precision."""
-    table = chip.matrix.sustained
+def reached(chip: ChipSpec, precision: str) -> float:
+    """Return the share of the peak at which products run at a precision.
+
+    That of a GPU holds at full clock.
+    """
+    table = chip.gemm.issue if chip.gemm is not None else chip.matrix.sustained
     figure = table.get(precision, table["bf16"])  # type: ignore[call-overload]
     return float(figure)
 
@@ -27,12 +34,61 @@ def attention_kernel(chip: ChipSpec, name: str) -> str | None:
     """Return the chip's fused kernel that serves a stack asking for `name`.
 
     A stack that asks for a kernel that the chip has no figure for gets what the
-    chip's own library brings; `unfused`, or a chip without any, gives None.
+    chip's own library brings; `unfused`, or a chip without any, gives None. Kernels
+    without a backward pass serve no stack.
     """
     if name == "unfused" or not chip.attention:
         return None
-    known = [kernel for kernel in (name, *LIBRARY) if kernel in chip.attention]
-    return (known or list(chip.attention))[0]
+    able = [kernel for kernel, spec in chip.attention.items() if spec.has_backward]
+    known = [kernel for kernel in (name, *LIBRARY) if kernel in able]
+    return next(iter(known or able), None)
+
+
+def busy_clock(chip: ChipSpec, gemm: GemmSpec) -> float:
+    """Return the share of the full clock that the power cap leaves busy matrix units.
+
+    Power above idle goes with the cube of the clock: f V^2, and V with f. More than
+    one where the cap is above what they draw.
+    """
+    busy = float(gemm.flop_energy) * float(chip.matrix.peak["bf16"])
+    spare = float(chip.power.tdp) - float(chip.power.idle)
+    return math.inf if busy == 0.0 else float(np.cbrt(max(0.0, spare) / busy))
+
+
+def fill_gpu(row: Record, chip: ChipSpec, gemm: GemmSpec, share: float) -> None:
+    """Fill what only the rows of GPUs have, see `kernels.gpu`."""
+    row.busy_clock = busy_clock(chip, gemm)
+    row.block = 1.0 if gemm.block is None else float(gemm.block)
+    row.tile_step, row.wave_fill = gemm.tile_step, float(gemm.fill)
+    row.operand_bandwidth = float(gemm.operand_bytes) * float(chip.clock)
+    row.l2_capacity = float(chip.sram.capacity) * float(gemm.cache_share) * share
+    for name in (
+        "settle",
+        "hot_clock",
+        "cast_latency",
+        "split_latency",
+        "memory_ramp",
+    ):
+        row[name] = float(getattr(gemm, name))
+
+
+def memory_efficiency(chip: ChipSpec) -> float:
+    """Return the share of the memory's peak that streaming operators reach.
+
+    The measured share, and in proportion to the channel model where the memory is
+    another than the one that was measured.
+    """
+    made, measured = chip.hbm.memory, float(chip.hbm.efficiency)
+    if made is None or chip.hbm.efficiency_with is None:
+        return measured
+    built = catalog.load("hbm", chip.hbm.efficiency_with)
+    if made == built:
+        return measured
+    from accelsim.chip.stack import operator_efficiency
+
+    pins = chip.hbm.derived_pin_rate
+    now, then = (operator_efficiency(one, pins) for one in (made, built))
+    return min(measured * now / then, 1.0)
 
 
 def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
@@ -48,20 +104,27 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
         peak = chip.matrix.peak.get(precision)  # type: ignore[call-overload]
         if peak is not None:
             row.peak_rate[index] = float(peak) * share
-            row.matrix_rate[index] = row.peak_rate[index] * sustained(chip, precision)
+            row.matrix_rate[index] = row.peak_rate[index] * reached(chip, precision)
     row.grouped = float(chip.matrix.grouped)
     row.vector_rate = float(chip.vector.peak) * share
-    row.memory_bandwidth = (
-        float(chip.hbm.bandwidth) * float(chip.hbm.efficiency) * share
-    )
+    row.memory_bandwidth = float(chip.hbm.bandwidth) * memory_efficiency(chip) * share
     row.memory_capacity = float(chip.hbm.capacity) * share
     sram = chip.sram.bandwidth
     row.sram_bandwidth = np.inf if sram is None else float(sram) * share
+    if chip.gemm is not None:
+        fill_gpu(row, chip, chip.gemm, share)
+    row.boost = highest_clock(chip) / float(chip.clock)
+    row.shared_bandwidth = SHARED_BYTES * row.units * highest_clock(chip)
     kernel = attention_kernel(chip, attention)
     if kernel is not None:
-        peak_bf16 = float(chip.matrix.peak["bf16"]) * share
-        row.attention_forward = peak_bf16 * float(chip.attention[kernel].forward)
-        row.attention_backward = peak_bf16 * float(chip.attention[kernel].backward)
+        fill_kernel(row, chip, kernel)
     row.kernel_latency = float(chip.kernel_latency)
     row.busy_power = float(chip.power.tdp) * share
     row.idle_power = float(chip.power.idle) * share
+
+
+def fill_kernel(row: Record, chip: ChipSpec, kernel: str) -> None:
+    """Fill the two passes of one of the chip's fused attention kernels."""
+    fill_pass(row.attention_forward, chip, kernel, "forward")
+    if chip.attention[kernel].has_backward:
+        fill_pass(row.attention_backward, chip, kernel, "backward")

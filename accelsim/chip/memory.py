@@ -4,6 +4,7 @@ This file knows patterns and how a run is measured. It does not know how a contr
 decides (`kernels.dram`) or what a chip does with the answer.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import log2
 
@@ -14,7 +15,7 @@ from accelsim.chip.dram import address_bits, lower, memory
 from accelsim.errors import InputError, nearest
 from accelsim.kernels import dram_traffic as traffic
 from accelsim.kernels.dram_run import run
-from accelsim.kernels.dram_tables import COMMAND
+from accelsim.kernels.dram_tables import COMMAND, FIELDS, PLACE
 from accelsim.kernels.tables import Rows
 from accelsim.specs.hbm import HbmSpec
 
@@ -30,6 +31,7 @@ _SIZED = ("strided", "blocks")
 _STREAMED = ("streams", "random-streams")
 _WORD = (1 << 64) - 1
 _DISCARDED = 20  # first draws of the generator, which still show its seed
+_TOTALS = ("hits", "misses", "conflicts", "activates", "refreshes")
 WARM_UP = 6000  # requests that leave before the measurement begins
 Ticks = NDArray[np.int64]
 
@@ -224,16 +226,73 @@ def check(spec: HbmSpec, pattern: Pattern) -> None:
 
 
 def serve(spec: HbmSpec, asked: Traffic, channels: int = 1) -> Served:
-    """Return when each request arrived and departed."""
-    made = memory(lower(spec, channels))
+    """Return when each request arrived and departed; all come through one door.
+
+    A request whose queue is full holds up those behind it, whatever their channel.
+    """
+    return serve_by(lower(spec, channels), asked)
+
+
+def serve_by(dram: Rows, asked: Traffic) -> Served:
+    """Return the same for a memory by its constraints in ticks."""
+    made = memory(dram)
     arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
-    log = np.zeros(0, COMMAND).view(np.recarray)
-    run(made, asked.address, asked.write, asked.due, arrive, depart, log)
-    totals = {
-        name: int(made.channel[name].sum())
-        for name in ("hits", "misses", "conflicts", "activates", "refreshes")
-    }
+    _run(made, asked, arrive, depart)
+    return Served(asked, arrive, depart, **_totals(made))
+
+
+def serve_apart(
+    spec: HbmSpec, asked: Traffic, channels: int, threads: int | None = None
+) -> Served:
+    """Return the same where each channel has a door of its own.
+
+    The channels then know nothing of each other and run side by side in threads: as
+    many as there are cores if `threads` is None. Where requests come when they are
+    due and no queue is full, both ways give the same.
+    """
+    dram = lower(spec, channels)
+    at = FIELDS.index("channel")
+    shift, mask = int(dram.shift[0, at]), int(dram.extent[0, at]) - 1
+    alone = dram.copy()
+    alone.channels, alone.extent[0, at] = 1, 1  # whatever the address, this channel
+    mine = ((asked.address >> shift) & mask).astype(np.uint16)
+    order = np.argsort(mine, kind="stable")
+    ends = np.searchsorted(mine[order], np.arange(channels + 1))
+    arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
+
+    def one(channel: int) -> dict[str, int]:
+        who = order[ends[channel] : ends[channel + 1]]
+        due = asked.due[who] if len(asked.due) else asked.due
+        part = Traffic(asked.address[who], asked.write[who], due)
+        came, left = np.zeros_like(part.address), np.zeros_like(part.address)
+        made = memory(alone)
+        _run(made, part, came, left)
+        arrive[who], depart[who] = came, left
+        return _totals(made)
+
+    with ThreadPoolExecutor(threads) as pool:
+        each = list(pool.map(one, range(channels)))
+    totals = {name: sum(one[name] for one in each) for name in _TOTALS}
     return Served(asked, arrive, depart, **totals)
+
+
+def _run(made: Rows, asked: Traffic, arrive: Ticks, depart: Ticks) -> None:
+    place = np.zeros(len(asked.address), PLACE).view(np.recarray)
+    log = np.zeros(0, COMMAND).view(np.recarray)
+    run(made, asked.address, asked.write, asked.due, place, arrive, depart, log)
+
+
+def _totals(made: Rows) -> dict[str, int]:
+    return {name: int(made.channel[name].sum()) for name in _TOTALS}
+
+
+def saturating(
+    spec: HbmSpec, pattern: Pattern, count: int, channels: int = 1
+) -> Traffic:
+    """Return `count` requests and as many behind them as keep all queues full."""
+    mine = spec.controller
+    behind = channels * (mine.read_queue + mine.write_queue) + 1000
+    return requests(spec, pattern, count + behind, channels)
 
 
 def measure(
@@ -249,10 +308,7 @@ def measure(
     the last one that counts, while the queues stay as full as the pattern keeps them.
     What leaves with the last one of the warm-up belongs to the warm-up.
     """
-    # those behind keep the queues full to the end: what all channels can hold
-    mine = spec.controller
-    behind = channels * (mine.read_queue + mine.write_queue) + 1000
-    asked = requests(spec, pattern, warm_up + count + behind, channels)
+    asked = saturating(spec, pattern, warm_up + count, channels)
     return window(spec, serve(spec, asked, channels), warm_up, count, channels)
 
 

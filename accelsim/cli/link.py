@@ -41,10 +41,10 @@ Examples:
     help="Ports of an .s4p: near +, near -, far +, far -.",
 )
 @click.option(
-    "--picture",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.png",
-    help="Draw loss, pulse, eye and bathtub of the worst case.",
+    "--figure",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Draw loss, pulse, eye and bathtub of the worst case (.png, .svg or .pdf).",
 )
 @options.set_option
 @options.json_option
@@ -55,7 +55,7 @@ def link_command(
     fext: tuple[str, ...],
     next_: tuple[str, ...],
     ports: str,
-    picture: Path | None,
+    figure: str | None,
     changes: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -66,14 +66,17 @@ def link_command(
     """
     from accelsim.catalog import load, override, parse_overrides
     from accelsim.link.judge import judge
+    from accelsim.report.figures import check_figure
 
+    if figure is not None:
+        check_figure(figure)
     spec = override(load("com", sheet), parse_overrides(changes), f"com {sheet}")
     made = _channel(channel, fext, next_, ports)
     found = judge(made, spec, cases)
-    if picture is not None:
-        from accelsim.report.link_picture import picture as draw
+    if figure is not None:
+        from accelsim.report.link_figure import draw
 
-        draw(found, picture)
+        draw(figure, found)
     plain = _plain(found)
     if as_json:
         print_json(plain)

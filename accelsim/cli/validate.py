@@ -177,6 +177,49 @@ def com_command(
     _tell(found, out, as_json=as_json)
 
 
+@validate_group.command(
+    "nki",
+    epilog="""\b
+Example:
+  accelsim validate nki FILE.csv --json""",
+)
+@click.argument("file", type=FilePath(path_type=Path))
+@out_option
+@options.json_option
+def nki_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Predict the latency of every Trainium2 kernel in the table FILE.
+
+    A row names a kernel of the NKI library and gives the parameters of its test
+    (params_json), its FLOPs and bytes, and the measured time; a second time is taken
+    as that of Trainium3 and shown apart.
+    """
+    from accelsim.validation.nki import validate_nki
+
+    _check_target(out, file)
+    _tell(validate_nki(file), out, as_json=as_json)
+
+
+@validate_group.command(
+    "attention",
+    epilog="""\b
+Example:
+  accelsim validate attention FILE.csv --out rows.csv""",
+)
+@click.argument("file", type=FilePath(path_type=Path))
+@out_option
+@options.json_option
+def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Predict the time of every fused attention call in the table FILE.
+
+    A row gives chip, sizes and either a kernel's TFLOP/s (FlashAttention's
+    benchmarks) or a prefill latency; the columns say which. FILE is CSV or Parquet.
+    """
+    from accelsim.validation.attention import validate_attention
+
+    _check_target(out, file)
+    _tell(validate_attention(file), out, as_json=as_json)
+
+
 def _check_target(out: Path | None, table: Path) -> None:
     """Refuse what cannot be written before time is spent on it."""
     from accelsim.validation.contract import target_of

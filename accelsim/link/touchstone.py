@@ -1,9 +1,9 @@
 """Touchstone files of one differential pair: .s4p, or .s2p already differential.
 
-This file knows the format (versions 1 and 2, what channels are published in), how files
-are broken, and mixed mode. It has its own reader: scikit-rf takes as long for a file (65
-ms for 6,001 points of four ports), but brings pandas, and its import alone takes 0.16 s.
-A file is parsed once in a process.
+This file knows the format (versions 1 and 2, what channels are published in), how
+files are broken, and mixed mode. It has its own reader: scikit-rf takes as long for a
+file (65 ms for 6,001 points of four ports), but brings pandas, and its import alone
+takes 0.16 s. A file is parsed once in a process.
 [1] is the Touchstone File Format Specification, Version 2.1, IBIS Open Forum 2024.
 """
 

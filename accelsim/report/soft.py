@@ -17,6 +17,9 @@ _WEIGHT = (
     ("chip.hbm.capacity", "memory"),
     ("chip.power.tdp", "power"),
     ("chip.matrix.sustained.*", "time"),
+    ("chip.gemm.hot_clock", "time"),
+    ("chip.gemm.flop_energy", "time"),
+    ("chip.gemm.issue.*", "time"),
     ("link.*.bandwidth", "time"),
     ("system.tiers.*.efficiency", "time"),
     ("chip.hbm.efficiency", "time"),
@@ -31,11 +34,20 @@ _WEIGHT = (
     ("chip.power.idle", "power"),
     ("link.*.energy", "power"),
     ("software.launch", "time"),
+    ("chip.gemm.*", "time"),
     ("software.step_overhead", "time"),
     ("*", "time"),
 )
 # Stated in the catalog, but nothing in an estimate is computed from them.
-_UNUSED = ("chip.headline.*", "chip.die_area", "link.*.lane_rate")
+_UNUSED = (
+    "chip.headline.*",
+    "chip.die_area",
+    "link.*.lane_rate",
+    # of benchmarks and of inference: a training step has settled, and casts itself
+    "chip.gemm.settle",
+    "chip.gemm.cast_latency",
+    "chip.gemm.block",
+)
 
 
 def _rank(path: str) -> int:
@@ -49,9 +61,12 @@ def _is_used(path: str, estimate: Estimate) -> bool:
     word = path.rsplit(".", 1)[-1]
     if path.startswith("chip.matrix.peak."):
         return word == question.precision
-    if path.startswith("chip.matrix.sustained."):
-        known = question.chip.matrix.sustained
+    if path.startswith(("chip.matrix.sustained.", "chip.gemm.issue.")):
+        gemm = question.chip.gemm
+        known = question.chip.matrix.sustained if gemm is None else gemm.issue
         return word == (question.precision if question.precision in known else "bf16")
+    if path.startswith("chip.neuron."):  # one kernel at a time, no step rests on it
+        return False
     if path.startswith("chip.attention."):
         kernel = attention_kernel(question.chip, question.software.attention)
         return path.split(".")[2] == kernel

@@ -204,7 +204,9 @@ Time = Annotated[Figure, quantity("time", low=0.0)]
 Frequency = Annotated[Figure, quantity("frequency")]
 ComputeRate = Annotated[Figure, quantity("compute_rate")]
 Power = Annotated[Figure, quantity("power", low=0.0)]
+Energy = Annotated[Figure, quantity("energy", low=0.0)]
 EnergyPerBit = Annotated[Figure, quantity("energy_per_bit", low=0.0)]
+EnergyPerFlop = Annotated[Figure, quantity("energy_per_flop", low=0.0)]
 MoneyRate = Annotated[Figure, quantity("money_rate", low=0.0)]
 Area = Annotated[Figure, quantity("area")]
 Fraction = Annotated[Figure, quantity("fraction", low=0.0, high=1.0)]
@@ -212,6 +214,7 @@ Share = Annotated[Figure, quantity("fraction", low=1e-6, high=1.0)]  # never not
 Ratio = Annotated[Figure, quantity("fraction", low=0.0)]
 Overhead = Annotated[Figure, quantity("fraction", low=1.0)]  # of the whole over a part
 Count = Annotated[Figure, quantity("count", low=0.0)]
+PositiveCount = Annotated[Figure, quantity("count")]
 
 
 class Spec(BaseModel):

@@ -13,13 +13,17 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from accelsim.specs.figure import (
     BitRate,
+    Energy,
+    EnergyPerBit,
     Figure,
     Fraction,
     NamedSpec,
+    Power,
     Spec,
     read_figure,
 )
 
+MOST_CYCLES = 1_000_000  # between refreshes; a run of more would not end
 # Address fields from the least significant bit up: how an address order is written.
 ORDER_LETTERS = {
     "P": "pseudo_channel",
@@ -151,6 +155,17 @@ class Controller(Spec):
         Whether bank group, bank and pseudo-channel are XORed with low row bits.
     scheduler : str
         FRFCFS-RowHit keeps a row open while an older request still hits it.
+    page : str
+        open: rows stay open; closed: a row that no queued request wants closes behind
+        the last one that did (auto-precharge).
+    refresh : str
+        per-bank is the reference's, in which what is due stops all requests;
+        idle-bank refreshes banks that no request waits for, and lets eight wait.
+    refresh_rate : int
+        2 or 4 above the normal range of temperature: refreshes come so much faster.
+    ecc : str
+        sideband: check bits have pins and cells of their own, and cost nothing here;
+        inline: they lie in the last eighth of the memory and are read and written too.
     write_high, write_low : fraction
         Shares of the write queue at which writes start and end to drain.
     """
@@ -158,7 +173,10 @@ class Controller(Spec):
     order: str
     bank_hash: bool = False
     scheduler: Literal["FRFCFS", "FRFCFS-RowHit"] = "FRFCFS-RowHit"
-    refresh: Literal["all-bank", "per-bank", "none"] = "all-bank"
+    page: Literal["open", "closed"] = "open"
+    refresh: Literal["all-bank", "per-bank", "idle-bank", "none"] = "all-bank"
+    refresh_rate: Literal[1, 2, 4] = 1
+    ecc: Literal["sideband", "inline", "none"] = "sideband"
     read_queue: int = Field(gt=0)
     write_queue: int = Field(gt=0)
     write_high: Fraction
@@ -176,6 +194,30 @@ class Controller(Spec):
                 "may hold S and H"
             )
         return order
+
+
+class Energies(Spec):
+    """What the parts of an access cost, and what the memory takes at rest.
+
+    Attributes
+    ----------
+    activate : energy
+        Of one activate of a row in a pseudo-channel, and its precharge.
+    movement : energy per bit
+        From the row's amplifiers to the pins of the stack, or back.
+    io : energy per bit
+        Over the pins to the processor.
+    refresh : energy
+        Of one refresh of all banks of a pseudo-channel.
+    background : power
+        Of a channel that is open and idle.
+    """
+
+    activate: Energy
+    movement: EnergyPerBit
+    io: EnergyPerBit
+    refresh: Energy
+    background: Power
 
 
 class HbmSpec(NamedSpec):
@@ -197,6 +239,7 @@ class HbmSpec(NamedSpec):
     organisation: Organisation
     timing: Timing
     controller: Controller
+    energy: Energies | None = None
 
     @property
     def clock(self) -> float:
@@ -232,6 +275,32 @@ class HbmSpec(NamedSpec):
         for extent in self.organisation.extents().values():
             bytes_ *= extent
         return bytes_
+
+    @model_validator(mode="after")
+    def _checked(self) -> "HbmSpec":
+        self.check_cycles()
+        return self
+
+    def check_cycles(self) -> None:
+        """Refuse timings that at this clock leave no time between refreshes."""
+        cycles = self.timing.cycles(self.clock)
+        every = cycles["refi"] // self.controller.refresh_rate
+        if every > MOST_CYCLES:
+            raise ValueError(
+                f"timing.refi: {self.timing.refi.text} is more than {MOST_CYCLES:,} "
+                "clock cycles"
+            )
+        each = (self.timing.cycles(self.clock).items()) - {("refi", cycles["refi"])}
+        name, longest = max(each, key=lambda pair: pair[1])
+        if 2 * longest > every:
+            raise ValueError(
+                f"timing.{name}: {longest:,} clock cycles must be at most half of the "
+                f"{every:,} between refreshes"
+            )
+        if cycles["refi_pb"] // self.controller.refresh_rate < 2 * cycles["rrefd"]:
+            raise ValueError("timing.refi_pb must be twice rrefd or more")
+        if min(cycles["bl"], cycles["ccd_s"], cycles["rc"]) < 1:
+            raise ValueError("timing: bl, ccd_s and rc must be one clock cycle or more")
 
     @model_validator(mode="after")
     def _stacks_are_addressed(self) -> "HbmSpec":

@@ -50,6 +50,8 @@ class Pair:
     off, naive_off : float or None
         The largest absolute difference of the numbers of a row that ought to be equal,
         where a kind has such.
+    also : tuple of (group, member)
+        Groups of this kind of table that it counts in too.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Pair:
     naive: float
     off: float | None = None
     naive_off: float | None = None
+    also: tuple[tuple[str, str], ...] = ()
 
     @property
     def ape(self) -> float:
@@ -137,7 +140,7 @@ def validation(
         left_out=dict(sorted(left_out.items())),
         metrics=metrics_of(pairs),
         naive=metrics_of(pairs, naive=True),
-        groups={name: _groups(pairs, name, apart) for name in GROUPS},
+        groups=_all_groups(pairs, apart),
         worst=tuple(_worst_row(pair) for pair in by_error[:WORST]),
         details=tuple(dict(row) for row in details),
     )
@@ -152,12 +155,20 @@ def _worst_row(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _groups(
-    pairs: Sequence[Pair], name: str, apart: Sequence[Pair]
-) -> dict[str, dict[str, Any]]:
-    members: dict[str, list[Pair]] = {}
-    for pair in [*pairs, *(apart if name == "subset" else ())]:
-        members.setdefault(getattr(pair, name), []).append(pair)
+def _all_groups(
+    pairs: Sequence[Pair], apart: Sequence[Pair]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    found: dict[str, dict[str, list[Pair]]] = {name: {} for name in GROUPS}
+    for pair in pairs:
+        own = [(name, str(getattr(pair, name))) for name in GROUPS]
+        for name, member in (*own, *pair.also):
+            found.setdefault(name, {}).setdefault(member, []).append(pair)
+    for pair in apart:
+        found["subset"].setdefault(pair.subset, []).append(pair)
+    return {name: _metrics_by(members) for name, members in found.items()}
+
+
+def _metrics_by(members: Mapping[str, Sequence[Pair]]) -> dict[str, dict[str, Any]]:
     return {
         member: {
             "rows": len(mine),

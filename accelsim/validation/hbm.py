@@ -27,7 +27,14 @@ from accelsim.validation.contract import (
     best_constant,
     validation,
 )
-from accelsim.validation.hbm_rows import Row, case_of, flag, pattern_of, spec_of
+from accelsim.validation.hbm_rows import (
+    Row,
+    case_of,
+    flag,
+    other_case,
+    pattern_of,
+    spec_of,
+)
 from accelsim.validation.left_out import LeftOutError
 
 REQUIRED = (
@@ -75,12 +82,13 @@ def validate_hbm(path: Path | str) -> Validation:
 
 def _runs(path: Path) -> Validation:
     reasons: Counter[str] = Counter()
-    scored = []
+    scored, others = [], []
     for number, row in enumerate(table.read(path, REQUIRED), start=1):
         try:
             scored.append(_score(number, row))
         except LeftOutError as left:
             reasons[str(left)] += 1
+            others += _other(number, row)
         except ValueError:
             reasons[BAD_CELL] += 1
     peaks = [float(one.row["peak_GBs"]) for one in scored]
@@ -91,11 +99,37 @@ def _runs(path: Path) -> Validation:
         str(path),
         pairs,
         reasons,
-        apart=_with_naive(latencies, [1.0] * len(latencies)),
+        apart=[
+            *_with_naive(latencies, [1.0] * len(latencies)),
+            *_with_naive(others, [1.0] * len(others)),
+        ],
         details=[_detail(one) for one in scored],
     )
     exact = sum(one.found.ticks == int(float(one.row["ticks"])) for one in scored)
     return _with_exactness(made, pairs, exact)
+
+
+def _other(number: int, row: Row) -> list[Pair]:
+    """Return a row of another simulator beside ours, to be told apart."""
+    try:
+        case = other_case(row)
+        if case is None:
+            return []
+        found = measure(case.spec, case.pattern, case.count, case.channels)
+        expected = float(row["achieved_GBs"])
+    except (ValueError, LeftOutError, InputError):
+        return []
+    return [
+        Pair(
+            id=f"{row['config']}:{row['pattern']}:{number}",
+            source="dramsim3",
+            chip="hbm2",
+            subset="dramsim3",
+            measured=expected,
+            predicted=found.bandwidth / 1e9,
+            naive=expected,
+        )
+    ]
 
 
 def _with_naive(pairs: Sequence[Pair], scales: Sequence[float]) -> list[Pair]:

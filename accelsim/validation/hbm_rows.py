@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accelsim import catalog
-from accelsim.chip.memory import WARM_UP, Pattern
+from accelsim.chip.memory import WARM_UP, Pattern, interleaved
 from accelsim.overrides import override, parse_overrides
 from accelsim.specs.hbm import HbmSpec
 from accelsim.validation.left_out import LeftOutError
@@ -99,6 +99,26 @@ def case_of(row: Row) -> Case:
     # the last one
     count = max(round(measured / WHOLE) * WHOLE, 1)
     return Case(spec, pattern, int(row["channels"]), count, _warm_up(row, measured))
+
+
+def other_case(row: Row) -> Case | None:
+    """Return the nearest thing to a row of DRAMsim3, None for any other simulator.
+
+    Its channels have no pseudo-channels and move 64 B at once: our HBM2's channels as
+    they are, interleaved, where a random request is a block of two transactions.
+    """
+    if not row["sim"].startswith("dramsim3") or not row["config"].startswith("HBM2"):
+        return None
+    bytes_, channels = int(row["tx_bytes"]), int(row["channels"])
+    spec = interleaved(catalog.load("hbm", PRESETS["hbm2"]), channels)
+    word, size = row["pattern"], int(row["stride_or_block_bytes_or_streams"])
+    if word == "rand":
+        word, size = "randblk", bytes_
+    pattern = pattern_of(
+        word, size, float(row["read_fraction"]), int(row["rw_group"]), int(row["seed"])
+    )
+    share = bytes_ // spec.organisation.transaction
+    return Case(spec, pattern, channels, share * int(row["measured_reqs"]), WARM_UP)
 
 
 def flag(word: str | int) -> str:

@@ -1,7 +1,8 @@
-"""A table of measurements as it comes: CSV with a header, read with care.
+"""A table of measurements as it comes: CSV with a header or Parquet, read with care.
 
 This file knows how a table can be broken, and how a cell becomes a number; it does not
-know what the columns mean.
+know what the columns mean. What a Parquet file holds becomes the text that a CSV file
+would hold, so that both give the same rows.
 """
 
 import csv
@@ -18,20 +19,31 @@ Row = Mapping[str, str]
 LARGEST = 2**31  # counts above it are slips of the pen
 SURPLUS = "cells beyond the header"  # the column that marks a row that has such
 SHOWN = 60  # characters of a header in a message
+PARQUET = (".parquet", ".pq")  # ends of a file's name; any other is taken for CSV
 
 
 def read(path: Path, required: Collection[str]) -> list[dict[str, str]]:
-    """Return the rows of a CSV file, every cell stripped, blank where it is missing.
+    """Return the rows of a table, every cell stripped, blank where it is missing.
 
-    A row with more cells than the header has the column `SURPLUS` too: one cannot
-    say which of its cells slipped.
+    The end of the name says what the file is: `PARQUET`, or else CSV. A row of a CSV
+    file with more cells than the header has the column `SURPLUS` too: one cannot say
+    which of its cells slipped.
 
     Raises
     ------
     InputError
-        The file cannot be read, is no CSV text, is empty, lacks a required column or
+        The file cannot be read, is no such table, is empty, lacks a required column or
         names one twice.
     """
+    _check_file(path)
+    parquet = path.suffix.lower() in PARQUET
+    rows = _parquet(path, required) if parquet else _csv(path, required)
+    if not rows:
+        raise InputError(f"{path}: has a header but no rows")
+    return rows
+
+
+def _csv(path: Path, required: Collection[str]) -> list[dict[str, str]]:
     text = io.StringIO(_text(path), newline="")
     reader = csv.DictReader(text, restkey=SURPLUS, strict=True)
     end = 0  # line on which the last good row ended
@@ -45,9 +57,34 @@ def read(path: Path, required: Collection[str]) -> list[dict[str, str]]:
     except csv.Error as error:
         reason = "a quote is not closed" if "end of data" in str(error) else str(error)
         raise InputError(f"{path}: is no CSV: line {end + 1}: {reason}") from None
-    if not rows:
-        raise InputError(f"{path}: has a header but no rows")
     return rows
+
+
+def _parquet(path: Path, required: Collection[str]) -> list[dict[str, str]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with path.open("rb") as file:
+            found = parquet.ParquetFile(file).read()
+        _check_header(path, list(found.column_names), required)
+        columns = [map(_cell, column.to_pylist()) for column in found.columns]
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise InputError(f"{path}: is no Parquet table: {reason}") from None
+    names = list(found.column_names)
+    return [
+        dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)
+    ]
+
+
+def _cell(value: object) -> str:
+    """Return a value of a Parquet column as the text of a CSV cell."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bytes):  # text that is not marked as such
+        return value.decode("utf-8", errors="replace").strip()
+    return str(value).strip()
 
 
 def _stripped(row: Mapping[str, Any]) -> dict[str, str]:
@@ -72,13 +109,16 @@ def _check_header(path: Path, header: list[str], required: Collection[str]) -> N
     raise InputError(f"{path}: columns are missing: {', '.join(missing)}; {found}")
 
 
-def _text(path: Path) -> str:
+def _check_file(path: Path) -> None:
     if str(path) == "-" or path.is_fifo():
         raise InputError(f"{path}: pipes are not read: give a file")
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if not path.is_file():
         raise InputError(f"{path}: not a file")
+
+
+def _text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -6,13 +6,36 @@ import numpy as np
 import pytest
 
 from accelsim import catalog
-from accelsim.chip.lower import attention_kernel, fill_chip, sustained
+from accelsim.chip.fused import fill_pass
+from accelsim.chip.lower import attention_kernel, fill_chip, reached
 from accelsim.kernels import tables
+from accelsim.kernels.attention import fused_seconds, score_seconds
+from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.tables import Record
 from accelsim.specs.chip import ChipSpec
 from accelsim.training.lower import table
 from tests.examples import CHIP_SPEC, merged
+from tests.examples import row as row_of
 
+PARTS: dict[str, Any] = {
+    "vector": {"exponentials": 16},
+    "power": {"fused_flop": "2 pJ/FLOP"},
+    "attention": {
+        "parts": {
+            "pipeline": {
+                "block": 128,
+                "operand_rows": 64,
+                "matrix": 0.9,
+                "matrix_narrow": 0.7,
+                "exponential": 0.8,
+                "exposed": 0.5,
+                "ramp": 1000,
+                "wide": {"head": 256, "block": 64, "softmax": 1.5},
+                "start": "10 us",
+            }
+        }
+    },
+}
 CORES = {"workers_per_chip": 4, "core_link": {"bandwidth": "2 TB/s", "latency": "1 us"}}
 
 
@@ -24,6 +47,12 @@ def lowered(chip: ChipSpec, attention: str = "fast") -> Record:
     made = table(tables.CHIP, 1)[0]
     fill_chip(made, chip, attention)
     return made
+
+
+def operator(**changes: float) -> Record:
+    values = {"m": 4096.0, "n": 4096.0, "k": 128.0, "v": 128.0, "causal": 1.0}
+    values |= {"batch": 100.0, "kv_batch": 100.0, "precision": tables.BF16}
+    return row_of(tables.OPERATOR, **values | changes)[0]
 
 
 def test_one_worker_has_the_whole_chip() -> None:
@@ -43,8 +72,10 @@ def test_workers_share_the_chip_evenly() -> None:
     whole, part = lowered(spec()), lowered(spec(**CORES))
     for name in ("units", "memory_bandwidth", "memory_capacity", "vector_rate"):
         assert part[name] == whole[name] / 4
-    for name in ("attention_forward", "attention_backward", "busy_power"):
+    for name in ("busy_power", "shared_bandwidth"):
         assert part[name] == whole[name] / 4
+    for name in ("attention_forward", "attention_backward"):
+        assert part[name] == whole[name]  # a unit's times, and shares
     assert np.array_equal(part.matrix_rate, whole.matrix_rate / 4)
     # what is no share: the tile, and how late a kernel starts
     for name in ("rows", "columns", "kernel_latency", "grouped"):
@@ -58,16 +89,17 @@ def test_a_precision_that_the_chip_lacks_has_no_rate() -> None:
 
 
 def test_bf16_stands_in_for_a_share_that_nobody_measured() -> None:
-    assert sustained(spec(), "fp8") == 0.8
-    measured = spec(matrix={"sustained": {"fp8": 0.6}})
-    assert sustained(measured, "fp8") == 0.6
+    assert reached(spec(), "fp8") == 0.8
+    measured = spec(gemm={"issue": {"fp8": 0.6}})
+    assert reached(measured, "fp8") == 0.6
     assert lowered(measured).matrix_rate[tables.FP8] == pytest.approx(0.6 * 2e15)
 
 
 def test_unknown_sram_bandwidth_is_no_limit() -> None:
-    assert lowered(spec()).sram_bandwidth == np.inf
-    known = spec(sram={"capacity": "100 MB", "bandwidth": "20 TB/s"})
-    assert lowered(known).sram_bandwidth == 20e12
+    array = {"sustained": {"bf16": 0.8}}
+    unknown = spec(family="tpu", gemm=None, matrix=array, sram={"bandwidth": None})
+    assert lowered(unknown).sram_bandwidth == np.inf
+    assert lowered(spec()).sram_bandwidth == 20e12
 
 
 def test_attention_kernel_of_a_stack() -> None:
@@ -82,11 +114,76 @@ def test_attention_kernel_of_a_stack() -> None:
     assert attention_kernel(bare, "fast") is None
 
 
-def test_attention_is_a_share_of_the_peak() -> None:
-    row = lowered(spec())
-    assert (row.attention_forward, row.attention_backward) == (0.5e15, 0.4e15)
+def test_a_kernel_that_cannot_train_serves_no_stack() -> None:
+    chip = spec(**PARTS)
+    assert attention_kernel(chip, "parts") == "fast"
+    able = {"matrix_backward": 0.5, "ramp_backward": 2000}
+    trains = merged(PARTS, {"attention": {"parts": {"pipeline": able}}})
+    assert attention_kernel(spec(**trains), "parts") == "parts"
+
+
+def test_no_fused_kernel_has_no_blocks() -> None:
     row = lowered(spec(), "unfused")
-    assert (row.attention_forward, row.attention_backward) == (0.0, 0.0)
+    assert (row.attention_forward.block, row.attention_backward.block) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("which", "share"), [("forward", 0.5), ("backward", 0.4)])
+def test_a_share_of_the_peak_is_reached_at_length(which: str, share: float) -> None:
+    # causal, 16k tokens of many heads of 128; of 16k blocks none is left over
+    row = lowered(spec())
+    op = operator(m=16384.0, n=16384.0, batch=10_000.0)
+    products = {"forward": 2.0, "backward": 5.0}[which]
+    flops = 2.0 * products * 128 * 10_000 * 0.5 * 16384**2
+    seconds = fused_seconds(row, row[f"attention_{which}"], op)
+    assert flops / seconds / 1e15 == pytest.approx(share, rel=0.005)
+
+
+def test_short_heads_reach_three_quarters() -> None:
+    row = lowered(spec())
+    long, short = (
+        score_seconds(row, row.attention_forward, operator(k=k, v=k))[3]
+        for k in (128.0, 64.0)
+    )
+    assert short / long == pytest.approx((64 / 128) / 0.75)
+
+
+def test_parts_of_a_kernel_by_hand() -> None:
+    row = lowered(spec(**merged(PARTS, {"clock_highest": "1.25 GHz"})))
+    made = table(FUSED, 1)[0]
+    fill_pass(
+        made, spec(**merged(PARTS, {"clock_highest": "1.25 GHz"})), "parts", "forward"
+    )
+    assert row.boost == 1.25
+    assert row.shared_bandwidth == 100 * 128 * 1.25e9
+    assert made.ramp == pytest.approx(1000 / 1.25e9)
+    # 0.8 of an exponential at 16 a cycle, 3.5 instructions at 100 TFLOP/s of 100 units
+    assert made.softmax == pytest.approx(0.8 / 16 / 1.25e9 + 3.5 / 0.5e12)
+    assert (made.block, made.matrix, made.matrix_narrow) == (128.0, 0.9, 0.7)
+    assert (made.wide_head, made.wide_block, made.wide_softmax) == (256.0, 64.0, 1.5)
+    assert made.full_power == pytest.approx(1e15 * 1.25 * 2e-12)
+    assert (made.append_start, made.append_bandwidth) == (1e-5, 5.2 * 100 * 1.25e9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vector": {"exponentials": None}}, "needs vector.exponentials"),
+        ({"power": {"fused_flop": None}}, "needs power.fused_flop"),
+        (
+            {"family": "tpu", "matrix": {"sustained": {"bf16": 0.8}}},
+            "only on a gpu",
+        ),
+        ({"attention": {"parts": {"forward": 0.5, "backward": 0.4}}}, "or pipeline"),
+        ({"attention": {"fast": {"backward": None}}}, "give forward and backward"),
+        (
+            {"attention": {"parts": {"pipeline": {"matrix_backward": 0.5}}}},
+            "give matrix_backward and ramp_backward",
+        ),
+    ],
+)
+def test_half_a_kernel_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        spec(**merged(PARTS, change))
 
 
 def test_h100() -> None:
@@ -99,8 +196,10 @@ def test_h100() -> None:
     assert row.units == 132.0
     assert row.memory_bandwidth == pytest.approx(3.35e12 * float(chip.hbm.efficiency))
     assert row.memory_capacity == pytest.approx(80 * 2**30, rel=0.01)
-    forward = float(chip.attention["flash3"].forward)
-    assert row.attention_forward == pytest.approx(989.4e12 * forward)
+    assert row.boost == pytest.approx(1.98 / 1.83)
+    # 16 exponentials a cycle, and 128 lanes for 3.5 instructions a score
+    cycles = row.attention_forward.softmax * 1.98e9
+    assert cycles == pytest.approx(1 / 16 + 3.5 / 128, rel=0.01)
 
 
 def test_trainium2() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -9,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from accelsim.chip import memory
-from accelsim.cli.hbm import PATTERNS
+from accelsim.cli.hbm import CHIPS, PATTERNS
 
 pytestmark = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
@@ -86,3 +87,58 @@ def test_bad_input(accelsim: Run, arguments: list[str], message: str) -> None:
     done = accelsim("hbm", *arguments)
     assert done.exit_code == 2
     assert message in done.output
+
+
+def test_the_answer_says_what_limits_and_what_it_costs(accelsim: Run) -> None:
+    found = answer(accelsim, "--pattern", "random")
+    assert next(iter(found["limited_by"])) == "tFAW"
+    parts = dict(found["energy_j_per_b"])
+    total = parts.pop("total")
+    assert total == pytest.approx(sum(parts.values()))
+    done = accelsim("hbm", "hbm3-6.4", "--requests", "2000")
+    assert "time saved without refresh" in done.output
+    assert "pJ/b" in done.output
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_a_picture_is_drawn_whole(accelsim: Run, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"one.{ending}"
+    done = accelsim("hbm", "hbm2-2.0", "--requests", "1000", "--figure", str(path))
+    assert done.exit_code == 0, done.output
+    assert path.stat().st_size > 10_000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_trace_goes_out_and_comes_in(accelsim: Run, tmp_path: Path) -> None:
+    path = str(tmp_path / "one.parquet")
+    first = answer(accelsim, "--pattern", "random", "--write-trace", path)
+    again = answer(accelsim, "--trace", path)
+    assert again["trace"] == path
+    assert again["efficiency"] == pytest.approx(first["efficiency"], rel=0.05)
+
+
+def test_chips_show_what_their_memories_give(accelsim: Run) -> None:
+    done = accelsim("hbm", "--chips", "--json")
+    chips = json.loads(done.output)["chips"]
+    assert {one["chip"] for one in chips} == set(CHIPS)
+    for one in chips:
+        assert one["reached"]["copy"] < one["reached"]["read_only"] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), "PRESET is missing"),
+        (("hbm3-6.4", "--figure", "one.gif"), "must end in .png"),
+        (("hbm3-6.4", "--figure", "nowhere/one.png"), "is no folder"),
+        (("hbm3-6.4", "--trace", "nowhere.csv"), "cannot be read"),
+        (("hbm3-6.4", "--set", "timing.refi=1 ns"), "must be at most half"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    accelsim: Run, arguments: tuple[str, ...], expected: str
+) -> None:
+    done = accelsim("hbm", *arguments)
+    assert done.exit_code == 2
+    assert expected in done.output
+    assert len(done.output.strip().splitlines()) <= 2

@@ -72,7 +72,7 @@ def test_files_with_aggressors_are_judged(accelsim: Run) -> None:
 
 def test_a_picture_is_drawn_and_written_whole(accelsim: Run, tmp_path: Path) -> None:
     path = tmp_path / "link.png"
-    done = accelsim("link", PATH, "--case", "A2", *QUICK, "--picture", str(path))
+    done = accelsim("link", PATH, "--case", "A2", *QUICK, "--figure", str(path))
     assert done.exit_code == 0, done.output
     assert path.read_bytes().startswith(b"\x89PNG")
     assert [p.name for p in tmp_path.iterdir()] == ["link.png"]
@@ -86,8 +86,8 @@ def test_a_picture_is_drawn_and_written_whole(accelsim: Run, tmp_path: Path) -> 
         ((PATH, "--sheet", "8023dj-kx"), "unknown com '8023dj-kx'"),
         ((PATH, "--case", "A3"), "unknown case 'A3'"),
         ((PATH, "--ports", "a,b"), "write 1,3,2,4"),
-        ((PATH, "--case", "A2", *QUICK, "--picture", "a.bmp"), "a picture ends in"),
-        ((PATH, "--case", "A2", *QUICK, "--picture", "no/a.png"), "cannot be written"),
+        ((PATH, "--case", "A2", *QUICK, "--figure", "a.bmp"), "must end in .png"),
+        ((PATH, "--case", "A2", *QUICK, "--figure", "no/a.png"), "is no folder"),
         ((PATH, "--set", "symbol_rate=300"), "has no unit"),
     ],
 )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -33,6 +34,25 @@ def test_overrides_come_in_every_form() -> None:
         "llama3-8b", ["dgx-h100"], chips=8, overrides={"chip.clock": "1 GHz"}
     )
     assert compared.rows[0].estimate is not None
+
+
+@pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
+    reason="thousands of requests of plain Python take too long",
+)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "chip.hbm.memory.controller.order=CPGBSR",
+        "chip.hbm.memory.timing.faw=80 ns",
+        "chip.hbm.memory.controller.refresh_rate=4",
+        "chip.hbm.stacks=4",
+    ],
+)
+def test_a_worse_memory_costs_tokens(change: str) -> None:
+    plan = {**RUN, "plan": {"tp": 1}}
+    worse, built = (accelsim.estimate(plan, changes) for changes in (change, ()))
+    assert worse.step_time > built.step_time
 
 
 def test_numpy_counts_are_counts() -> None:

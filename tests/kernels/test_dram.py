@@ -1,7 +1,6 @@
 """The channel kernel against Ramulator 2.1, and its commands against the standards."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numba
@@ -14,21 +13,25 @@ from accelsim import catalog
 from accelsim.chip.dram import lower, memory
 from accelsim.chip.memory import Pattern, Served, Traffic, requests, serve
 from accelsim.kernels import dram as scheduler
-from accelsim.kernels import dram_refresh, dram_timing
+from accelsim.kernels import dram_choice, dram_refresh, dram_timing
 from accelsim.kernels.dram_queue import join, leave
 from accelsim.kernels.dram_run import run
-from accelsim.kernels.dram_tables import COMMAND, COMMANDS, NONE
+from accelsim.kernels.dram_tables import COMMAND, NONE, PLACE
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import override, parse_overrides
 from accelsim.specs.hbm import HbmSpec
+from tests.kernels.dram_rules import COLUMNS, commands_of, replay
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "hbm_departures.npz"
 PLAIN = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 # Requests behind those compared: they keep the queues full, as in the reference.
 BEHIND = 500 if PLAIN else 1000
 COMPARED = 60 if PLAIN else 5000
-FEW = settings(max_examples=2 if PLAIN else 6)
+FEW = settings(max_examples=1 if PLAIN else 6)
 PRESETS = ("hbm2-2.0", "hbm3-6.4", "hbm4-8.0")
+# refreshes that come within a few hundred ticks
+OFTEN = ("timing.rfc=100 ns", "timing.rfc_pb=60 ns", "timing.refi_pb=70 ns")
+ALL = (*PRESETS, "hbm2e-3.2", "hbm3e-9.6")
 
 # trace -> preset, pattern (seed 1), bank hash
 TRACES = {
@@ -83,139 +86,36 @@ def test_every_request_departs_on_the_tick_of_the_reference(trace: str) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-class Log:
-    """The commands of a run, in ticks, with the parts that each is about."""
-
-    def __init__(self, spec: HbmSpec, asked: Traffic, channels: int = 1) -> None:
-        made = memory(lower(spec, channels))
-        arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
-        rows = np.zeros(20 * len(asked.address) + 2000, COMMAND).view(np.recarray)
-        used = run(made, asked.address, asked.write, asked.due, arrive, depart, rows)
-        self.spec = spec
-        self.rows: Rows = rows[:used]
-        assert len(self.rows) < len(rows)
-
-    def __iter__(self) -> Iterator[tuple[int, str, int, int, int, int]]:
-        for row in self.rows:
-            name = COMMANDS[int(row.command)]
-            yield (
-                int(row.tick),
-                name,
-                int(row.channel),
-                int(row.pc),
-                int(row.bank),
-                int(row.row),
-            )
+def log_of(spec: HbmSpec, asked: Traffic) -> Rows:
+    """Return the commands of a run, in the order in which they were issued."""
+    made = memory(lower(spec))
+    arrive, depart = np.zeros_like(asked.address), np.zeros_like(asked.address)
+    rows = np.zeros(20 * len(asked.address) + 2000, COMMAND).view(np.recarray)
+    place = np.zeros(len(asked.address), PLACE).view(np.recarray)
+    used = run(
+        *(made, asked.address, asked.write, asked.due, place, arrive, depart, rows)
+    )
+    assert used < len(rows)
+    return rows[:used]
 
 
-def rules(spec: HbmSpec) -> list[tuple[str, str, str, int]]:
-    """Return (before, after, scope, clock cycles) as the JEDEC tables give them."""
-    t = spec.timing.cycles(spec.clock)
-    write = t["cwl"] + t["bl"]
-    found = [
-        ("ACT", "ACT", "bank", t["rc"]),
-        ("ACT", "RD", "bank", t["rcd_rd"]),
-        ("ACT", "WR", "bank", t["rcd_wr"]),
-        ("ACT", "PREpb", "bank", t["ras"]),
-        ("PREpb", "ACT", "bank", t["rp"]),
-        ("RD", "PREpb", "bank", t["rtp"]),
-        ("WR", "PREpb", "bank", write + t["wr"]),
-        ("REFpb", "ACT", "bank", t["rfc_pb"]),
-        ("PREpb", "REFpb", "bank", t["rp"]),
-        ("ACT", "ACT", "group", t["rrd_l"]),
-        ("RD", "RD", "group", t["ccd_l"]),
-        ("WR", "WR", "group", t["ccd_l"]),
-        ("WR", "RD", "group", write + t["wtr_l"]),
-        ("ACT", "ACT", "pc", t["rrd_s"]),
-        ("RD", "RD", "pc", t["ccd_s"]),
-        ("WR", "WR", "pc", t["ccd_s"]),
-        ("RD", "WR", "pc", t["rtw"]),
-        ("WR", "RD", "pc", write + t["wtr_s"]),
-        ("PREpb", "PREpb", "pc", t["ppd"]),
-        ("ACT", "PREab", "pc", t["ras"]),
-        ("RD", "PREab", "pc", t["rtp"]),
-        ("WR", "PREab", "pc", write + t["wr"]),
-        ("PREab", "ACT", "pc", t["rp"]),
-        ("PREab", "REFab", "pc", t["rp"]),
-        ("PREpb", "REFab", "pc", t["rp"]),
-        ("REFab", "ACT", "pc", t["rfc"]),
-        ("REFpb", "ACT", "pc", t["rrefd"]),
-    ]
-    if spec.command_bus == "half-cycle":
-        found.append(("REFpb", "REFpb", "pc", t["rrefd"]))
-    return found
-
-
-def last_tick(spec: HbmSpec, command: str) -> int:
-    """Return how many ticks after its first a command's last one is."""
-    if spec.command_bus == "full-cycle":
-        return 1 if command == "ACT" else 0  # an activate takes two cycles
-    return {"ACT": 2, "RD": 1, "WR": 1}.get(command, 0)  # 1.5, 1 and half a cycle
-
-
-def check_log(log: Log) -> None:
-    """Replay a log with nothing but the standard's table and the banks' states."""
-    spec = log.spec
-    named = rules(spec)
-    last: dict[tuple[str, str, int], int] = {}
-    acts: dict[int, list[int]] = defaultdict(list)
-    open_rows: dict[int, int] = {}
-    window = spec.timing.cycles(spec.clock)["faw"] * spec.ticks_per_clock
-    for tick, command, _, pc, bank, row in log:
-        end = tick + last_tick(spec, command)
-        where = {"pc": pc}
-        if bank != NONE:
-            where |= {"bank": bank, "group": bank // spec.organisation.banks}
-        for before, after, scope, cycles in named:
-            if after != command or (before, scope, where.get(scope, NONE)) not in last:
-                continue
-            gap = end - last[before, scope, where[scope]]
-            assert gap >= cycles * spec.ticks_per_clock, (tick, before, after, scope)
-        if command == "ACT":
-            acts[pc].append(tick)
-            assert len(acts[pc]) < 5 or tick - acts[pc][-5] >= window
-        change_rows(spec, open_rows, command, pc, bank, row)
-        last |= {(command, scope, part): end for scope, part in where.items()}
-
-
-def change_rows(
-    spec: HbmSpec,
-    open_rows: dict[int, int],
-    command: str,
-    pc: int,
-    bank: int,
-    row: int,
-) -> None:
-    """Open and close rows; refuse a command that the banks' states do not allow."""
-    made = spec.organisation
-    per_pc = made.stack_ids * made.bank_groups * made.banks
-    mine = range(pc * per_pc, (pc + 1) * per_pc)
-    if command == "ACT":
-        assert bank not in open_rows
-        open_rows[bank] = row
-    elif command in ("RD", "WR"):
-        assert open_rows[bank] == row
-    elif command == "PREpb":
-        del open_rows[bank]
-    elif command == "PREab":
-        for one in mine:
-            open_rows.pop(one, None)
-    elif command == "REFab":
-        assert open_rows.keys().isdisjoint(mine)
-    else:
-        assert bank not in open_rows
-
-
-@pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("refresh", ["all-bank", "per-bank", "none"])
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("page", ["open", "closed"])
+@pytest.mark.parametrize("refresh", ["all-bank", "per-bank", "idle-bank", "none"])
 @FEW
 @given(pattern=PATTERNS)
 def test_no_two_commands_break_a_constraint(
-    name: str, refresh: str, pattern: Pattern
+    name: str, refresh: str, page: str, pattern: Pattern
 ) -> None:
-    spec = preset(name, f"controller.refresh={refresh}")
-    count = 40 if PLAIN else 1500
-    check_log(Log(spec, requests(spec, pattern, count)))
+    spec = preset(name, f"controller.refresh={refresh}", f"controller.page={page}")
+    if refresh == "idle-bank":  # so that more refreshes must wait
+        spec = override(spec, parse_overrides(["controller.refresh_rate=4"]), name)
+    if PLAIN:
+        if name not in ("hbm2-2.0", "hbm3-6.4") or refresh == "none":
+            pytest.skip("too slow as plain Python")
+        interval = "250 ns" if refresh == "all-bank" else "2400 ns"
+        spec = override(spec, parse_overrides([*OFTEN, f"timing.refi={interval}"]), "")
+    replay(spec, log_of(spec, requests(spec, pattern, 130 if PLAIN else 1500)))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -244,8 +144,8 @@ def test_every_request_leaves_once_and_none_is_faster_than_the_wire(
 
 
 def columns(spec: HbmSpec, asked: Traffic) -> list[tuple[int, int]]:
-    log = Log(spec, asked)
-    return [(tick, pc) for tick, name, _, pc, _, _ in log if name in ("RD", "WR")]
+    log = commands_of(log_of(spec, asked))
+    return [(one.tick, one.pc) for one in log if one.name in COLUMNS]
 
 
 def rate(commands: list[tuple[int, int]], spec: HbmSpec) -> float:
@@ -305,11 +205,105 @@ def test_refresh_costs_what_it_blocks() -> None:
     assert 1 / (1 - 350 / 3900) < slow / fast < 1.13
 
 
-def test_lists_give_back_what_was_put_on_them() -> None:
+@FEW
+@given(pattern=PATTERNS, name=st.sampled_from(ALL))
+def test_more_queue_gives_no_less(name: str, pattern: Pattern) -> None:
+    # by more than noise: which refresh falls where, and rows closed too soon
+    if PLAIN:
+        pytest.skip("too slow as plain Python")
+    pattern = replace(pattern, interval=0.0)
+    ends = []
+    for depth in (16, 64):
+        changes = [f"controller.{queue}_queue={depth}" for queue in ("read", "write")]
+        spec = preset(name, *changes)
+        ends.append(run_of(spec, pattern, 12_000).depart.max())
+    assert ends[1] <= 1.04 * ends[0]
+
+
+@FEW
+@given(pattern=PATTERNS, name=st.sampled_from(ALL))
+def test_no_request_starves(name: str, pattern: Pattern) -> None:
+    # a request waits at most for the next refresh, which closes every row, and then
+    # for all that came before it
+    if PLAIN:
+        pytest.skip("a refresh interval of plain Python takes too long")
+    spec = preset(name)
+    pattern = replace(pattern, read_fraction=1.0)
+    done = run_of(spec, pattern, 10_000)
+    t = spec.timing.cycles(spec.clock)
+    each = (t["rc"] + t["rp"]) * spec.ticks_per_clock
+    longest = 2 * t["refi"] * spec.ticks_per_clock + spec.controller.read_queue * each
+    assert (done.depart - done.arrive).max() <= longest
+
+
+def test_a_closed_page_serves_random_requests_sooner_and_hits_no_later() -> None:
+    # HBM2's row bus carries an activate (2 cycles) and a precharge (1): without the
+    # precharge a random access takes 2 of 3 cycles
+    if PLAIN:
+        pytest.skip("too slow as plain Python")
+    open_page = run_of(preset("hbm2-2.0"), Pattern("random"), 20_000)
+    closed = preset("hbm2-2.0", "controller.page=closed")
+    ratio = (
+        open_page.depart.max() / run_of(closed, Pattern("random"), 20_000).depart.max()
+    )
+    assert 1.35 < ratio <= 1.5
+    streams = [
+        run_of(preset("hbm2-2.0", f"controller.page={page}"), Pattern(), 20_000)
+        for page in ("open", "closed")
+    ]
+    assert streams[1].depart.max() <= 1.01 * streams[0].depart.max()
+
+
+def test_refreshing_idle_banks_costs_a_stream_next_to_nothing() -> None:
+    if PLAIN:
+        pytest.skip("a refresh interval of plain Python takes too long")
+    spec = preset("hbm3-6.4", "controller.refresh=idle-bank")
+    free = preset("hbm3-6.4", "controller.refresh=none")
+    ends = [run_of(one, Pattern(), 40_000).depart.max() for one in (spec, free)]
+    assert ends[0] < 1.01 * ends[1]
+
+
+def test_a_hot_memory_refreshes_more_often() -> None:
+    if PLAIN:
+        pytest.skip("a refresh interval of plain Python takes too long")
+    counts = [
+        run_of(
+            preset("hbm3-6.4", f"controller.refresh_rate={rate}"),
+            Pattern(interval=60.0),
+            20_000,
+        ).refreshes
+        for rate in (1, 2, 4)
+    ]
+    assert counts[1] == pytest.approx(2 * counts[0], abs=4)
+    assert counts[2] == pytest.approx(4 * counts[0], abs=8)
+
+
+def test_lists_are_in_order_of_age() -> None:
     made = memory(lower(preset("hbm2-2.0")))[0]
-    assert [join(made, 0, lane) for lane in (7, 8, 9)] == [0, 1, 2]
-    assert leave(made, 0, 0) == 9
-    assert list(made.waiting[0, :2]) == [9, 8]
+    for node, age in ((7, 30), (8, 10), (9, 20), (6, 40)):
+        join(made, node, 0, age)
+    assert members(made, 0) == [8, 9, 7, 6]
+    leave(made, 9)
+    leave(made, 8)
+    assert members(made, 0) == [7, 6]
+    assert made.waiting[0].last == 6
+
+
+def members(made: Rows, row: int) -> list[int]:
+    found, node = [], made.waiting[row].first
+    while node != NONE:
+        found.append(int(node))
+        node = made.node[node].next
+    return found
+
+
+def test_the_older_of_two_lists_comes_first() -> None:
+    made = memory(lower(preset("hbm2-2.0")))[0]
+    join(made, 7, 0, 30)
+    assert dram_choice.older(made, 7, NONE)
+    join(made, 8, 1, 40)
+    assert not dram_choice.older(made, 8, 7)
+    assert not dram_choice.older(made, NONE, 7)
 
 
 def test_a_closed_idle_bank_is_ready_at_once() -> None:

@@ -73,10 +73,10 @@ def test_kernels_run_where_nothing_can_be_kept(tmp_path: Path) -> None:
 def test_the_bounds_check_has_a_cache_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    usual = jit._digest()
+    usual = jit.digest()
     other = 0 if numba.config.BOUNDSCHECK else 1  # type: ignore[attr-defined]
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", other)
-    assert jit._digest() != usual
+    assert jit.digest() != usual
 
 
 @pytest.mark.skipif(

@@ -7,14 +7,25 @@ from hypothesis import strategies as st
 from accelsim.kernels import tables
 from accelsim.kernels.attention import fused_seconds
 from accelsim.kernels.layers import add_operator
-from accelsim.kernels.matmul import matmul_seconds
+from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record
 from accelsim.training.lower import table
-from tests.examples import case, chip, mixture, model, row, software, switch, world
+from tests.examples import (
+    NO_FUSED,
+    case,
+    chip,
+    gemm,
+    mixture,
+    model,
+    row,
+    software,
+    switch,
+    world,
+)
 from tests.examples import tiers as tiers_of
 
 TP = st.sampled_from([1, 2, 4, 8, 16])
-UNFUSED = chip(attention_forward=0.0, attention_backward=0.0)
+UNFUSED = chip(**NO_FUSED)
 SEQ, HIDDEN, HEADS = 2048.0, 1024.0, 16.0
 PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 
@@ -37,10 +48,10 @@ def product(**changes: float) -> Record:
 def test_a_weight_has_one_product_forward_and_two_backward() -> None:
     layer, worker = timed(product()), chip()
     m, n, k = 2048.0, 4096.0, 1024.0
-    forward = matmul_seconds(worker, tables.BF16, m, n, k, 1.0, 2.0, 2.0, 0)[0]
+    forward = product_parts(worker, gemm(m, n, k))[0]
     # gradient of the input, and of the weight: read and written in fp32
-    data = matmul_seconds(worker, tables.BF16, m, k, n, 1.0, 2.0, 2.0, 0)[0]
-    weight = matmul_seconds(worker, tables.BF16, n, k, m, 1.0, 2.0, 8.0, 0)[0]
+    data = product_parts(worker, gemm(m, k, n))[0]
+    weight = product_parts(worker, gemm(n, k, m, bytes_out=8.0))[0]
     assert layer.forward_matmul == forward
     assert layer.backward_matmul == data + weight
     assert layer.forward_flops == 2 * m * n * k
@@ -72,13 +83,15 @@ def test_fused_attention_repeats_the_scores_backward() -> None:
     # 2 products forward, 5 backward; half of them behind the mask (Dao 2023, sec. 3.1)
     op = row(
         tables.OPERATOR, kind=tables.FUSED_ATTENTION, part=tables.PART_ATTENTION,
-        core=1.0, m=2048.0, n=2048.0, k=64.0, batch=16.0, causal=1.0, share=1.0,
+        core=1.0, m=2048.0, n=2048.0, k=64.0, v=64.0, batch=16.0, kv_batch=16.0,
+        causal=1.0, share=1.0, precision=tables.BF16,
     )[0]  # fmt: skip
     layer, worker = timed(op), chip()
     full = 4 * 16 * 2048**2 * 64
     useful = full * 0.5 * (1 + 1 / 2048)
-    assert layer.forward_attention == fused_seconds(worker, 5e14, useful, op)
-    assert layer.backward_attention == fused_seconds(worker, 4e14, 2.5 * useful, op)
+    for which in ("forward", "backward"):
+        part = worker[f"attention_{which}"]
+        assert layer[f"{which}_attention"] == fused_seconds(worker, part, op)
     # what the chip executes: no masked block, and the repetition
     assert (layer.forward_flops, layer.backward_flops) == (useful, 2.5 * useful)
     assert layer.core == layer.forward_attention
@@ -280,7 +293,7 @@ def test_wide_formats_take_wide_memory() -> None:
         2 * half.layers(tp=4)[DENSE].forward_tp_bytes
     )
     assert full.layers()[HEAD].forward_matmul == pytest.approx(
-        10 * half.layers()[HEAD].forward_matmul, rel=0.01
+        10 * half.layers()[HEAD].forward_matmul, rel=0.05
     )
 
 

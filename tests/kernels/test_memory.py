@@ -15,10 +15,10 @@ from accelsim.kernels.tables import (
     ZERO2,
     ZERO3,
 )
-from tests.examples import World, chip, mixture, model, plan, software, world
+from tests.examples import NO_FUSED, World, chip, mixture, model, plan, software, world
 
 GB = 1e9
-UNFUSED = chip(attention_forward=0.0, attention_backward=0.0)
+UNFUSED = chip(**NO_FUSED)
 SEQ, HIDDEN = 2048.0, 1024.0
 PARTS = ("weights", "gradients", "optimizer", "activations", "head", "buffers")
 STATES = ("weights", "gradients", "optimizer")

@@ -14,10 +14,9 @@ from accelsim.kernels.operators import (
 )
 from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import table
-from tests.examples import case, chip, mixture, model, shard, software
+from tests.examples import NO_FUSED, case, chip, mixture, model, shard, software
 
 TP = st.sampled_from([1, 2, 4, 8, 16])
-UNFUSED = {"attention_forward": 0.0, "attention_backward": 0.0}
 
 
 def operators(
@@ -163,7 +162,7 @@ def test_chains_of_kernels_move_more() -> None:
 
 def test_unfused_attention_keeps_scores_in_memory() -> None:
     # Korthikanti et al. 2022, sec. 4.1: a scores of s x s for each of b heads
-    found = operators(model(dropout=1.0), chip(**UNFUSED))
+    found = operators(model(dropout=1.0), chip(**NO_FUSED))
     core = found[found.core > 0]
     products = core[core.kind == tables.MATMUL]
     batch, seq = 16, 2048
@@ -189,7 +188,8 @@ def test_ring_of_contexts_shares_queries_not_keys(cp: int, tp: int) -> None:
     found = operators(model(), cp=cp, tp=tp)
     op = found[found.kind == tables.FUSED_ATTENTION][0]
     assert (op.m, op.n) == (2048 / cp, 2048.0)
-    assert op.batch == 16 / tp
+    assert op.batch == op.kv_batch == 16 / tp
+    assert op.spread == 1.0
 
 
 def test_rotations_touch_queries_and_keys() -> None:
@@ -218,7 +218,7 @@ def test_precision_is_that_of_the_layers_alone() -> None:
     one, mine = case(precision=tables.FP8), shard()
     localise(mine, mixture(), one)
     ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
-    args = (chip(**UNFUSED), mixture(), software(), one, mine)
+    args = (chip(**NO_FUSED), mixture(), software(), one, mine)
     count = transformer_operators(ops, 1, *args)
     products = ops[:count][ops[:count].kind == tables.MATMUL]
     narrow = products[products.precision == tables.FP8]

@@ -26,6 +26,7 @@ from accelsim.kernels.tables import (
 )
 from accelsim.training.lower import table
 from tests.examples import (
+    NO_FUSED,
     World,
     case,
     chip,
@@ -38,7 +39,7 @@ from tests.examples import (
 )
 from tests.examples import tiers as tiers_of
 
-UNFUSED = chip(attention_forward=0.0, attention_backward=0.0)
+UNFUSED = chip(**NO_FUSED)
 # Nothing to send, nothing to update: only the schedule is left.
 EMPTY = model(layer_parameters=0.0, embed_parameters=0.0, head_parameters=0.0)
 SHARDINGS = st.sampled_from([UNSHARDED, ZERO1, ZERO2, ZERO3])
@@ -174,7 +175,7 @@ def test_fill_and_drain_see_each_hop() -> None:
     quick = world(tiers=tiers_of(switch(4096, 1e30)))
     there, gone = (w.step(dp=8, pp=4, micro_batches=8) for w in (world(), quick))
     hop = size / 1e10 + 1e-5
-    assert there.bubble - gone.bubble == pytest.approx(3 * 2 * hop)
+    assert there.bubble - gone.bubble == pytest.approx(3 * 2 * hop, rel=1e-5)
 
 
 def test_full_recomputation_repeats_the_forward_pass() -> None:
@@ -412,8 +413,7 @@ def test_faster_parts_never_slow_a_step(
         late = 1 / scale("latency")
         worker = chip(
             matrix_rate=chip().matrix_rate * clock,
-            attention_forward=5e14 * clock,
-            attention_backward=4e14 * clock,
+            boost=clock,
             memory_bandwidth=4e12 * scale("memory"),
         )
         links = tiers_of(

@@ -4,18 +4,23 @@ import numpy as np
 import pytest
 
 from accelsim.kernels import tables
+from accelsim.kernels.attention_tables import FUSED, FUSED_TIME
 from accelsim.kernels.operators import localise, transformer_operators
 from accelsim.training.lower import table
 from tests import examples
 
 TABLES = (
     tables.CHIP,
+    FUSED,
+    FUSED_TIME,
     tables.TIER,
     tables.MODEL,
     tables.SOFTWARE,
     tables.CASE,
     tables.PLAN,
     tables.SHARD,
+    tables.GEMM,
+    tables.KERNEL,
     tables.OPERATOR,
     tables.LAYER,
     tables.RESULT,
@@ -27,7 +32,7 @@ TABLES = (
 def test_columns_are_float64_or_int64(dtype: "np.dtype[np.void]") -> None:
     assert dtype.names is not None
     kinds = {dtype[name].base for name in dtype.names}
-    assert kinds <= {np.dtype("f8"), np.dtype("i8")}
+    assert kinds <= {np.dtype("f8"), np.dtype("i8"), FUSED, tables.GEMM}
 
 
 def test_precisions_are_their_own_columns() -> None:
@@ -48,8 +53,8 @@ def test_reasons_begin_with_legal() -> None:
     assert len(set(tables.REASONS)) == len(tables.REASONS)
 
 
-@pytest.mark.parametrize("fused", [0.0, 5e14])
-def test_longest_layer_has_room(fused: float) -> None:
+@pytest.mark.parametrize("block", [0.0, 128.0])
+def test_longest_layer_has_room(block: float) -> None:
     # everything at once: latent attention with windows, dropout, experts of both sorts
     model = examples.mixture(
         kv_rank=512.0, q_rank=1536.0, rope_dim=64.0, rotary=1.0, dropout=1.0,
@@ -59,8 +64,8 @@ def test_longest_layer_has_room(fused: float) -> None:
     case, shard = examples.case(), examples.shard()
     localise(shard, model, case)
     count = transformer_operators(
-        ops, 1, examples.chip(attention_forward=fused), model, examples.software(),
-        case, shard,
+        ops, 1, examples.chip(attention_forward=examples.fused(block=block)), model,
+        examples.software(), case, shard,
     )  # fmt: skip
     assert count <= tables.MAX_OPERATORS
     assert not ops[count:].share.any()

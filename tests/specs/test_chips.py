@@ -5,6 +5,7 @@ import re
 import pytest
 
 from accelsim import catalog
+from accelsim.chip.lower import reached
 from accelsim.specs.chip import ChipSpec
 from accelsim.specs.figure import figures
 from accelsim.specs.link import LinkSpec
@@ -131,15 +132,47 @@ def test_gpu_peak_is_units_times_clock(name: str, flop_per_cycle: int) -> None:
 @pytest.mark.parametrize("name", CHIPS)
 def test_shares_are_plausible(name: str) -> None:
     spec = chip(name)
-    assert 0.3 < float(spec.matrix.sustained["bf16"]) < 0.95
+    best = reached(spec, "bf16")
+    assert 0.3 < best < 0.95
     assert 0.5 < float(spec.hbm.efficiency) < 0.95
     assert float(spec.power.idle) < 0.5 * float(spec.power.tdp)
-    for precision in spec.matrix.sustained:
+    for precision in spec.gemm.issue if spec.gemm else spec.matrix.sustained:
         assert precision in spec.matrix.peak
-    for kernel, share in spec.attention.items():
-        best = float(spec.matrix.sustained["bf16"])
-        assert float(share.forward) < max(best, 0.65), kernel
-        assert float(share.backward) <= 1.5 * float(share.forward), kernel
+    for kernel, attention in spec.attention.items():
+        if attention.forward is not None and attention.backward is not None:
+            assert float(attention.forward) < max(best, 0.65), kernel
+            assert float(attention.backward) <= 1.5 * float(attention.forward), kernel
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_kernels_by_their_parts_are_plausible(name: str) -> None:
+    for kernel, attention in chip(name).attention.items():
+        if attention.pipeline is None:
+            continue
+        pipeline = attention.pipeline
+        # softmax takes an exponential a score, some of them by multiply-adds
+        assert 0.7 < float(pipeline.exponential) < 1.2, kernel
+        # a block starts and drains within microseconds
+        assert 500 < float(pipeline.ramp) < 10_000, kernel
+        if pipeline.matrix_backward is not None:
+            assert float(pipeline.matrix_backward) < float(pipeline.matrix), kernel
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_clocks_are_in_order(name: str) -> None:
+    spec = chip(name)
+    if spec.clock_highest is not None:
+        assert 1.0 <= float(spec.clock_highest) / float(spec.clock) < 1.3
+
+
+def test_a_flop_takes_less_energy_in_each_generation() -> None:
+    energy = [chip(name).power.fused_flop for name in ("h100-sxm", "b200")]
+    assert energy[0] is not None
+    assert energy[1] is not None
+    assert float(energy[1]) < float(energy[0])
+    # siblings have their generation's
+    siblings = [chip(name).power.fused_flop for name in ("gb300", "h200")]
+    assert [float(one or 0.0) for one in siblings] == [float(e) for e in energy[::-1]]
 
 
 def test_conflicting_figures_are_kept() -> None:
@@ -181,10 +214,13 @@ def test_projection_is_marked() -> None:
 )
 def test_carried_figures_are_assumed(name: str) -> None:
     spec = chip(name)
-    assert spec.matrix.sustained["bf16"].kind == "assumed"
+    assert spec.gemm is not None
+    assert all(figure.kind == "assumed" for figure in figures(spec.gemm).values())
     assert spec.hbm.efficiency.kind == "assumed"
-    for share in spec.attention.values():
-        assert share.forward.kind == share.backward.kind == "assumed"
+    # a kernel's parts are those of its generation, and siblings run the same kernel
+    for kernel in spec.attention.values():
+        if kernel.forward is not None and kernel.backward is not None:
+            assert kernel.forward.kind == kernel.backward.kind == "assumed"
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,25 @@ def test_rows_that_do_not_count_say_why(tmp_path: Path) -> None:
     assert sorted(found.left_out.values()) == [1, 1, 3]
 
 
+@pytest.mark.skipif(PLAIN, reason="thousands of requests of plain Python")
+def test_another_simulator_is_told_apart_and_not_scored(tmp_path: Path) -> None:
+    # umd-memsys/DRAMsim3@2981759, HBM2_8Gb_x128.ini: 8 channels, 90 % reads
+    other = ROW | {
+        "sim": "dramsim3@2981759",
+        "config": "HBM2_8Gb_x128.ini",
+        "channels": "8",
+        "read_fraction": "0.9",
+        "measured_reqs": "20000",
+        "tx_bytes": "64",
+        "achieved_GBs": "219.377",
+        "peak_GBs": "256.0",
+    }
+    found = validate_hbm(write_table(tmp_path, ROW, other))
+    assert (found.rows, found.scored) == (2, 1)
+    assert found.metrics["exact_rows"] == 1
+    assert found.groups["subset"]["dramsim3"]["rows"] == 1
+
+
 def test_the_warm_up_follows_from_the_counters() -> None:
     case = case_of(ROW)
     assert (case.warm_up, case.count) == (6000, 30000)

@@ -1,9 +1,11 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from accelsim.errors import InputError
 from accelsim.validation.table import LARGEST, SURPLUS, count, number, read
@@ -80,6 +82,48 @@ def test_pipes_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", Path("-")):
         with pytest.raises(InputError, match="give a file"):
             read(path, COLUMNS)
+
+
+def in_parquet(path: Path, **columns: object) -> Path:
+    parquet.write_table(pa.table(columns), path)
+    return path
+
+
+def test_parquet_gives_the_rows_of_csv(tmp_path: Path) -> None:
+    made = in_parquet(
+        tmp_path / "t.parquet", id=[" a ", None, "c"], n=[1.5, float("nan"), 3.0],
+        m=[7, None, 2**40], raw=[b"x ", b"", None],
+    )  # fmt: skip
+    text = "id,n,m,raw\na,1.5,7,x\n,,,\nc,3.0,1099511627776,\n"
+    assert read(made, COLUMNS) == read(written(tmp_path, text), COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["t.pq", "t.PARQUET"])
+def test_the_name_says_what_a_file_is(tmp_path: Path, name: str) -> None:
+    made = in_parquet(tmp_path / name, id=["a"], n=[1])
+    assert read(made, COLUMNS) == [{"id": "a", "n": "1"}]
+
+
+def test_broken_parquet_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    good = in_parquet(path, id=["a"] * 99, n=[1.0] * 99).read_bytes()
+    damaged = good[:8] + bytes(len(good) // 2) + good[8 + len(good) // 2 :]
+    for content in (b"", b"PAR1", b"id,n\na,1\n", good[:-9], good[9:], damaged):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="is no Parquet table") as failure:
+            read(path, COLUMNS)
+        assert "\n" not in str(failure.value)
+        assert str(path) in str(failure.value)
+
+
+def test_parquet_without_columns_or_rows(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    with pytest.raises(InputError, match="columns are missing: n; it begins 'id'"):
+        read(in_parquet(path, id=["a"]), COLUMNS)
+    with pytest.raises(InputError, match="no rows"):
+        read(in_parquet(path, id=pa.array([], "string"), n=[]), COLUMNS)
+    with pytest.raises(InputError, match="no such file"):
+        read(tmp_path / "none.parquet", COLUMNS)
 
 
 def test_numbers() -> None:

@@ -4,41 +4,29 @@ This file knows matplotlib, which it loads only when a picture is asked for, and
 what the link room found.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelsim.errors import InputError
 from accelsim.link.eye import Eye, statistical_eye
 from accelsim.link.judge import CaseResult, Judgement
+from accelsim.report.figures import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ENDINGS = (".png", ".svg", ".pdf")
 CONTOURS = (1e-12, 1e-9, 1e-6, 1e-4)  # probabilities a bin that lines are drawn at
 SHOWN = (8, 24)  # intervals of the pulse before and after its cursor
 
 
-def picture(found: Judgement, path: Path) -> None:
-    """Write the picture of a judgement's worst case; whole or not at all.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written, or its ending is none of a picture.
-    """
-    if path.suffix.lower() not in ENDINGS:
-        raise InputError(f"{path}: a picture ends in {', '.join(ENDINGS)}")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def draw(path: str, found: Judgement) -> None:
+    """Draw a judgement's worst case."""
     from matplotlib.figure import Figure
 
     worst = found.worst
     eye = statistical_eye(worst.com, worst.paths, found.sheet)
     figure = Figure(figsize=(12.0, 8.0), layout="constrained")
-    FigureCanvasAgg(figure)
     axes: Any = figure.subplots(2, 2)
     draw_loss(axes[0, 0], found)
     draw_pulse(axes[0, 1], found, worst)
@@ -48,14 +36,7 @@ def picture(found: Judgement, path: Path) -> None:
         f"{found.channel.thru.name or 'channel'}, {found.spec.name}, "
         f"case {worst.name}: COM {worst.com.com_db:.2f} dB"
     )
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        figure.savefig(temporary, dpi=110)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    save(figure, Path(path))
 
 
 def draw_loss(axis: "Axes", found: Judgement) -> None:

@@ -1,0 +1,86 @@
+"""The tables of a NeuronCore: what its engines can do, and where each of them stands.
+
+A row of NEURON is one core with its share of the memory; times are in seconds, rates in
+units a second. A cost of an instruction is counted in cycles of its engine, as the
+Neuron documentation does. STATE is the core at one moment of a run.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+
+from accelsim.kernels.tables import Record, codes
+
+ENGINES = ("tensor", "vector", "scalar", "gpsimd", "dma")
+N_ENGINES = len(ENGINES)
+GAPS = 4  # times that the queues were idle that are remembered
+TENSOR, VECTOR, SCALAR, GPSIMD, DMA = codes(N_ENGINES)
+NO_NORM, RMS_NORM, LAYER_NORM = codes(3)
+NORMS = ("none", "rms", "layer")
+
+
+def _floats(*names: str) -> list[tuple[str, str]]:
+    return [(name, "f8") for name in names]
+
+
+NEURON = np.dtype(
+    _floats(
+        # TensorE
+        "partitions",  # of SBUF: rows of the array
+        "rows",  # the longest contraction of one product, in the operands' type
+        "columns",  # of the array: the widest stationary operand; tokens of a subtile
+        "moving",  # columns of the widest moving operand
+        "passes",  # through the array, of a product in the operands' type
+        "tensor_clock",
+        "least_moving",  # cycles between products, at least
+        "load_rate",  # stationary columns loaded in a cycle, behind the last product
+        "issue",  # cycles that a product takes beyond its columns
+        "ramp_share",  # of its rate after idling
+        "ramp_time",  # to the full rate; and the window of the utilisation
+        # VectorE, ScalarE, GpSimd
+        "vector_clock",
+        "scalar_clock",
+        "gpsimd_clock",
+        "least",  # cycles of an instruction of VectorE or ScalarE, at least
+        "overhead",  # cycles beyond its elements
+        "accumulate",  # cycles to read a reduction out
+        "gpsimd_start",
+        "copy_mode",  # elements a cycle and partition of 16 bit: SBUF to SBUF
+        "psum_mode",  # one side in PSUM
+        "scalar_mode",  # ScalarE, 16-bit copies
+        "pair_mode",  # two inputs in SBUF, over the rate of other types
+        "shared_port",  # 1: VectorE and GpSimd exclude each other
+        # memories of the core
+        "psum_banks",
+        "sbuf",  # bytes
+        # DMA
+        "queues",
+        "queue_rate",
+        "descriptor",  # seconds of one that hardware generates, at least
+        "prepared",  # of one that lies in memory before the start
+        "start",  # from semaphore to the first byte
+        "transpose_memory",  # share of the rate of a transposing copy from memory
+        "transpose_sbuf",
+        "memory_rate",  # of the core
+        # whole kernels
+        "launch",
+    )
+)
+
+STATE = np.dtype(
+    [
+        ("free", "f8", (N_ENGINES,)),  # when each engine is done
+        ("busy", "f8", (N_ENGINES,)),
+        ("gaps", "f8", (GAPS, 2)),  # times without transfers, which others may fill
+        ("gap", "i8"),  # how many there were
+        ("rate", "f8"),  # of TensorE, as a share
+        ("usage", "f8"),  # of TensorE over the window before the present run
+        ("since", "f8"),  # when that began
+    ]
+)
+# What a kernel took: with its launch; and the time that each engine worked.
+ANSWER = np.dtype([("seconds", "f8"), ("busy", "f8", (N_ENGINES,))])
+WORK = (10, 20)  # shape of the table of times that every kernel has for itself
+
+Neuron: TypeAlias = Record  # of dtype NEURON
+State: TypeAlias = Record  # of dtype STATE
