@@ -27,6 +27,30 @@ _RANGE = re.compile(rf"^({_NUMBER}):(?:({_NUMBER}):)?({_NUMBER})$")
 _MOST_VALUES = 10_000
 Rows = tuple[tuple[float, ...], ...]
 
+# What is not computed here: keywords that must be absent or have one of these values.
+ONLY: dict[str, tuple[Any, ...]] = {
+    "Include PCB": (0,),
+    "T_O": (0,),
+    "T_h": (0,),
+    "N_b_step": (0,),
+    "ts_anchor": (0, 1),
+    "MLSE": (0, 1),
+    "MLSD": (0,),
+    "N_qb": (0,),
+    "CDR": ("MM",),
+    "FFE_OPT_METHOD": ("MMSE",),
+    "f_HP_Z": (),
+    "f_HP_P": (),
+    "GDC_MIN": (0,),
+    "SNR_TXwC0": (0,),
+    "Raised_Cosine": (0,),
+    "Bessel_Thomson": (0,),
+    "LIMIT_JITTER_CONTRIB_TO_DFE_SPAN": (0,),
+    "Noise_Crest_Factor": (0,),
+    "Enforce Causality": (0,),
+    "RX_CALIBRATION": (0,),
+    "AC_CM_RMS": (0,),
+}
 NEEDED = ("f_b", "L", "DER_0", "N_b", "sigma_RJ", "A_DD", "eta_0", "SNR_TX", "R_LM")
 
 
@@ -36,11 +60,19 @@ def sheet_of(name: str, keywords: Mapping[str, Any]) -> Sheet:
     Raises
     ------
     InputError
-        A keyword that is needed is missing, or a value is none.
+        A keyword that is needed is missing, a value is none, or one asks for what is
+        not computed here.
     """
     for key in NEEDED:
         if key not in keywords:
             raise InputError(f"{name}: {key} is missing; {nearest(key, keywords)}")
+    for key, values in ONLY.items():
+        if key in keywords and keywords[key] not in values:
+            allowed = ", ".join(map(str, values)) or "absent"
+            value = keywords[key]
+            raise InputError(
+                f"{name}: {key}: {value!r} is not computed; only {allowed}"
+            )
     words = _Words(name, keywords)
     rate = words.number("f_b") * 1e9
     tx_taps, tx_cursor = _tx_taps(words)

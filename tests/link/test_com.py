@@ -5,6 +5,7 @@ Its figures were made with GNU Octave 7.3; the differences are of rounding.
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numba
 import numpy as np
@@ -197,9 +198,12 @@ def test_a_sheet_without_return_loss_says_so() -> None:
         ({"b_max(2..N_b)": "[0.3 0.2]"}, "has 2 of 11"),
         ({"z_p select": "[1 5]"}, "has no case 5"),
         ({"c(-1)": "[0:1e-9:1]"}, "is no number"),
+        ({"Include PCB": 1}, "Include PCB: 1 is not computed; only 0"),
+        ({"f_HP_Z": "[1 2]"}, "is not computed; only absent"),
+        ({"MLSE": 2}, "MLSE: 2 is not computed; only 0, 1"),
     ],
 )
-def test_bad_keywords_are_refused(change: dict[str, str], message: str) -> None:
+def test_bad_keywords_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         sheet("kr100g", **change)
 
