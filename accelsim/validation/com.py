@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 JOB, CASE, COM = "job", "case", "COM_dB"
 REQUIRED = (JOB, CASE, COM)
 PASS_DB = 3.0
+ROUNDING = 1e-9  # dB of the figure of merit
 DECIBELS = {"COM_dB": "com_db", "VEC_dB": "vec_db", "FOM_dB": "fom_db"}
 
 NO_NUMBER = "case or COM is blank or no number"
@@ -255,15 +256,12 @@ def _searched(paths: "Responses", sheet: "Sheet", found: "Com") -> dict[str, Any
     from accelsim.link.com_search import best_com
 
     best = best_com(paths, sheet)
-    same = best.setting == found.setting
+    gain = best.fom_db - found.fom_db
+    word = "same" if abs(gain) < ROUNDING else "better" if gain > 0.0 else "worse"
     return {
         "searched_FOM_dB": best.fom_db,
         "searched_COM_dB": best.com_db,
-        "searched": "same"
-        if same
-        else "better"
-        if best.fom_db >= found.fom_db
-        else "worse",
+        "searched": word,
     }
 
 

@@ -123,5 +123,7 @@ def test_command_prints_tables_and_rows(tmp_path: Path) -> None:
     found = json.loads(run.invoke(main, [*words, "--json"]).output)
     assert found["kind"] == "com"
     assert found["metrics"]["max_abs_difference"] == pytest.approx(0.0162, abs=1e-4)
+    assert run.invoke(main, [*words, "--search", "--out", str(out)]).exit_code == 0
+    assert out.read_text().splitlines()[1].endswith(",same")
     missing = run.invoke(main, words[:3])
     assert missing.exit_code == 2
