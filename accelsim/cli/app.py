@@ -17,6 +17,7 @@ import accelsim
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
 from accelsim.cli.hbm import hbm_command
+from accelsim.cli.link import link_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.validate import validate_group
@@ -117,6 +118,7 @@ for _command in (
     estimate_command,
     compare_command,
     hbm_command,
+    link_command,
     validate_group,
 ):
     main.add_command(_command)
