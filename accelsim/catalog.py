@@ -17,12 +17,14 @@ from accelsim.errors import InputError, nearest
 from accelsim.overrides import Override, override, parse_overrides
 from accelsim.specs.checking import validate
 from accelsim.specs.chip import ChipSpec
+from accelsim.specs.com import ComSpec
 from accelsim.specs.figure import KINDS, NamedSpec, Spec, cite
 from accelsim.specs.hbm import HbmSpec
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.price import PriceSpec
 from accelsim.specs.run import RunSpec
+from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
 from accelsim.specs.system import SystemSpec
 
@@ -30,6 +32,8 @@ BUILT_IN = Path(__file__).parent / "configs"
 KINDS_OF_THING: dict[str, type[Spec]] = {
     "chips": ChipSpec,
     "hbm": HbmSpec,
+    "com": ComSpec,
+    "segments": SegmentSpec,
     "links": LinkSpec,
     "systems": SystemSpec,
     "models": ModelSpec,
@@ -329,6 +333,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
         return parent, load(parent, name)
     marks = {"matrix": "chips", "tiers": "systems", "heads": "models"}
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
+    marks |= {"annex": "com", "what": "segments"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]

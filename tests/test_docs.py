@@ -28,6 +28,7 @@ LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 NEEDED = (
     "benchmarks/measured/training.csv",
     "benchmarks/measured/scalesim.csv",
+    "benchmarks/measured/link",
     "benchmarks/measured/nki_small.csv",
     "benchmarks/measured/attention_flash.csv",
     "benchmarks/measured/attention_prefill.csv",

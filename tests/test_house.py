@@ -73,6 +73,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["estimate", "--help"],
         ["compare", "--help"],
         ["hbm", "--help"],
+        ["link", "--help"],
         ["validate", "--help"],
     ],
     ids=" ".join,

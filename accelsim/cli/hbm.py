@@ -118,7 +118,7 @@ def hbm_command(
         return
     if preset is None:
         raise InputError("hbm: PRESET is missing: a memory of the catalog, or --chips")
-    from accelsim.report.hbm_figure import check_figure
+    from accelsim.report.figures import check_figure
 
     if figure is not None:
         check_figure(figure)

@@ -116,6 +116,64 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
 
 
 @validate_group.command(
+    "com",
+    epilog="""\b
+Example:
+  accelsim validate com FILE.csv --reference DIR --channels DIR --configs FILE""",
+)
+@click.argument("file", metavar="SUMMARY.csv", type=FilePath(path_type=Path))
+@click.option(
+    "--reference",
+    type=FilePath(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder of the tool's results, JOB.json.",
+)
+@click.option(
+    "--channels",
+    type=FilePath(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder of the channels, .npz or Touchstone.",
+)
+@click.option(
+    "--configs",
+    type=FilePath(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="JSON of the tool's keywords by sheet.",
+)
+@click.option(
+    "--search",
+    "searched",
+    is_flag=True,
+    help="Also search every equalizer setting of every row.",
+)
+@out_option
+@options.json_option
+def com_command(
+    file: Path,
+    reference: Path,
+    channels: Path,
+    configs: Path,
+    searched: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Compute the channel operating margin of every row of SUMMARY.csv.
+
+    A row gives a run of the IEEE COM tool and a package case, with the margin; the
+    margin is computed at the equalizer setting that the tool ended at. The largest
+    difference is in decibels.
+    """
+    from accelsim.validation.com import validate_com
+
+    _check_target(out, file)
+    found = validate_com(file, reference, channels, configs, searched=searched)
+    _tell(found, out, as_json=as_json)
+
+
+@validate_group.command(
     "nki",
     epilog="""\b
 Example:

@@ -44,6 +44,17 @@ def _hbm(spec: Any) -> str:
     )
 
 
+def _com(spec: Any) -> str:
+    names = ", ".join(case.name for case in spec.cases)
+    return f"{spec.version}, Annex {spec.annex}, {spec.symbol_rate.text}; cases {names}"
+
+
+def _segment(spec: Any) -> str:
+    if spec.line is None:
+        return f"{spec.what} of {len(spec.parts)} parts"
+    return f"{spec.what}, {spec.line.impedance.text}"
+
+
 def _system(spec: Any) -> str:
     tiers = ", ".join(f"{name} {tier.chips:,}" for name, tier in spec.tiers.items())
     return f"{spec.chip}, {spec.status}; chips by tier: {tiers}"
@@ -74,6 +85,8 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "chips": _chip,
     "links": _link,
     "hbm": _hbm,
+    "com": _com,
+    "segments": _segment,
     "systems": _system,
     "models": _model,
     "software": _software,

@@ -3,14 +3,11 @@
 This file knows matplotlib. It does not know how a channel decides (`chip.examine`).
 """
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from accelsim.errors import InputError
+from accelsim.report.figures import save
 
-ENDINGS = (".png", ".svg", ".pdf")
 TIMELINE = 1e-6  # s
 NS = 1e9
 # From the data of a row to its rest, in colours that are told apart without colour.
@@ -23,17 +20,6 @@ COLOURS = {
 }
 
 
-def check_figure(path: str) -> None:
-    """Refuse a picture that cannot be written, before anything is computed."""
-    folder = Path(path).absolute().parent
-    if Path(path).suffix.lower() not in ENDINGS:
-        raise InputError(f"--figure {path}: must end in {', '.join(ENDINGS)}")
-    if not folder.is_dir():
-        raise InputError(f"--figure {path}: {folder} is no folder")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"--figure {path}: {folder} cannot be written to")
-
-
 def draw(path: str, spec: Any, pattern: Any) -> None:
     """Draw a memory under a pattern: one channel, at growing loads and at full."""
     from matplotlib.figure import Figure
@@ -44,7 +30,7 @@ def draw(path: str, spec: Any, pattern: Any) -> None:
     figure.suptitle(f"One channel of {spec.name} ({spec.pin_rate.text} a pin): {kind}")
     _latency(above, spec, pattern)
     _timeline(below, spec, pattern)
-    _save(figure, Path(path))
+    save(figure, Path(path))
 
 
 def _latency(axes: Any, spec: Any, pattern: Any) -> None:
@@ -106,15 +92,3 @@ def _timeline(axes: Any, spec: Any, pattern: Any) -> None:
         bbox_to_anchor=(0.5, -0.1),
         markerscale=2,
     )
-
-
-def _save(figure: Any, path: Path) -> None:
-    """Write a picture whole or not at all."""
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.absolute().parent, suffix=path.suffix, delete=False
-        ) as file:
-            figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

@@ -3,6 +3,7 @@
 This file knows the one contract of every `validate` kind, as plain data.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,10 +15,12 @@ from accelsim.report.tables import heading, table
 from accelsim.validation.contract import SMALLEST_SOURCE
 
 WORST_SHOWN = 10
+OFF_UNITS = {"com": " dB"}
 GROUP_WORDS = {"source": "source family"}
 UNITS: dict[str, Callable[[float], str]] = {
     "systolic": lambda cycles: f"{cycles:,.0f} cycles",
     "hbm": lambda value: f"{value:,.6g}",
+    "com": lambda ratio: f"{20 * math.log10(ratio):.3f} dB",
 }
 
 
@@ -61,8 +64,10 @@ def _exact(found: Mapping[str, Any]) -> list[RenderableType]:
     )
     if ours[0] is None:
         return []
+    unit = OFF_UNITS.get(found["kind"], "")
     words = [
-        f"{exact:,.0f} of {found['scored']:,} rows exact, off by {off:,.0f} at most"
+        f"{exact:,.0f} of {found['scored']:,} rows exact, off by "
+        f"{f'{off:.3g}' if unit else f'{off:,.0f}'}{unit} at most"
         for exact, off in (ours, naive)
     ]
     return [heading(f"{words[0]}   naive baseline: {words[1]}")]

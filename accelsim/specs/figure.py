@@ -184,9 +184,11 @@ def _spread(raw: Any, figure: Figure) -> tuple[float, float]:
     return values[0], values[1]
 
 
-def _quantity(
+def quantity(
     dimension: str, low: float = SMALLEST, high: float = LARGEST
 ) -> BeforeValidator:
+    """Return the validator of a quantity of a dimension, within bounds in SI."""
+
     def read(raw: Any, _info: ValidationInfo) -> Figure:
         return _read(raw, dimension, low, high)
 
@@ -194,25 +196,25 @@ def _quantity(
 
 
 # The quantities that specs are made of; positive unless the name says otherwise.
-Bytes = Annotated[Figure, _quantity("bytes")]
-Bandwidth = Annotated[Figure, _quantity("bandwidth")]
-LinkBandwidth = Annotated[Figure, _quantity("link_bandwidth")]
-BitRate = Annotated[Figure, _quantity("bit_rate")]
-Time = Annotated[Figure, _quantity("time", low=0.0)]
-Frequency = Annotated[Figure, _quantity("frequency")]
-ComputeRate = Annotated[Figure, _quantity("compute_rate")]
-Power = Annotated[Figure, _quantity("power", low=0.0)]
-Energy = Annotated[Figure, _quantity("energy", low=0.0)]
-EnergyPerBit = Annotated[Figure, _quantity("energy_per_bit", low=0.0)]
-EnergyPerFlop = Annotated[Figure, _quantity("energy_per_flop", low=0.0)]
-MoneyRate = Annotated[Figure, _quantity("money_rate", low=0.0)]
-Area = Annotated[Figure, _quantity("area")]
-Fraction = Annotated[Figure, _quantity("fraction", low=0.0, high=1.0)]
-Share = Annotated[Figure, _quantity("fraction", low=1e-6, high=1.0)]  # never nothing
-Ratio = Annotated[Figure, _quantity("fraction", low=0.0)]
-Overhead = Annotated[Figure, _quantity("fraction", low=1.0)]  # of the whole over a part
-Count = Annotated[Figure, _quantity("count", low=0.0)]
-PositiveCount = Annotated[Figure, _quantity("count")]
+Bytes = Annotated[Figure, quantity("bytes")]
+Bandwidth = Annotated[Figure, quantity("bandwidth")]
+LinkBandwidth = Annotated[Figure, quantity("link_bandwidth")]
+BitRate = Annotated[Figure, quantity("bit_rate")]
+Time = Annotated[Figure, quantity("time", low=0.0)]
+Frequency = Annotated[Figure, quantity("frequency")]
+ComputeRate = Annotated[Figure, quantity("compute_rate")]
+Power = Annotated[Figure, quantity("power", low=0.0)]
+Energy = Annotated[Figure, quantity("energy", low=0.0)]
+EnergyPerBit = Annotated[Figure, quantity("energy_per_bit", low=0.0)]
+EnergyPerFlop = Annotated[Figure, quantity("energy_per_flop", low=0.0)]
+MoneyRate = Annotated[Figure, quantity("money_rate", low=0.0)]
+Area = Annotated[Figure, quantity("area")]
+Fraction = Annotated[Figure, quantity("fraction", low=0.0, high=1.0)]
+Share = Annotated[Figure, quantity("fraction", low=1e-6, high=1.0)]  # never nothing
+Ratio = Annotated[Figure, quantity("fraction", low=0.0)]
+Overhead = Annotated[Figure, quantity("fraction", low=1.0)]  # of the whole over a part
+Count = Annotated[Figure, quantity("count", low=0.0)]
+PositiveCount = Annotated[Figure, quantity("count")]
 
 
 class Spec(BaseModel):
