@@ -33,9 +33,9 @@ SPLITS = 2  # splits that fill 1, 2, … waves are tried
 UNIT_BANDWIDTH = 45e9
 PARTIAL_BYTES = 8.0  # a slice's fp32 sums are written and read again
 # Lines of a cyclic sweep over `work` bytes that a cache of `capacity` still holds when
-# the sweep comes round: all below the capacity, (capacity / work)^2.3 above it, within
-# 0.05 of the solution h = exp(-(1 - h) work / capacity) for random replacement
-# (Denning & Schwartz 1972, working sets).
+# the sweep comes round: all below the capacity, (capacity / work)^2.3 above it. Within
+# 0.03 of the solution of h = exp(-(1 - h) work / capacity) for random replacement: a
+# line survives the (1 - h) work misses of a sweep, each of which evicts any line alike.
 SWEEP = 2.3
 # Where computing and memory take the same, this share of one is not hidden by the
 # other; fits for A100, H100, B200, GB200 and GB300 lie between 0.25 and 0.45.
@@ -170,10 +170,12 @@ def best_cut(
             side = 2.0 * side if chip.tile_step == 0.0 and side > 0.0 else side + SIDE
             rows = product[3] * math.ceil(along / side)
             longest = min(LONGEST, area / side)
+            tried = 0.0
             for choice in range(CHOICES):
                 narrow = narrow_side(chip, longest, other, rows, choice)
-                if narrow == 0.0 or narrow > longest:
+                if narrow == 0.0 or narrow > longest or narrow == tried:
                     continue
+                tried = narrow
                 tile_m, tile_n = (narrow, side) if flipped else (side, narrow)
                 blocks = rows * math.ceil(other / narrow)
                 best = best_split(chip, pace, product, tile_m, tile_n, blocks, best)

@@ -121,24 +121,24 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate com FILE.csv --reference DIR --channels DIR --configs FILE""",
 )
-@click.argument("file", metavar="SUMMARY.csv", type=FilePath(path_type=Path))
+@click.argument("file", metavar="SUMMARY.csv", type=options.FilePath(path_type=Path))
 @click.option(
     "--reference",
-    type=FilePath(path_type=Path),
+    type=options.FilePath(path_type=Path),
     required=True,
     metavar="DIR",
     help="Folder of the tool's results, JOB.json.",
 )
 @click.option(
     "--channels",
-    type=FilePath(path_type=Path),
+    type=options.FilePath(path_type=Path),
     required=True,
     metavar="DIR",
     help="Folder of the channels, .npz or Touchstone.",
 )
 @click.option(
     "--configs",
-    type=FilePath(path_type=Path),
+    type=options.FilePath(path_type=Path),
     required=True,
     metavar="FILE",
     help="JSON of the tool's keywords by sheet.",
