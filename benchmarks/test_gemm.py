@@ -48,7 +48,7 @@ def test_roofline_and_model_are_alike(shapes: Shapes) -> None:
     for name in CHIPS:
         chip = accelsim.chip(name)
         ratio = np.asarray(chip.gemm(*shapes).time) / naive(chip, shapes)
-        assert 0.8 < np.median(ratio) < 1.6
+        assert 0.6 < np.median(ratio) < 1.6
 
 
 @pytest.mark.benchmark(group="one product")
