@@ -206,7 +206,7 @@ def settled_clock(chip: Record, busy: float, seconds: float, op: Record) -> floa
     settled = min(1.0, float(settled / busy**CUBE))
     load = op.repeats * seconds
     if settled == 1.0 or chip.settle == 0.0 or load == math.inf:
-        return settled
+        return float(settled)
     periods = max(1e-9, load / chip.settle)
     return float(settled + (1.0 - settled) * (1.0 - math.exp(-periods)) / periods)
 

@@ -14,7 +14,7 @@ from accelsim.cli.output import print_json, print_tables
     invoke_without_command=True,
     epilog="""\b
 Example:
-  accelsim calibrate gemm FILE.csv --chip h100-sxm --out my-chips/h100-mine.toml""",
+  accelsim calibrate gemm FILE.csv --chip h100-sxm --out mine.toml""",
 )
 @click.pass_context
 def calibrate_group(context: click.Context) -> None:
@@ -28,7 +28,7 @@ def calibrate_group(context: click.Context) -> None:
     epilog="""\b
 Examples:
   accelsim calibrate gemm FILE.csv --chip h100-sxm
-  accelsim calibrate gemm FILE.csv --chip b200 --keep gemm.hot_clock --out mine.toml""",
+  accelsim calibrate gemm FILE.csv --chip b200 --keep gemm.hot_clock""",
 )
 @click.argument(
     "files", nargs=-1, required=True, type=options.FilePath(path_type=Path),

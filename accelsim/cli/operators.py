@@ -35,7 +35,7 @@ shared_options = options.stack(
     ),
     click.option(
         "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
-        help="Draw the points under the roofs of the chips; .png or .svg.",
+        help="Draw the points under the roofs of the chips; .png, .svg or .pdf.",
     ),
 )  # fmt: skip
 
@@ -45,7 +45,7 @@ shared_options = options.stack(
     epilog="""\b
 Examples:
   accelsim gemm 4096 8192 8192 --chips h100-sxm,b200 --dtype fp8
-  accelsim gemm --table shapes.csv --figure roofline.svg""",
+  accelsim gemm --table FILE.csv --figure roofline.svg""",
 )
 @click.argument("m", type=int, required=False)
 @click.argument("n", type=int, required=False)
@@ -181,13 +181,13 @@ def _answer(
 
     from accelsim import chip as chip_named
     from accelsim.files import target_of, write_csv
+    from accelsim.report.figures import check_figure
 
     read = (table,) if table else ()
-    for path in (out, figure):
-        if path is not None:
-            target_of(path, *read)
+    if out is not None:
+        target_of(out, *read)
     if figure is not None:
-        options.check_ending(figure, "--figure", (".png", ".svg"))
+        check_figure(figure, *read)
     asked = [chip_named(name, changes) for name in options.names(chips, "--chips")]
     sizes = {name: np.array([s[name] for s in shapes]) for name in shapes[0]}
     found = {chip.name: ask(chip, sizes).to_dict() for chip in asked}

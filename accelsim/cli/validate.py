@@ -238,7 +238,7 @@ def gemm_command(file: Path, chip: str | None, out: Path | None, as_json: bool) 
     "gemm-training",
     epilog="""\b
 Example:
-  accelsim validate gemm-training gemm_training_b200.csv""",
+  accelsim validate gemm-training FILE.csv --chip b200""",
 )
 @click.argument("file", type=options.FilePath(path_type=Path))
 @chip_option

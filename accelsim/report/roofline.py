@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accelsim.files import replacing
+from accelsim.report.figures import save
 from accelsim.units import show
 
 # Colours that people with colour-blindness tell apart (Okabe and Ito, 2008).
@@ -65,5 +65,4 @@ def draw(
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.legend(loc="lower right", frameon=False)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lower()[1:], dpi=150)
+    save(figure, path)

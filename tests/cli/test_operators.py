@@ -138,7 +138,7 @@ BAD = [
     ("gemm 1 2 3 --layout xy", "layout 'xy' unknown"),
     ("gemm 1 2 3 --repeats nan", "repeats: nan must be"),
     ("gemm 1 2 3 --set hbm.bandwith=1", "'bandwidth'"),
-    ("gemm 1 2 3 --figure roof.pdf", "must end in .png or .svg"),
+    ("gemm 1 2 3 --figure roof.gif", "must end in .png, .svg, .pdf"),
     ("gemm 1 2 3 --figure no/such/roof.png", "no such folder"),
     ("gemm 1 2 3 --out no/such/rows.csv", "no such folder"),
     ("gemm --table none.csv", "no such file"),
