@@ -8,17 +8,8 @@ from accelsim.specs.chip import ChipSpec
 from accelsim.validation.left_out import NO_CHIP, LeftOutError
 
 # Words that tell no two chips of the catalog apart.
-UNTOLD = set("nvidia amd aws gpu sxm sxm4 sxm5 hbm2e hbm3 hbm3e".split())
-    "nvidia",
-    "amd",
-    "aws",
-    "sxm",
-    "sxm4",
-    "sxm5",
-    "hbm2e",
-    "hbm3",
-    "hbm3e",
-    "gpu",
+UNTOLD = {
+    *["nvidia", "amd", "aws", "gpu", "sxm", "sxm4", "sxm5", "hbm2e", "hbm3", "hbm3e"]
 }
 
 
