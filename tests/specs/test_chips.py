@@ -173,11 +173,7 @@ def test_a_flop_takes_less_energy_in_each_generation() -> None:
     # siblings have their generation's
     siblings = [chip(name).power.fused_flop for name in ("gb300", "h200")]
     assert [float(one or 0.0) for one in siblings] == [
-<<<<<<< HEAD
         float(one or 0.0) for one in energy[::-1]
-=======
-        float(e or 0.0) for e in energy[::-1]
->>>>>>> face3
     ]
 
 
