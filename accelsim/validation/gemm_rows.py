@@ -146,7 +146,7 @@ def _inference(row: Row, given: ChipSpec | None) -> Product:
         repeats=rounds,
         hot=False,
     )
-    big = name in ("bf16", "fp16") and m >= BIG
+    big = name == "bf16" and m >= BIG
     return Product(
         id=f"{row['chip'] if given is None else given.name} {dtype} {m}x{n}x{k}"
         + (f" x{batch}" if batch > 1 else ""),
@@ -158,7 +158,7 @@ def _inference(row: Row, given: ChipSpec | None) -> Product:
         batch=batch,
         how=how,
         seconds=_seconds(row),
-        subset=f"16-bit, M >= {BIG}" if big else "other",
+        subset=f"bf16, M >= {BIG}" if big else "other",
         also=(("dtype", dtype), ("chip and dtype", f"{chip.name} {dtype}")),
     )
 

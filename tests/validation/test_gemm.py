@@ -36,7 +36,7 @@ def test_measured_products_are_met() -> None:
     assert ours < 0.07 < 0.2 < naive
     assert set(found.groups["chip"]) == {"a100-80gb", "h100-sxm", "b200", "gb200"}
     assert set(found.groups["dtype"]) == {"bfloat16", "fp8", "fp8_block", "nvfp4"}
-    assert set(found.groups["subset"]) == {"16-bit, M >= 1024", "other"}
+    assert set(found.groups["subset"]) == {"bf16, M >= 1024", "other"}
     split = found.groups[SPLIT]
     assert split["held out"]["rows"] + split["fitted on"]["rows"] == 300
     assert 0.15 < split["held out"]["rows"] / 300 < 0.35
