@@ -113,7 +113,7 @@ class Attention:
         return self.flops / self.time
 
     @property
-    def utilization(self) -> Times:
+    def utilisation(self) -> Times:
         """Return the useful rate as a share of the datasheet's peak."""
         share: Times = self.rate / self.peak
         return share
@@ -161,7 +161,7 @@ class Attention:
             **{f"{name}_s": _listed(getattr(self, name)) for name in names},
             "flops": _listed(self.flops),
             "rate_flops_per_s": _listed(self.rate),
-            "utilization": _listed(self.utilization),
+            "utilisation": _listed(self.utilisation),
             "bound": _listed(self.bound),
         }
 

@@ -56,7 +56,7 @@ class NeuronKernel:
     peak: float
 
     @property
-    def utilization(self) -> Seconds:
+    def utilisation(self) -> Seconds:
         """Return the share of the cores' peak rate over the whole time."""
         share: Seconds = _plain(np.asarray(self.flops) / (self.time * self.peak))
         return share

@@ -151,7 +151,7 @@ class SystolicGemm:
         return folds
 
     @property
-    def utilization(self) -> Shares:
+    def utilisation(self) -> Shares:
         """Return multiply-adds over what the units could do in `total_cycles`."""
         units = float(self.array.rows * self.array.columns)
         work = np.multiply(self.m, self.n, dtype=np.float64) * self.k

@@ -62,7 +62,7 @@ def test_time_is_the_sum_of_its_parts(passes: Any, **sizes: Any) -> None:
     assert found.time == pytest.approx(sum(parts))
     # no resource is done later than the call
     assert all(getattr(found, name) <= found.time for name in RESOURCES)
-    assert 0.0 < found.utilization < 1.0
+    assert 0.0 < found.utilisation < 1.0
 
 
 def test_arrays_and_numbers_are_one_thing() -> None:

@@ -32,7 +32,7 @@ def test_published_product_is_met() -> None:
     found = NeuronCore(chip("trainium1"), alone=True).gemm(4096, 8192, 8192)
     assert found.time == pytest.approx(6.97e-3, rel=0.03)
     # 85.24 % of 92.5 TFLOP/s; 128 x 128 units at 2.8 GHz have 91.75
-    assert found.utilization * 91.75 / 92.5 == pytest.approx(0.8524, rel=0.03)
+    assert found.utilisation * 91.75 / 92.5 == pytest.approx(0.8524, rel=0.03)
     assert found.bound_by == "tensor"
     tutorial = NeuronCore(chip("trainium1"), alone=True).gemm(
         4096, 8192, 8192, blocks=(2048, 1024, 1024)
@@ -85,7 +85,7 @@ def test_no_part_is_longer_than_the_whole(name: str) -> None:
             parts = [getattr(found, part) for part in PARTS]
             assert 0 < max(parts) <= found.time * (1 + 1e-9), kernel
             assert found.bound_by in PARTS
-            assert 0 <= found.utilization < 1
+            assert 0 <= found.utilisation < 1
 
 
 def test_numbers_and_arrays_agree() -> None:

@@ -56,11 +56,11 @@ def test_sram_words_of_scale_sim() -> None:
         assert int(found.ofmap_sram_writes) + extra == float(row["ofmap_sram_writes"])
 
 
-def test_utilization_of_scale_sim() -> None:
+def test_utilisation_of_scale_sim() -> None:
     for row in ROWS:
         found = run(row)
         # five digits are printed
-        assert 100 * found.utilization == pytest.approx(
+        assert 100 * found.utilisation == pytest.approx(
             float(row["overall_util_pct"]), abs=1e-5
         )
         assert 100 * found.mapping_efficiency == pytest.approx(
@@ -75,7 +75,7 @@ def test_arrays_are_their_numbers(dataflow: Any, pads: Scratchpads | None) -> No
     m, n, k = np.array([[3], [50]]), np.array([7, 20, 61]), 33
     found = array.gemm(m, n, k)
     assert np.shape(found.total_cycles) == (2, 3)
-    names = [*CYCLES, *DRAM, "folds", "utilization", "mapping_efficiency"]
+    names = [*CYCLES, *DRAM, "folds", "utilisation", "mapping_efficiency"]
     names += ["ifmap_sram_reads", "filter_sram_reads", "ofmap_sram_writes"]
     for i, j in np.ndindex(2, 3):
         one = array.gemm(int(m[i, 0]), int(n[j]), k)
@@ -100,13 +100,13 @@ def test_waits_come_on_top(dataflow: Any) -> None:
         assert found.total_cycles - found.stall_cycles == free.total_cycles
         assert found.overall_cycles is not None
         assert found.overall_cycles >= found.total_cycles
-        assert 0 < found.utilization <= free.utilization <= free.mapping_efficiency
+        assert 0 < found.utilisation <= free.utilisation <= free.mapping_efficiency
 
 
 def test_no_products() -> None:
     none = np.zeros(0, np.int64)
     found = SystolicArray(8, 4, "ws", SMALL).gemm(none, none, none)
-    assert np.shape(found.total_cycles) == np.shape(found.utilization) == (0,)
+    assert np.shape(found.total_cycles) == np.shape(found.utilisation) == (0,)
 
 
 @pytest.mark.parametrize(
