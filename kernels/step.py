@@ -12,7 +12,12 @@ longer; while it runs it takes `communication_share` of the computing units.
 
 from accelsim.kernels.collectives import ALL_GATHER, ALL_REDUCE, collective, send
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.streams import GRADIENT_PASSES, STATE_PASSES, WEIGHT_PASSES
+from accelsim.kernels.streams import (
+    GRADIENT_PASSES,
+    STATE_PASSES,
+    WEIGHT_PASSES,
+    stream_seconds,
+)
 from accelsim.kernels.tables import (
     DENSE,
     EMBED,
@@ -265,8 +270,8 @@ def add_optimizer(
     traffic = GRADIENT_PASSES * software.grad_bytes
     traffic += STATE_PASSES * software.master_bytes + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
-    seconds = passes * traffic * (mine + experts) / chip.memory_bandwidth
-    result.optimizer += seconds + chip.kernel_latency
+    moved = passes * traffic * (mine + experts)
+    result.optimizer += stream_seconds(chip, moved, 1.0)
     result.host += software.step_overhead
 
 
