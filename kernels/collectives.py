@@ -13,16 +13,22 @@ a hierarchy does it level by level, each outer level on what the inner has not g
 import math
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.nccl import nccl_across, nccl_inside, nccl_pairs
 from accelsim.kernels.tables import (
+    ALL_GATHER,
+    ALL_REDUCE,
+    ALL_TO_ALL,
+    HIERARCHY,
     MAX_TIERS,
     MESH,
+    NONE,
+    SEND,
+    SENDING,
     TORUS,
     Record,
     Rows,
-    codes,
 )
 
-ALL_GATHER, ALL_REDUCE, ALL_TO_ALL = codes(3)
 # An all-reduce inside NVSwitch starts about as slowly as a ring of eight: fit to the
 # 64 KiB to 16 MiB all-reduces of 8 x H100 and 8 x B200 (nccl-tests).
 SWITCH_STEPS = 14.0
@@ -142,18 +148,19 @@ def members_inside(workers: float, ranks: float, stride: float) -> float:
 @kernel
 def collective(
     tiers: Rows, kind: int, size: float, ranks: float, stride: float, software: Record
-) -> tuple[float, float]:
-    """Return (seconds, bytes sent) of one collective for one worker.
+) -> tuple[float, float, float, int]:
+    """Return (seconds, bytes sent, latency [s], algorithm) of one worker's collective.
 
     tiers : row of TIER of one case, inside out. kind : ALL_GATHER (also
     reduce-scatter), ALL_REDUCE, ALL_TO_ALL. size : B, see `tier_traffic`. ranks,
     stride : the group. software : SOFTWARE row; `pipelined` phases of a hierarchy
-    overlap, so that the slowest alone counts, else they add up.
+    overlap, so that the slowest alone counts, else they add up. The latency is what
+    infinite bandwidth would leave, the algorithm an index of ALGORITHMS.
     """
     total, slowest, latency, sent = 0.0, 0.0, 0.0, 0.0
-    inside, below = 1.0, 1.0
+    inside, below, first = 1.0, 1.0, 1.0
     if size <= 0.0 or ranks <= 1.0:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0, NONE
     for t in range(MAX_TIERS):
         tier = tiers[t]
         if tier.workers == 0.0 or inside >= ranks:
@@ -172,9 +179,24 @@ def collective(
             latency += steps * tier.latency
             sent += traffic
             inside = reach
+        if t == 0:
+            first = inside
         below = tier.workers
+    if tiers[0].nccl.on > 0.0:
+        if first >= ranks:
+            time, latency, algorithm = nccl_inside(tiers[0], kind, size, ranks)
+        elif kind == ALL_TO_ALL:
+            time, latency, algorithm = nccl_pairs(
+                tiers[0], tiers[1], size, ranks, first
+            )
+        else:
+            time, latency, algorithm = nccl_across(
+                tiers[0], tiers[1], kind, size, ranks, first
+            )
+        return time, sent, latency, algorithm
     latency += software.collective_start
-    return latency + (slowest if software.pipelined > 0.0 else total), sent
+    time = latency + (slowest if software.pipelined > 0.0 else total)
+    return time, sent, latency, HIERARCHY
 
 
 @kernel
@@ -193,3 +215,28 @@ def send(tiers: Rows, size: float, stride: float, ranks: float) -> float:
             bandwidth, _ = tier_rate(tier, ALL_GATHER, 1.0, 2.0)
             return float(tier.latency + size / bandwidth)
     return 0.0
+
+
+@kernel
+def fill_collectives(
+    tiers: Rows, which: Rows, kind: int, sizes: Rows, ranks: Rows, software: Record,
+    found: Rows,
+) -> None:  # fmt: skip
+    """Fill COLLECTIVE rows: one collective of `sizes` [B] among `ranks` a row.
+
+    tiers : (jobs, MAX_TIERS) rows of TIER; which : the job of each row. Groups are the
+    whole job, at stride 1.
+    """
+    for i in range(len(sizes)):
+        job, row = tiers[which[i]], found[i]
+        size, n = sizes[i], ranks[i]
+        row.size = size
+        if kind == SEND:
+            row.time = send(job, size, 1.0, n) if n > 1.0 else 0.0
+            row.latency = min(row.time, send(job, 1e-30, 1.0, n))
+            row.sent = size if n > 1.0 else 0.0
+            row.algorithm = SENDING if row.time > 0.0 else NONE
+        else:
+            row.time, row.sent, row.latency, row.algorithm = collective(
+                job, kind, size, n, 1.0, software
+            )

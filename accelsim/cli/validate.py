@@ -220,6 +220,34 @@ def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
     _tell(validate_attention(file), out, as_json=as_json)
 
 
+@validate_group.command(
+    "collectives",
+    epilog="""\b
+Example:
+  accelsim validate collectives FILE.csv --json""",
+)
+@click.argument("file", type=FilePath(path_type=Path))
+@click.option(
+    "--leave-one-out",
+    is_flag=True,
+    help="Fit what was fitted anew without each system, and ask it with that.",
+)
+@out_option
+@options.json_option
+def collectives_command(
+    file: Path, leave_one_out: bool, out: Path | None, as_json: bool
+) -> None:
+    """Predict the time of every collective in the table FILE.
+
+    A row gives system, op, ranks, nodes and bytes as nccl-tests count them, and the
+    measured time; rows below 64 KiB and above 16 GiB are left out.
+    """
+    from accelsim.validation.collectives import validate_collectives
+
+    _check_target(out, file)
+    _tell(validate_collectives(file, leave_one_out=leave_one_out), out, as_json=as_json)
+
+
 def _check_target(out: Path | None, table: Path) -> None:
     """Refuse what cannot be written before time is spent on it."""
     from accelsim.validation.contract import target_of
