@@ -1,12 +1,17 @@
 """From decibels to dollars: what a change of hardware does to an LLM training run.
 
-This file knows the public names and where each of them lives. It loads nothing:
+This file knows the public names and where each of them lives. It loads nothing heavy:
 ``import accelsim`` costs milliseconds, and a room is loaded when one of its names is
 first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# `accelsim.chip` is a function, and a room. Python binds the room to this name when it
+# is first imported: here, before the function takes the name for good. The room is
+# found all the same: `from accelsim.chip.gemm import …` looks for a module's full name.
+from accelsim.chip import chip
 
 if TYPE_CHECKING:
     from accelsim.catalog import load
@@ -25,6 +30,7 @@ __all__ = [
     "NoAnswerError",
     "PlanSpec",
     "RunSpec",
+    "chip",
     "compare",
     "estimate",
     "estimate_many",
@@ -39,6 +45,7 @@ _HOME = {
     "NoAnswerError": "accelsim.errors",
     "PlanSpec": "accelsim.specs.run",
     "RunSpec": "accelsim.specs.run",
+    "chip": "accelsim.chip",
     "compare": "accelsim.explore.compare",
     "estimate": "accelsim.explore.estimate",
     "estimate_many": "accelsim.explore.estimate",

@@ -12,22 +12,18 @@ a hierarchy does it level by level, each outer level on what the inner has not g
 
 import math
 
-from accelsim.kernels.jit import kernel
-from accelsim.kernels.nccl import nccl_across, nccl_inside, nccl_pairs
-from accelsim.kernels.tables import (
+from accelsim.kernels.fabric_tables import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_TO_ALL,
     HIERARCHY,
-    MAX_TIERS,
-    MESH,
     NONE,
     SEND,
     SENDING,
-    TORUS,
-    Record,
-    Rows,
 )
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.nccl import nccl_across, nccl_inside, nccl_pairs
+from accelsim.kernels.tables import MAX_TIERS, MESH, TORUS, Record, Rows
 
 # An all-reduce inside NVSwitch starts about as slowly as a ring of eight: fit to the
 # 64 KiB to 16 MiB all-reduces of 8 x H100 and 8 x B200 (nccl-tests).

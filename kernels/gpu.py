@@ -20,7 +20,7 @@ chip are fitted to measured products by `accelsim calibrate gemm`.
 import math
 
 from accelsim.kernels.jit import inlined, kernel
-from accelsim.kernels.tables import Record
+from accelsim.kernels.tables import BF16, FP32, Record
 
 SIDE = 64.0  # rows of a matrix instruction, and step of a tile's longer side
 LONGEST = 256.0  # side of a tile
@@ -40,6 +40,9 @@ SWEEP = 2.3
 # Where computing and memory take the same, this share of one is not hidden by the
 # other; fits for A100, H100, B200, GB200 and GB300 lie between 0.25 and 0.45.
 EXPOSED = 0.3
+# An fp32 multiply-add outside of the tensor cores takes three times the energy of a
+# 16-bit one: 4.6 and 1.5 pJ in 45 nm (Horowitz, ISSCC 2014).
+WIDE_ENERGY = 3.0
 CUBE = 1.0 / 3.0  # power grows with the cube of the clock: f V^2, and V with f
 
 
@@ -170,10 +173,12 @@ def best_cut(
             side = 2.0 * side if chip.tile_step == 0.0 and side > 0.0 else side + SIDE
             rows = product[3] * math.ceil(along / side)
             longest = min(LONGEST, area / side)
+            tried = 0.0
             for choice in range(CHOICES):
                 narrow = narrow_side(chip, longest, other, rows, choice)
-                if narrow == 0.0 or narrow > longest:
+                if narrow == 0.0 or narrow > longest or narrow == tried:
                     continue
+                tried = narrow
                 tile_m, tile_n = (narrow, side) if flipped else (side, narrow)
                 blocks = rows * math.ceil(other / narrow)
                 best = best_split(chip, pace, product, tile_m, tile_n, blocks, best)
@@ -186,7 +191,8 @@ def best_cut(
 def settled_clock(chip: Record, busy: float, seconds: float, op: Record) -> float:
     """Return the mean clock, as a share of the full one, over the runs of a GEMM row.
 
-    busy : share of the time in which the matrix units work. Power is what the chip
+    busy : share of the time in which the matrix units work; fp32 on the vector units
+    draws as much as its share of their FLOPs and energy. Power is what the chip
     draws standing still and a part that grows with activity and the cube of the clock;
     `busy_clock` is the clock that the cap leaves fully busy units. The clock falls to
     it within `settle`; an infinite number of runs gives the settled clock. A hot chip
@@ -194,11 +200,13 @@ def settled_clock(chip: Record, busy: float, seconds: float, op: Record) -> floa
     """
     if busy <= 0.0:
         return 1.0
+    if op.precision == FP32:
+        busy *= min(1.0, WIDE_ENERGY * chip.peak_rate[FP32] / chip.peak_rate[BF16])
     settled = chip.busy_clock * (chip.hot_clock if op.hot else 1.0)
-    settled = min(1.0, settled / busy**CUBE)
+    settled = min(1.0, float(settled / busy**CUBE))
     load = op.repeats * seconds
     if settled == 1.0 or chip.settle == 0.0 or load == math.inf:
-        return settled
+        return float(settled)
     periods = max(1e-9, load / chip.settle)
     return float(settled + (1.0 - settled) * (1.0 - math.exp(-periods)) / periods)
 

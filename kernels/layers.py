@@ -9,6 +9,7 @@ import math
 
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.operators import (
@@ -17,10 +18,8 @@ from accelsim.kernels.operators import (
     localise,
     transformer_operators,
 )
+from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import (
-    ALL_GATHER,
-    ALL_REDUCE,
-    ALL_TO_ALL,
     DENSE,
     ELEMENT_BYTES,
     EMBED,
@@ -33,16 +32,6 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
-
-
-@kernel
-def stream_seconds(chip: Record, size: float, kernels: float) -> float:
-    """Return the time [s] of kernels that only move `size` bytes of memory.
-
-    Each starts, and reaches the memory's rate after its ramp.
-    """
-    start = chip.kernel_latency + chip.memory_ramp
-    return float(size / chip.memory_bandwidth + kernels * start)
 
 
 @kernel

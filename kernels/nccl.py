@@ -13,8 +13,7 @@ have ours. Between domains the fastest is taken.
 
 import math
 
-from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import (
+from accelsim.kernels.fabric_tables import (
     ALL_REDUCE,
     ALL_TO_ALL,
     DIRECT,
@@ -24,8 +23,9 @@ from accelsim.kernels.tables import (
     RING,
     SIMPLE,
     TREE,
-    Record,
 )
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.tables import Record
 
 # What the tuner believes [s]: start of a ring by protocol (baseLatencies), and the
 # whole latency of an all-reduce in the switch (hwLatencies NVLINK, NVLS).

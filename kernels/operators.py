@@ -7,6 +7,20 @@ Nothing here knows how long an operator takes.
 """
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.streams import (
+    ACTIVATION_INPUT,
+    ACTIVATION_OUTPUT,
+    CHAINED_LOSS,
+    DROPOUT,
+    EMBEDDING,
+    FUSED_LOSS,
+    MASK,
+    NORM,
+    PERMUTATION,
+    RESIDUAL,
+    ROTARY,
+    SOFTMAX,
+)
 from accelsim.kernels.tables import (
     FUSED_ATTENTION,
     MATMUL,
@@ -90,7 +104,7 @@ def add_unfused_attention(
     )
     at = add_weight(ops, at, precision, queries, model.v_dim, keys, batch, 0.5 * width)
     scores = width * batch * queries * keys
-    passes = 2.0 + 2.5 * model.dropout
+    passes = SOFTMAX[0] + DROPOUT[0] * model.dropout
     kernels = 1.0 + model.dropout
     at = add_stream(ops, at, passes * scores, 1.5 * passes * scores, kernels)
     for i in range(first, at):
@@ -159,8 +173,8 @@ def add_projections(
     at = add_weight(ops, at, precision, tokens, hidden, values, 1.0, grad)
     if model.rotary > 0.0:
         rotated = queries + kv_heads * model.head_dim
-        moved = 2.0 * case.activation_bytes * tokens * rotated
-        at = add_stream(ops, at, moved, moved, 1.0)
+        size = case.activation_bytes * tokens * rotated
+        at = add_stream(ops, at, ROTARY[0] * size, ROTARY[1] * size, 1.0)
     return at
 
 
@@ -180,7 +194,9 @@ def add_feed_forward(
     for i in range(first, at):
         ops[i].grouped = int(experts > 1.0)
     size = case.activation_bytes * tokens * ffn * experts
-    return add_stream(ops, at, size * (up + 1.0), size * (2.0 * up + 1.0), 1.0)
+    forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
+    backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]
+    return add_stream(ops, at, size * forward, size * backward, 1.0)
 
 
 @kernel
@@ -199,8 +215,8 @@ def add_experts(
     at = add_weight(
         ops, at, case.wide_precision, own, model.experts, model.hidden, 1.0, grad
     )
-    moved = 4.0 * case.activation_bytes * own * model.top_k * model.hidden
-    at = add_stream(ops, at, moved, moved, 4.0)
+    size = case.activation_bytes * own * model.top_k * model.hidden
+    at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
     each, width = tokens * model.top_k / mine, model.expert_ffn / shard.tp
     at = add_feed_forward(ops, at, model, software, case, each, width, mine)
     if model.shared_ffn > 0.0:
@@ -215,14 +231,15 @@ def add_norms(
 ) -> int:
     """Append norms and residuals of a layer, on sp's share of the tokens.
 
-    A norm reads and writes its input; the residual reads two and writes one, and
-    dropout writes a mask. Unfused chains move their data about twice as often: bias,
-    dropout and residual are kernels of their own.
+    Dropout is part of the residual's kernel and adds a mask. Unfused chains move their
+    data about twice as often: bias, dropout and residual are kernels of their own.
     """
     size = case.activation_bytes * shard.own_tokens * model.hidden
     chain = 1.0 if software.fused_norms > 0.0 else 2.0
-    passes = chain * model.blocks * (5.0 + 0.5 * model.dropout)
-    return add_stream(ops, at, passes * size, passes * size, 2.0 * chain * model.blocks)
+    size *= chain * model.blocks
+    forward = size * (NORM[0] + RESIDUAL[0] + MASK * model.dropout)
+    backward = size * (NORM[1] + RESIDUAL[1] + MASK * model.dropout)
+    return add_stream(ops, at, forward, backward, 2.0 * chain * model.blocks)
 
 
 @kernel
@@ -249,9 +266,7 @@ def head_operators(
 ) -> int:
     """Write the operators of LM head and loss; returns their number.
 
-    The logits are cut over the vocabulary. A fused loss reads and writes them once a
-    pass in bf16; a chain of kernels passes six times in fp32 and three times
-    backward.
+    The logits are cut over the vocabulary.
     """
     tokens, columns = shard.tokens, model.vocab / shard.tp
     at = add_weight(
@@ -265,14 +280,17 @@ def head_operators(
         software.grad_bytes,
     )
     logits = tokens * columns
-    norm = 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
+    norm = case.activation_bytes * shard.own_tokens * model.hidden
+    loss, kernels = CHAINED_LOSS, 7.0
     if software.fused_loss > 0.0:
-        return add_stream(ops, at, norm + 4.0 * logits, norm + 4.0 * logits, 2.0)
-    return add_stream(ops, at, norm + 24.0 * logits, norm + 12.0 * logits, 7.0)
+        loss, kernels = FUSED_LOSS, 2.0
+    forward = NORM[0] * norm + loss[0] * logits
+    backward = NORM[1] * norm + loss[1] * logits
+    return add_stream(ops, at, forward, backward, kernels)
 
 
 @kernel
 def embedding_operators(ops: Rows, model: Record, case: Record, shard: Record) -> int:
     """Write the look-up of the embedding; backward it adds into the table."""
     size = case.activation_bytes * shard.tokens * model.hidden
-    return add_stream(ops, FIRST, 2.0 * size, 3.0 * size, 1.0)
+    return add_stream(ops, FIRST, EMBEDDING[0] * size, EMBEDDING[1] * size, 1.0)

@@ -11,10 +11,10 @@ longer; while it runs it takes `communication_share` of the computing units.
 """
 
 from accelsim.kernels.collectives import collective, send
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.streams import GRADIENT_PASSES, STATE_PASSES, WEIGHT_PASSES
 from accelsim.kernels.tables import (
-    ALL_GATHER,
-    ALL_REDUCE,
     DENSE,
     EMBED,
     FULL,
@@ -258,18 +258,15 @@ def add_optimizer(
 ) -> None:  # fmt: skip
     """Add the update: it streams gradient, master copy and moments of each parameter.
 
-    The gradient is read for the norm and for the update and zeroed; master copy and
-    moments are read and written; the weight is written. Chained kernels move about
-    twice as much.
+    Chained kernels move about twice as much.
     """
     dense, experts, ends = stage_parameters(model, plan)
     mine = dense + ends
     if plan.sharding != UNSHARDED:
         mine = mine / (plan.dp * plan.cp)
         experts = experts * plan.ep / (plan.dp * plan.cp)
-    traffic = (
-        3.0 * software.grad_bytes + 2.0 * software.master_bytes + case.weight_bytes
-    )
+    traffic = GRADIENT_PASSES * software.grad_bytes
+    traffic += STATE_PASSES * software.master_bytes + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
     seconds = passes * traffic * (mine + experts) / chip.memory_bandwidth
     result.optimizer += seconds + chip.kernel_latency

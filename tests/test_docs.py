@@ -28,6 +28,8 @@ LINKING = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 NEEDED = (
     "benchmarks/measured/training.csv",
     "benchmarks/measured/scalesim.csv",
+    "benchmarks/measured/gemm_small.csv",
+    "benchmarks/measured/gemm_training_b200.csv",
     "benchmarks/measured/link",
     "benchmarks/measured/nki_small.csv",
     "benchmarks/measured/attention_flash.csv",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.chip.fused import Pass
+from accelsim.chip.kernel_time import KernelTime
 from accelsim.chip.lower import attention_kernel, fill_chip, fill_kernel
 from accelsim.errors import InputError, nearest
 from accelsim.kernels import tables
@@ -123,6 +124,32 @@ class Attention:
         longest = np.argmax([np.asarray(getattr(self, n)) for n in BOUNDS], axis=0)
         words: Words = _plain(np.array(list(BOUNDS.values()))[longest])
         return words
+
+    def kernel_time(self, bandwidth: float) -> KernelTime:
+        """Return the answer in the words of every operator.
+
+        The blocks count for the resource that takes longest, as far as it takes longer
+        than the matrix unit. What slows the clock is the matrix unit's.
+
+        Parameters
+        ----------
+        bandwidth : float
+            Of the chip's memory [B/s].
+        """
+        operands = np.maximum(self.matrix, self.shared)
+        longest = np.maximum(operands, self.exponentials)
+        each = self.inner / longest
+        matrix = np.multiply(each, self.matrix) + self.throttle
+        clocked = self.time - self.waiting - self.append - self.start
+        parts = (
+            self.time, matrix, each * (operands - self.matrix),
+            each * (longest - operands), self.waiting + self.append,
+            self.ramp + self.idle, self.start, 1.0 - self.throttle / clocked,
+        )  # fmt: skip
+        size = np.multiply(self.memory, bandwidth)
+        return KernelTime(
+            *(_plain(part) for part in (*parts, self.flops, self.peak, size))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain data; units are in the keys."""

@@ -5,14 +5,14 @@ which kernels libraries put beside a product of narrow numbers.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from accelsim.chip.kernel_time import KernelTime
+from accelsim.chip.kernel_time import FOUND, KernelTime, told
 from accelsim.chip.lower import fill_chip
 from accelsim.errors import InputError, nearest
 from accelsim.kernels import tables
@@ -21,6 +21,7 @@ from accelsim.kernels.tables import Record, Rows
 from accelsim.specs.chip import ChipSpec
 
 LARGEST = 2.0**40  # of a size
+ROWS = np.dtype((np.record, tables.GEMM))  # see `kernel_time.FOUND`
 
 # What users and tables call the precisions.
 DTYPES = {
@@ -73,6 +74,19 @@ SCALINGS: Mapping[str, Scaling] = {
 }
 
 
+def known(what: str, name: object, valid: Iterable[str]) -> str:
+    """Return a name that is one of the valid ones.
+
+    Raises
+    ------
+    InputError
+        It is none; the nearest one is given.
+    """
+    if isinstance(name, str) and name in valid:
+        return name
+    raise InputError(f"{what} {name!r} unknown; {nearest(str(name), valid)}")
+
+
 def precision_code(chip: ChipSpec, dtype: str) -> int:
     """Return the index of a precision in the chip's row.
 
@@ -81,12 +95,10 @@ def precision_code(chip: ChipSpec, dtype: str) -> int:
     InputError
         If no such type exists, or the chip does not multiply it.
     """
-    name = DTYPES.get(dtype) if isinstance(dtype, str) else None
-    if name is None:
-        raise InputError(f"dtype {dtype!r} unknown; {nearest(str(dtype), DTYPES)}")
+    name = DTYPES[known("dtype", dtype, DTYPES)]
     if name not in chip.matrix.peak:
-        known = ", ".join(chip.matrix.peak)
-        raise InputError(f"dtype: {chip.name} does not multiply {name}; it has {known}")
+        has = ", ".join(chip.matrix.peak)
+        raise InputError(f"dtype: {chip.name} does not multiply {name}; it has {has}")
     return tables.PRECISIONS.index(name)
 
 
@@ -97,34 +109,45 @@ def chip_row(chip: ChipSpec) -> Record:
     return row
 
 
-def sizes(**given: ArrayLike) -> tuple[tuple[int, ...], dict[str, Any]]:
-    """Return the common shape of positive finite sizes, and each as float64.
+Sizes = Mapping[str, float | NDArray[np.float64]]
+
+
+def sizes(**given: ArrayLike) -> tuple[tuple[int, ...], Sizes]:
+    """Return the common shape of whole numbers above zero, and each as float64.
 
     Raises
     ------
     InputError
         With the name and the value of the first that is none, or that does not fit.
     """
-    arrays = {}
-    for name, value in given.items():
-        try:
-            array = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise InputError(f"{name}: {value!r} must be a number or numbers") from None
-        wrong = ~((array > 0.0) & (array <= LARGEST))
-        if wrong.any():
-            bad = array[wrong].flat[0]
-            raise InputError(f"{name}: {bad:g} must be above 0 and at most 2^40")
-        arrays[name] = array
+    if all(type(value) is int and 0 < value <= LARGEST for value in given.values()):
+        return (), {name: float(value) for name, value in given.items()}  # type: ignore[arg-type]
+    arrays = {name: _whole(name, value) for name, value in given.items()}
     try:
         shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise InputError(f"shapes do not match: {shapes}") from None
-    return shape, arrays
+    flat = {
+        name: np.broadcast_to(array, shape).ravel() if array.ndim else float(array)
+        for name, array in arrays.items()
+    }
+    return shape, flat
 
 
-def output_bytes(layout: str, accumulate: bool, width: float) -> float:
+def _whole(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: {value!r} must be a number or numbers") from None
+    wrong = ~((array > 0.0) & (array <= LARGEST) & (array == np.rint(array)))
+    if wrong.any():
+        bad = array[wrong].flat[0]
+        raise InputError(f"{name}: {bad:g} must be a whole number from 1 to 2^40")
+    return array
+
+
+def output_bytes(layout: str, width: float, *, accumulate: bool) -> float:
     """Return the bytes that an element of the output moves.
 
     Forward ("tn") and input gradient ("nn") write 16 bits or the width of fp32. The
@@ -135,14 +158,33 @@ def output_bytes(layout: str, accumulate: bool, width: float) -> float:
     InputError
         If the layout is none of these.
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"layout {layout!r} unknown; {nearest(str(layout), LAYOUTS)}")
+    known("layout", layout, LAYOUTS)
     return 8.0 if accumulate else max(2.0, width)
 
 
 @dataclass(frozen=True, slots=True)
 class GemmOptions:
-    """How products are multiplied; see `gemm`."""
+    """How products are multiplied.
+
+    Attributes
+    ----------
+    dtype : str
+        Precision of the factors (`DTYPES`).
+    layout : str
+        Of forward ("tn"), input gradient ("nn") and weight gradient ("nt").
+    accumulate : bool
+        Whether the output is added to what is there, in fp32.
+    grouped : bool
+        Whether a batch holds products of different experts.
+    scaling : str
+        Of activations that are narrowed in front of the product (`SCALINGS`).
+    weight_sets, repeats : float
+        Right factors used in turn, and products one after the other. By default both
+        are endless, as in training: weights always come from memory, and the clock has
+        settled under the power cap.
+    hot : bool
+        Whether the chip has been at work for minutes.
+    """
 
     dtype: str = "bf16"
     layout: str = "tn"
@@ -152,6 +194,45 @@ class GemmOptions:
     weight_sets: float = math.inf
     repeats: float = math.inf
     hot: bool = True
+
+
+def template(chip: ChipSpec, how: GemmOptions) -> NDArray[Any]:
+    """Return a GEMM row with everything but the sizes.
+
+    Raises
+    ------
+    InputError
+        For a name that is not known, or a count below one.
+    """
+    scaling = SCALINGS[known("scaling", how.scaling, SCALINGS)]
+    for name in ("weight_sets", "repeats"):
+        count = getattr(how, name)
+        if not (isinstance(count, int | float) and count >= 1.0):
+            raise InputError(f"{name}: {count!r} must be a number of 1 or more")
+    code = precision_code(chip, how.dtype)
+    width = tables.ELEMENT_BYTES[code]
+    made = np.zeros(1, ROWS)
+    made["precision"], made["grouped"] = code, how.grouped
+    made["block"], made["whole"] = scaling.block, scaling.whole
+    made["bytes_in"] = width
+    made["bytes_out"] = output_bytes(how.layout, width, accumulate=how.accumulate)
+    made["weight_sets"], made["repeats"] = how.weight_sets, how.repeats
+    made["hot"] = how.hot
+    made["casts"] = scaling.casts
+    # of an element of the activations, until the sizes are known
+    made["cast_bytes"] = scaling.passes * 2.0
+    return made
+
+
+def sized(made: NDArray[Any], count: int, given: Sizes) -> NDArray[Any]:
+    """Return `count` GEMM rows of these sizes, otherwise like the template."""
+    rows = np.empty(count, ROWS)
+    rows[:] = made
+    for name in ("m", "n", "k", "batch"):
+        rows[name] = given[name]
+    if made["cast_bytes"][0] > 0.0:
+        rows["cast_bytes"] *= rows["batch"] * rows["m"] * rows["k"]
+    return rows
 
 
 def gemm_rows(
@@ -164,22 +245,8 @@ def gemm_rows(
     InputError
         For a name in the options that is not known.
     """
-    if how.scaling not in SCALINGS:
-        word = nearest(str(how.scaling), SCALINGS)
-        raise InputError(f"scaling {how.scaling!r} unknown; {word}")
-    scaling = SCALINGS[how.scaling]
-    code = precision_code(chip, how.dtype)
-    width = tables.ELEMENT_BYTES[code]
-    out = output_bytes(how.layout, how.accumulate, width)
-    rows = np.zeros(np.size(m), tables.GEMM).view(np.recarray)
-    rows.m, rows.n, rows.k, rows.batch = m, n, k, batch
-    rows.precision, rows.grouped = code, how.grouped
-    rows.block, rows.whole = scaling.block, scaling.whole
-    rows.bytes_in, rows.bytes_out = width, out
-    rows.weight_sets, rows.repeats, rows.hot = how.weight_sets, how.repeats, how.hot
-    rows.casts = scaling.casts
-    rows.cast_bytes = scaling.passes * 2.0 * rows.batch * rows.m * rows.k
-    return rows
+    given = {"m": m, "n": n, "k": k, "batch": batch}
+    return sized(template(chip, how), np.size(m), given).view(np.recarray)
 
 
 def fill(chip: ChipSpec, rows: Rows) -> tuple[Rows, Any, Any]:
@@ -193,55 +260,45 @@ def fill(chip: ChipSpec, rows: Rows) -> tuple[Rows, Any, Any]:
 
 def flops_of(rows: Rows) -> Any:
     """Return the FLOPs of GEMM rows."""
-    return 2.0 * rows.batch * rows.m * rows.n * rows.k
+    return 2.0 * rows["batch"] * rows["m"] * rows["n"] * rows["k"]
 
 
 def size_of(rows: Rows) -> Any:
     """Return the bytes of operands and output of GEMM rows."""
-    operands = (rows.m * rows.k + rows.k * rows.n) * rows.bytes_in
-    return rows.batch * (operands + rows.m * rows.n * rows.bytes_out)
+    m, n, k = rows["m"], rows["n"], rows["k"]
+    return rows["batch"] * ((m + n) * k * rows["bytes_in"] + m * n * rows["bytes_out"])
 
 
-def gemm(
-    chip: ChipSpec, m: ArrayLike, n: ArrayLike, k: ArrayLike, batch: ArrayLike = 1.0,
-    how: GemmOptions | None = None,
-) -> KernelTime:  # fmt: skip
-    """Return the time of `batch` products m x k times k x n on a whole chip.
+class Products:
+    """The matrix products of a whole chip, all its workers together.
 
-    Parameters
-    ----------
-    m, n, k, batch : int or array of int
-        Rows, columns and sum length of the output, and how many such products; arrays
-        broadcast.
-    how : GemmOptions
-        `dtype`; `layout` of forward ("tn"), input gradient ("nn") and weight gradient
-        ("nt"); `accumulate` into fp32; `grouped` for products of different experts;
-        `scaling` of the activations in front of it (`SCALINGS`); `weight_sets` used
-        in turn and `repeats` one after the other, by default as in training: weights
-        always come from memory, the clock has settled under the power cap, and the
-        chip is `hot`.
-
-    Raises
-    ------
-    InputError
-        For a size that is not positive, or a name that is not known.
+    What only chip and options decide is made once: a product takes microseconds.
     """
-    how = how or GemmOptions()
-    shape, given = sizes(m=m, n=n, k=k, batch=batch)
-    flat = {name: np.broadcast_to(x, shape).ravel() for name, x in given.items()}
-    rows = gemm_rows(chip, **flat, how=how)
-    found, _, _ = fill(chip, rows)
-    peak = float(chip.matrix.peak[DTYPES[how.dtype]])  # type: ignore[index]
-    return answer(found, shape, flops_of(rows), size_of(rows), peak)
 
+    def __init__(self, chip: ChipSpec) -> None:
+        self.chip = chip
+        self.row = chip_row(chip)
+        self._templates: dict[GemmOptions, tuple[NDArray[Any], float]] = {}
 
-def answer(
-    found: Rows, shape: tuple[int, ...], flops: Any, size: Any, peak: float
-) -> KernelTime:
-    """Return KERNEL rows as an answer of this shape; one without axes as floats."""
+    def time(
+        self, m: ArrayLike, n: ArrayLike, k: ArrayLike, batch: ArrayLike,
+        how: GemmOptions,
+    ) -> KernelTime:  # fmt: skip
+        """Return the time of `batch` products m x k times k x n; sizes broadcast.
 
-    def give(values: Any) -> Any:
-        return values.reshape(shape) if shape else float(values[0])
-
-    parts = {name: give(found[name]) for name in tables.KERNEL.names or ()}
-    return KernelTime(**parts, flops=give(flops), size=give(size), peak=peak)
+        Raises
+        ------
+        InputError
+            For a size that is not above zero, or a name that is not known.
+        """
+        try:
+            made, peak = self._templates[how]
+        except (KeyError, TypeError):  # new, or a list where a name should be
+            made = template(self.chip, how)
+            peak = float(self.row.peak_rate[made["precision"][0]])
+            self._templates[how] = made, peak
+        shape, given = sizes(m=m, n=n, k=k, batch=batch)
+        rows = sized(made, math.prod(shape), given)
+        found = np.zeros(len(rows), FOUND)
+        fill_products(self.row, rows, found)
+        return told(found, shape, flops_of(rows), size_of(rows), peak)

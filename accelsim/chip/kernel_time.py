@@ -4,14 +4,22 @@ This file knows the parts of a kernel's time. It knows no model: `gemm`, `attent
 and `neuron` fill it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.kernels.tables import KERNEL, Rows
+
 Numbers = float | NDArray[np.float64]
 PARTS = ("matrix", "operands", "vector", "memory", "overhead", "launch")
+# Tables of it are plain arrays, which kernels take quicker than `np.recarray`, and
+# their rows have fields by name all the same.
+FOUND = np.dtype((np.record, KERNEL))
+_NAMES = KERNEL.names or ()  # the first attributes of the answer, in their order
+_ALL = (*_NAMES, "flops", "peak", "size")
+_UNITS = {"clock": "", "flops": "_flop", "peak": "_flop_per_s", "size": "_bytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +95,21 @@ class KernelTime:
 
     def to_dict(self) -> dict[str, Any]:
         """Return every figure under a name that carries its unit."""
-        found: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            unit = {
-                "clock": "",
-                "flops": "_flop",
-                "peak": "_flop_per_s",
-                "size": "_bytes",
-            }
-            found[item.name + unit.get(item.name, "_s")] = (
-                value.tolist() if isinstance(value, np.ndarray) else float(value)
-            )
-        found["flop_per_s"], found["utilisation"] = self.rate, self.utilisation
-        found["bound"] = self.bound
-        return found
+        found = {name + _UNITS.get(name, "_s"): getattr(self, name) for name in _ALL}
+        found |= {"flop_per_s": self.rate, "bytes_per_s": self.bandwidth}
+        found |= {"utilisation": self.utilisation, "bound": self.bound}
+        return {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in found.items()
+        }
+
+
+def told(
+    found: Rows, shape: tuple[int, ...], flops: Any, size: Any, peak: float
+) -> KernelTime:
+    """Return KERNEL rows as an answer of this shape; one without axes as floats."""
+    if not shape:
+        parts = found[0].item()
+        return KernelTime(*(*parts, float(flops[0]), peak, float(size[0])))
+    parts = [np.ascontiguousarray(found[name]).reshape(shape) for name in _NAMES]
+    return KernelTime(*(*parts, flops.reshape(shape), peak, size.reshape(shape)))

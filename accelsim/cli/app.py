@@ -14,10 +14,12 @@ from typing import Any
 import click
 
 import accelsim
+from accelsim.cli.calibrate import calibrate_group
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
 from accelsim.cli.hbm import hbm_command
 from accelsim.cli.link import link_command
+from accelsim.cli.operators import attention_command, gemm_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.validate import validate_group
@@ -117,8 +119,11 @@ for _command in (
     show_command,
     estimate_command,
     compare_command,
+    gemm_command,
+    attention_command,
     hbm_command,
     link_command,
     validate_group,
+    calibrate_group,
 ):
     main.add_command(_command)

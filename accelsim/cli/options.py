@@ -5,6 +5,7 @@ holds the two together.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -42,7 +43,19 @@ PLAN_FIELDS = (
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+class FilePath(click.Path):
+    """The path of a file; click alone takes an empty one for the folder we are in."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the path, or refuse an empty one."""
+        if not value:
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Return a decorator that adds several options, in this order."""
+
     def add(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -51,7 +64,7 @@ def _stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return add
 
 
-batch_options = _stack(
+batch_options = stack(
     click.option("--global-batch", type=int, metavar="B", help="Sequences of a step."),
     click.option(
         "--global-batch-tokens",
@@ -71,7 +84,7 @@ batch_options = _stack(
     click.option("--offer", type=click.Choice(OFFERS), help="Kind of price."),
 )
 
-plan_options = _stack(
+plan_options = stack(
     click.option("--tp", type=int, help="Tensor parallelism, in workers."),
     click.option("--sp/--no-sp", default=None, help="Sequence parallelism beside tp."),
     click.option("--cp", type=int, help="Context parallelism."),
@@ -117,3 +130,32 @@ def require(options: dict[str, Any], *fields: str, otherwise: str = "") -> None:
     missing = [f"--{f.replace('_', '-')}" for f in fields if options[f] is None]
     if missing:
         raise InputError(f"missing {', '.join(missing)}{otherwise}")
+
+
+def names(text: str, option: str) -> list[str]:
+    """Return names that are separated by commas.
+
+    Raises
+    ------
+    InputError
+        One is empty, or given twice.
+    """
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise InputError(f"{option}: a name is empty in {text!r}")
+    twice = [name for name in found if found.count(name) > 1]
+    if twice:
+        raise InputError(f"{option}: {twice[0]!r} is given twice")
+    return found
+
+
+def check_ending(path: Path, option: str, endings: tuple[str, ...]) -> None:
+    """Refuse a file whose name has no known ending.
+
+    Raises
+    ------
+    InputError
+        With the endings that are known.
+    """
+    if path.suffix.lower() not in endings:
+        raise InputError(f"{option}: {path} must end in {' or '.join(endings)}")

@@ -1,13 +1,13 @@
 """`accelsim validate`: the model against measurements, one command a kind."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_error, print_json, print_tables
-from accelsim.errors import NoAnswerError
+from accelsim.errors import InputError, NoAnswerError
 
 if TYPE_CHECKING:
     from accelsim.validation.contract import Validation
@@ -31,21 +31,17 @@ def validate_group(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-class FilePath(click.Path):
-    """The path of a file; click alone takes an empty one for the folder we are in."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return the path, or refuse an empty one."""
-        if not value:
-            self.fail("the path is empty", param, ctx)
-        return super().convert(value, param, ctx)
-
-
 out_option = click.option(
     "--out",
-    type=FilePath(path_type=Path),
+    type=options.FilePath(path_type=Path),
     metavar="FILE.csv",
     help="Write the result of every row.",
+)
+
+chip_option = click.option(
+    "--chip",
+    metavar="NAME",
+    help="The chip of a table without one, or in whose place to put another.",
 )
 
 
@@ -55,7 +51,7 @@ out_option = click.option(
 Example:
   accelsim validate training FILE.csv --out rows.csv""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def training_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -82,7 +78,7 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate systolic FILE.csv --json""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def systolic_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -104,7 +100,7 @@ def systolic_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate hbm FILE.csv --out rows.csv""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -125,24 +121,24 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate com FILE.csv --reference DIR --channels DIR --configs FILE""",
 )
-@click.argument("file", metavar="SUMMARY.csv", type=FilePath(path_type=Path))
+@click.argument("file", metavar="SUMMARY.csv", type=options.FilePath(path_type=Path))
 @click.option(
     "--reference",
-    type=FilePath(path_type=Path),
+    type=options.FilePath(path_type=Path),
     required=True,
     metavar="DIR",
     help="Folder of the tool's results, JOB.json.",
 )
 @click.option(
     "--channels",
-    type=FilePath(path_type=Path),
+    type=options.FilePath(path_type=Path),
     required=True,
     metavar="DIR",
     help="Folder of the channels, .npz or Touchstone.",
 )
 @click.option(
     "--configs",
-    type=FilePath(path_type=Path),
+    type=options.FilePath(path_type=Path),
     required=True,
     metavar="FILE",
     help="JSON of the tool's keywords by sheet.",
@@ -183,7 +179,7 @@ def com_command(
 Example:
   accelsim validate nki FILE.csv --json""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def nki_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -205,7 +201,7 @@ def nki_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate attention FILE.csv --out rows.csv""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
@@ -226,7 +222,7 @@ def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
 Example:
   accelsim validate collectives FILE.csv --json""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @click.option(
     "--leave-one-out",
     is_flag=True,
@@ -248,9 +244,60 @@ def collectives_command(
     _tell(validate_collectives(file, leave_one_out=leave_one_out), out, as_json=as_json)
 
 
+@validate_group.command(
+    "gemm",
+    epilog="""\b
+Example:
+  accelsim validate gemm FILE.csv --chip h200""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@chip_option
+@out_option
+@options.json_option
+def gemm_command(file: Path, chip: str | None, out: Path | None, as_json: bool) -> None:
+    """Predict the time of every product in the table FILE.
+
+    A row gives chip, dtype, M, N, K and latency_us. FILE is CSV or Parquet.
+    """
+    _products("gemm", file, chip, out, as_json=as_json)
+
+
+@validate_group.command(
+    "gemm-training",
+    epilog="""\b
+Example:
+  accelsim validate gemm-training FILE.csv --chip b200""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@chip_option
+@out_option
+@options.json_option
+def gemm_training_command(
+    file: Path, chip: str | None, out: Path | None, as_json: bool
+) -> None:
+    """Predict the efficiency of every training product in the table FILE.
+
+    A row gives m, n, k, the layout, whether it accumulates, and the efficiency against
+    peak_tflops. The chip is --chip, or named by the file. FILE is CSV or Parquet.
+    """
+    _products("gemm-training", file, chip, out, as_json=as_json)
+
+
+def _products(
+    kind: str, file: Path, chip: str | None, out: Path | None, *, as_json: bool
+) -> None:
+    from accelsim.validation.gemm import validate_gemm
+
+    _check_target(out, file)
+    found = validate_gemm(file, chip)
+    if found.kind != kind:
+        raise InputError(f"{file}: is a table for `accelsim validate {found.kind}`")
+    _tell(found, out, as_json=as_json)
+
+
 def _check_target(out: Path | None, table: Path) -> None:
     """Refuse what cannot be written before time is spent on it."""
-    from accelsim.validation.contract import target_of
+    from accelsim.files import target_of
 
     if out is not None:
         target_of(out, table)

@@ -19,7 +19,7 @@ from accelsim import catalog
 from accelsim.errors import InputError, nearest
 from accelsim.fabric.lower import fill_tiers
 from accelsim.fabric.nccl import FITTED, Fitted
-from accelsim.kernels import tables
+from accelsim.kernels import fabric_tables, tables
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.specs.chip import ChipSpec
@@ -29,11 +29,11 @@ from accelsim.specs.system import SystemSpec
 
 LARGEST = 1e15  # B
 CODES = {
-    "all_gather": tables.ALL_GATHER,
-    "reduce_scatter": tables.ALL_GATHER,
-    "all_reduce": tables.ALL_REDUCE,
-    "all_to_all": tables.ALL_TO_ALL,
-    "send_recv": tables.SEND,
+    "all_gather": fabric_tables.ALL_GATHER,
+    "reduce_scatter": fabric_tables.ALL_GATHER,
+    "all_reduce": fabric_tables.ALL_REDUCE,
+    "all_to_all": fabric_tables.ALL_TO_ALL,
+    "send_recv": fabric_tables.SEND,
 }
 KINDS = tuple(CODES)
 Values = NDArray[Any]
@@ -155,7 +155,7 @@ class System:
         size, count = np.broadcast_arrays(sizes, counts)
         distinct, which = np.unique(count.ravel(), return_inverse=True)
         rows = np.stack([self.tiers(int(n), placement) for n in distinct])
-        found = np.zeros(size.size, tables.COLLECTIVE).view(np.recarray)
+        found = np.zeros(size.size, fabric_tables.COLLECTIVE).view(np.recarray)
         fill_collectives(
             rows.view(np.recarray),
             which.ravel().astype(np.int64),
@@ -230,7 +230,7 @@ def _answer(kind: str, found: Rows, ranks: Values) -> Collective:
     latency = found.latency.reshape(shape)
     carried = found["size"].reshape(shape) * bus_factor(kind, ranks)
     busbw = np.divide(carried, time, out=np.zeros(shape), where=time > 0.0)
-    names = np.array(tables.ALGORITHMS)[found.algorithm].reshape(shape)
+    names = np.array(fabric_tables.ALGORITHMS)[found.algorithm].reshape(shape)
     bound = np.where(latency > time / 2.0, "latency", "bandwidth")
     sent = found.sent.reshape(shape)
     parts = (time, names, busbw, latency, bound, sent)

@@ -8,6 +8,7 @@ several starts, then a simplex on the mean absolute error (SciPy).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from accelsim.kernels.matmul import fill_products
 from accelsim.kernels.tables import Record, Rows
 from accelsim.overrides import Override
 from accelsim.specs.chip import ChipSpec
+from accelsim.validation import table
 from accelsim.validation.gemm_rows import Product, read_products
 
 Floats = NDArray[np.float64]
@@ -27,6 +29,8 @@ STARTS = 6  # of the fit
 FEWEST = 40  # products that a fit needs
 SPREAD = 0.4  # of the logarithms of the starting points
 SEED = 1
+NUDGE = 0.1  # of a logarithm, and what a product must change by
+FELT = 1e-6
 CUBE = 1.0 / 3.0
 WIDE = ("bf16", "fp16")
 
@@ -83,10 +87,10 @@ class Calibration:
 
     Attributes
     ----------
-    chip : ChipSpec
-        The chip with the new constants.
-    values : dict
-        These by dotted path, in SI units.
+    old, chip : ChipSpec
+        The chip as it was, and with the new constants.
+    fitted : tuple of Constant
+        Those that the products told; the others are as they were.
     before, after : dict
         Mean absolute percentage errors as fractions, of the pairs (N, K) that the fit
         saw (`fitted`) and of the others (`held_out`).
@@ -94,11 +98,38 @@ class Calibration:
         How many products each of these has.
     """
 
+    old: ChipSpec
     chip: ChipSpec
-    values: Mapping[str, float]
+    fitted: tuple[Constant, ...]
     before: Mapping[str, float | None]
     after: Mapping[str, float | None]
     rows: Mapping[str, int]
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Return every constant of the new chip by dotted path, in SI units."""
+        known = (*CONSTANTS, *NARROW.values())
+        return {
+            c.path: _value(self.chip, c.path) for c in known if _given(self.chip, c)
+        }
+
+    @property
+    def written(self) -> dict[str, float | str]:
+        """Return the fitted constants as chip files have them."""
+        return {c.path: c.written(_value(self.chip, c.path)) for c in self.fitted}
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return each constant before and after, as chip files have them."""
+        fitted = [constant.path for constant in self.fitted]
+        return {
+            c.path: {
+                "before": c.written(_value(self.old, c.path)),
+                "after": c.written(_value(self.chip, c.path)),
+                "fitted": c.path in fitted,
+            }
+            for c in (*CONSTANTS, *NARROW.values())
+            if _given(self.chip, c)
+        }
 
 
 class Fit:
@@ -132,6 +163,19 @@ class Fit:
         fill_products(self.row, self.rows, self.found)
         return np.asarray(np.log(self.found.time / self.measured))
 
+    def told(self) -> list[Constant]:
+        """Return the constants that these products tell: that change a prediction."""
+        start = np.log(self.values)
+        before = self.errors(start)
+        shifts = NUDGE * np.eye(len(start))
+        found = [
+            constant
+            for constant, shift in zip(self.free, shifts, strict=True)
+            if np.max(np.abs(self.errors(start - shift) - before)) > FELT
+        ]
+        self.errors(start)
+        return found
+
 
 def _value(chip: ChipSpec, path: str) -> float:
     found: object = chip
@@ -141,12 +185,11 @@ def _value(chip: ChipSpec, path: str) -> float:
 
 
 def _columns(chip: ChipSpec, constant: Constant) -> list[int] | None:
-    """Return the precisions that follow a share of the peak; None for a single field."""
+    """Return the precisions that follow a share of the peak; None for other fields."""
     if constant.field != "matrix_rate":
         return None
-    assert chip.gemm is not None
     name = constant.path.rpartition(".")[2]
-    own = set(chip.gemm.issue) - {"bf16"}
+    own = set(chip.gemm.issue if chip.gemm else ()) - {"bf16"}
     return [
         index
         for index, precision in enumerate(tables.PRECISIONS)
@@ -156,11 +199,10 @@ def _columns(chip: ChipSpec, constant: Constant) -> list[int] | None:
 
 def _given(chip: ChipSpec, constant: Constant) -> bool:
     """Return whether a chip has a figure of its own for this constant."""
-    assert chip.gemm is not None
     if constant.path == "gemm.block":
-        return chip.gemm.block is not None
+        return chip.gemm is not None and chip.gemm.block is not None
     name = constant.path.removeprefix("gemm.issue.")
-    return name == constant.path or name in chip.gemm.issue
+    return name == constant.path or (chip.gemm is not None and name in chip.gemm.issue)
 
 
 def calibrate_gemm(
@@ -190,22 +232,23 @@ def calibrate_gemm(
             f"{FEWEST} are needed"
         )
     _check_kept(keep)
-    free = [each for each in CONSTANTS if each.path not in keep]
     wide = [p for p in seen if p.how.dtype in WIDE]
-    new = _fitted(spec, wide if len(wide) >= FEWEST else seen, free, starts)
+    mine = wide if len(wide) >= FEWEST else seen
+    free = [each for each in CONSTANTS if each.path not in keep]
+    free = Fit(spec, mine, free).told()
+    new = _fitted(spec, mine, free, starts)
+    fitted = list(free)
     for scaling, constant in NARROW.items():
         mine = [p for p in seen if p.how.scaling == scaling and p.how.dtype not in WIDE]
         fit = len(mine) >= FEWEST and constant.path not in keep
         if fit and _given(spec, constant):
             new = _fitted(new, mine, (constant,), 1)
+            fitted.append(constant)
     parts = {"fitted": seen, "held_out": [p for p in products if p.held_out]}
     return Calibration(
+        old=spec,
         chip=new,
-        values={
-            each.path: _value(new, each.path)
-            for each in (*CONSTANTS, *NARROW.values())
-            if _given(new, each)
-        },
+        fitted=tuple(fitted),
         before={name: _mape(spec, mine) for name, mine in parts.items()},
         after={name: _mape(new, mine) for name, mine in parts.items()},
         rows={name: len(mine) for name, mine in parts.items()},
@@ -233,7 +276,8 @@ def _fitted(
 
 
 def _products_of(path: Path, chip: ChipSpec) -> list[Product]:
-    products, _, _ = read_products(path)
+    given = None if "chip" in table.read(path, ())[0] else chip.name
+    products, _ = read_products(path, given)
     return [each for each in products if each.chip.name == chip.name]
 
 

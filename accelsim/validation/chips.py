@@ -1,10 +1,16 @@
 """The chips of a table, in the words that tables have for them."""
 
+import re
 from functools import lru_cache
 
 from accelsim import catalog
 from accelsim.specs.chip import ChipSpec
 from accelsim.validation.left_out import NO_CHIP, LeftOutError
+
+# Words that tell no two chips of the catalog apart.
+UNTOLD = {
+    *["nvidia", "amd", "aws", "gpu", "sxm", "sxm4", "sxm5", "hbm2e", "hbm3", "hbm3e"]
+}
 
 
 @lru_cache(maxsize=256)
@@ -16,11 +22,16 @@ def chip_named(text: str) -> ChipSpec:
     LeftOutError
         The catalog has no such chip.
     """
-    name = text.strip().lower().replace("_", "-").replace(" ", "-")
-    name = name.removeprefix("nvidia-")
-    bare = name.replace("-sxm4", "").replace("-sxm5", "").replace("-sxm", "")
+    words = re.split(r"[\s_-]+", text.strip().lower())
+    told = [word for word in words if word not in UNTOLD]
+    name, first = "-".join(told), told[0] if told else ""
     known = catalog.names("chips")
-    for guess in (name, bare, f"{bare}-sxm", f"{bare}-80gb"):
+    guesses = [text.strip().lower(), name, f"{name}-sxm", f"{name}-80gb"]
+    if "pcie" in told:
+        guesses.append(f"{first}-pcie")
+    elif not {"nvl", "500w"} & set(told):
+        guesses += [f"{first}-sxm", first]
+    for guess in guesses:
         if guess in known:
             chip: ChipSpec = catalog.load("chips", guess)
             return chip

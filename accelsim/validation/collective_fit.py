@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from accelsim.fabric.collective import CODES, System, system
 from accelsim.fabric.nccl import FITTED, Fitted, fill_nccl
-from accelsim.kernels import tables
+from accelsim.kernels import fabric_tables
 from accelsim.kernels.collectives import fill_collectives
 from accelsim.validation.collective_rows import Measured
 
@@ -67,7 +67,9 @@ class Fit:
         for group in self.groups:
             for job in group.tiers:
                 fill_nccl(job[0], group.library, fitted)
-            found = np.zeros(len(group.sizes), tables.COLLECTIVE).view(np.recarray)
+            found = np.zeros(len(group.sizes), fabric_tables.COLLECTIVE).view(
+                np.recarray
+            )
             fill_collectives(
                 group.tiers, group.which, group.kind, group.sizes, group.ranks,
                 group.software, found,

@@ -7,6 +7,7 @@ a rate for each system and collective, fitted to the very rows that are scored.
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,45 +45,48 @@ def validate_collectives(
         rows = kept
     predicted, algorithms = ask(rows)
     naive = alpha_beta(rows)
-    pairs = [
-        Pair(
-            id=row.id,
-            source=row.source,
-            chip=row.system.chip.name,
-            subset=row.subset,
-            measured=row.seconds,
-            predicted=float(ours),
-            naive=float(base),
-            also=(
-                ("system", row.words),
-                ("collective", row.kind),
-                ("ranks", f"{row.ranks}"),
-                ("collective, by place", f"{row.kind}, {row.subset}"),
-            ),
-        )
-        for row, ours, base in zip(rows, predicted, naive, strict=True)
-    ]
+    pairs = [_pair(*each) for each in zip(rows, predicted, naive, strict=True)]
     details = [
-        {
-            "id": row.id,
-            "system": row.system.spec.name,
-            "collective": row.kind,
-            "bytes": row.size,
-            "ranks": row.ranks,
-            "measured_s": row.seconds,
-            "predicted_s": float(ours),
-            "naive_s": float(base),
-            "error": float(ours) / row.seconds - 1.0,
-            "algorithm": algorithm,
-            "measured_busbw_Bps": row.size
-            * bus_factor(row.kind, row.ranks)
-            / row.seconds,
-        }
-        for row, ours, base, algorithm in zip(
-            rows, predicted, naive, algorithms, strict=True
-        )
+        _detail(row, pair, algorithm)
+        for row, pair, algorithm in zip(rows, pairs, algorithms, strict=True)
     ]
     return validation("collectives", str(path), pairs, left_out, details=details)
+
+
+def _pair(row: Measured, ours: float, base: float) -> Pair:
+    return Pair(
+        id=row.id,
+        source=row.source,
+        chip=row.system.chip.name,
+        subset=row.subset,
+        measured=row.seconds,
+        predicted=float(ours),
+        naive=float(base),
+        also=(
+            ("system", row.words),
+            ("collective", row.kind),
+            ("ranks", f"{row.ranks}"),
+            ("collective, by place", f"{row.kind}, {row.subset}"),
+        ),
+    )
+
+
+def _detail(row: Measured, pair: Pair, algorithm: str) -> dict[str, Any]:
+    carried = row.size * float(bus_factor(row.kind, row.ranks))
+    return {
+        "id": row.id,
+        "system": row.system.spec.name,
+        "collective": row.kind,
+        "bytes": row.size,
+        "ranks": row.ranks,
+        "measured_s": row.seconds,
+        "predicted_s": pair.predicted,
+        "naive_s": pair.naive,
+        "error": pair.predicted / row.seconds - 1.0,
+        "algorithm": algorithm,
+        "measured_busbw_bytes_per_s": carried / row.seconds,
+        "predicted_busbw_bytes_per_s": carried / pair.predicted,
+    }
 
 
 def ask(rows: Sequence[Measured]) -> tuple[Floats, list[str]]:

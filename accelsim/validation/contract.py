@@ -4,9 +4,6 @@ This file knows pairs of a measured and a predicted number and how far apart the
 it does not know what was measured.
 """
 
-import contextlib
-import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import InputError
+from accelsim.files import write_csv
 
 METRICS = (
     "median_ape",
@@ -244,41 +241,6 @@ def best_constant(values: Sequence[float]) -> float:
     return float(falling[int(np.searchsorted(weights, weights[-1] / 2.0))])
 
 
-def target_of(path: Path, table: Path) -> Path:
-    """Return the file that rows written to `path` go to, links followed.
-
-    Only a file, there or not yet, is ever replaced: never a device, a pipe or a
-    folder, and never the table that the rows come from.
-
-    Raises
-    ------
-    InputError
-        The rows cannot be written there.
-    """
-    try:
-        reason = _unwritable(path, table)
-        target = path.resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
-        reason = getattr(error, "strerror", None) or str(error)
-    if reason:
-        raise InputError(f"{path}: cannot be written: {reason}")
-    return target
-
-
-def _unwritable(path: Path, table: Path) -> str:
-    target = path.resolve()
-    if path.exists():
-        if not path.is_file():
-            return "it is no regular file"
-        if table.exists() and path.samefile(table):
-            return "it is the table that is validated"
-    if not target.parent.is_dir():
-        return "no such folder"
-    if not all(os.access(p, os.W_OK) for p in (target.parent, target) if p.exists()):
-        return "permission denied"
-    return ""
-
-
 def write_rows(found: Validation, path: Path) -> None:
     """Write the result of every row as CSV; the file appears whole or not at all.
 
@@ -287,17 +249,4 @@ def write_rows(found: Validation, path: Path) -> None:
     InputError
         The file cannot be written, or is the table itself.
     """
-    columns = list(dict.fromkeys(key for row in found.details for key in row))
-    target = target_of(path, Path(found.file))
-    temporary = target.parent / f".{target.name}.{os.getpid()}"
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(found.details)
-        temporary.replace(target)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:  # interrupted, too
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    write_csv(path, found.details, Path(found.file))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from accelsim.chip.gemm import fill, gemm_rows
 from accelsim.kernels.tables import KERNEL_PARTS
 from accelsim.validation.contract import Pair, Validation, validation
-from accelsim.validation.gemm_rows import Product, read_products
+from accelsim.validation.gemm_rows import Product, kind_of, read_products
 from accelsim.validation.naive import Floats, roofline
 
 REPEATED = "repeated rows: one beside the mean of the others"
@@ -36,7 +36,7 @@ def validate_gemm(path: Path | str, chip: str | None = None) -> Validation:
     InputError
         The file is no such table, or the chip is not known.
     """
-    products, left_out, _ = read_products(Path(path), chip)
+    products, left_out = read_products(Path(path), chip)
     predicted, details, naive = predict(products)
     pairs = [
         Pair(
@@ -51,9 +51,8 @@ def validate_gemm(path: Path | str, chip: str | None = None) -> Validation:
         )
         for each, ours, base in zip(products, predicted, naive, strict=True)
     ]
-    training = bool(products) and products[0].source == "SimuMax"
     return validation(
-        "gemm-training" if training else "gemm",
+        kind_of(Path(path)),
         str(path),
         pairs,
         left_out,
@@ -70,21 +69,20 @@ def predict(
     naive = np.zeros(len(products))
     details: list[dict[str, Any]] = [{} for _ in products]
     measured = np.array([each.seconds for each in products])
-    for chip, members in _by(products, lambda p: (p.chip.name, p.how.dtype)).items():
+    for members in _by(products, lambda p: (p.chip.name, p.how.dtype)).values():
         spec = products[members[0]].chip
         found, compute, memory = ask([products[i] for i in members])
         times[members] = found.time
         naive[members] = roofline(compute, memory, measured[members])
         for place, index in enumerate(members):
             details[index] = _detail(products[index], found[place], spec.name)
-        del chip
     for detail, base in zip(details, naive, strict=True):
         detail["naive_s"] = float(base)
     return times, details, naive
 
 
 def ask(products: Sequence[Product]) -> tuple[Any, Floats, Floats]:
-    """Return KERNEL rows of one chip and type, and the two times of its roofline [s]."""
+    """Return KERNEL rows of one chip and type, and its roofline's two times [s]."""
     chip = products[0].chip
     rows = np.concatenate(
         [gemm_rows(chip, p.m, p.n, p.k, p.batch, p.how) for p in products]

@@ -7,8 +7,8 @@ column for the chip: a name is given, or stands in the name of the file.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from accelsim import catalog
@@ -34,7 +34,8 @@ AIC_COPIES, AIC_ROUNDS = 5, 9
 ROUNDS = {"stas00/": (150.0, 1.0), "deepseek-ai/": (30.0, math.inf)}
 OTHER_ROUNDS = (100.0, 1.0)
 # SimuMax times 75 of 100 rounds of a product, product after product: the chip is hot
-# and comes loaded from the product before, as if each had gone on for 500 (fitted, B200).
+# and comes loaded from the product before, as if each had gone on for 500 (fitted on
+# B200).
 TRAINING_ROUNDS = (500.0, 1.0)
 
 
@@ -75,36 +76,38 @@ def held_out(n: int, k: int) -> bool:
 
 def read_products(
     path: Path, chip: str | None = None
-) -> tuple[list[Product], Counter[str], list[Row]]:
+) -> tuple[list[Product], Counter[str]]:
     """Return the rows of a table that can be asked, the others counted by reason.
 
-    The header says whether it is a table of training products. The third is every
-    row, for the details.
+    The header says whether it is a table of training products.
 
     Raises
     ------
     InputError
         The file is no such table, or the chip is not known.
     """
-    header = table.read(path, ())[0]
-    if "efficiency" in header and "latency_us" not in header:
-        rows: Sequence[Row] = table.read(path, TRAINING)
-        spec = _chip_of(path, chip)
+    if kind_of(path) == "gemm-training":
+        rows = table.read(path, TRAINING)
+        read = partial(_training, chip=_chip_of(path, chip))
     else:
         rows = table.read(path, REQUIRED if chip is None else REQUIRED[1:])
         spec = None if chip is None else catalog.load("chips", chip)
+        read = partial(_inference, given=spec)
     found: list[Product] = []
     left_out: Counter[str] = Counter()
     for row in rows:
         try:
-            if "latency_us" in header:
-                found.append(_inference(row, spec))
-            else:
-                assert spec is not None
-                found.append(_training(row, spec))
+            found.append(read(row))
         except LeftOutError as reason:
             left_out[str(reason)] += 1
-    return found, left_out, list(rows)
+    return found, left_out
+
+
+def kind_of(path: Path) -> str:
+    """Return whether a table is one of training products or of other ones."""
+    header = table.read(path, ())[0]
+    training = "efficiency" in header and "latency_us" not in header
+    return "gemm-training" if training else "gemm"
 
 
 def _chip_of(path: Path, name: str | None) -> ChipSpec:
@@ -143,7 +146,7 @@ def _inference(row: Row, given: ChipSpec | None) -> Product:
         repeats=rounds,
         hot=False,
     )
-    big = name in ("bf16", "fp16") and m >= BIG
+    big = name == "bf16" and m >= BIG
     return Product(
         id=f"{row['chip'] if given is None else given.name} {dtype} {m}x{n}x{k}"
         + (f" x{batch}" if batch > 1 else ""),
@@ -155,7 +158,7 @@ def _inference(row: Row, given: ChipSpec | None) -> Product:
         batch=batch,
         how=how,
         seconds=_seconds(row),
-        subset=f"16-bit, M >= {BIG}" if big else "other",
+        subset=f"bf16, M >= {BIG}" if big else "other",
         also=(("dtype", dtype), ("chip and dtype", f"{chip.name} {dtype}")),
     )
 

@@ -163,3 +163,43 @@ def count(row: Row, column: str) -> int | None:
     if value != int(value):
         raise ValueError(f"{column}: {value:g} is no whole number")
     return int(value)
+
+
+def shapes_of(
+    path: Path, required: Collection[str], optional: Mapping[str, object]
+) -> list[dict[str, int]]:
+    """Return the sizes of a table of shapes; blank ones are left out of their row.
+
+    Columns may be in capitals; other ones are passed over. An optional size may be 0 if
+    that is what it is when left out.
+
+    Raises
+    ------
+    InputError
+        The file is no such table, or a cell is no whole number above zero.
+    """
+    rows = read(path, ())
+    by_name = {name.lower(): name for name in rows[0]}
+    missing = [name for name in required if name not in by_name]
+    if missing:
+        raise InputError(
+            f"{path}: columns are missing: {', '.join(missing)}; "
+            f"it begins {', '.join(rows[0])[:SHOWN]!r}"
+        )
+    known = [name for name in (*required, *optional) if name in by_name]
+    found = []
+    for line, row in enumerate(rows, 1):
+        try:
+            sizes = {
+                name: None
+                if row[by_name[name]] == str(optional.get(name))
+                else count(row, by_name[name])
+                for name in known
+            }
+        except ValueError as error:
+            raise InputError(f"{path}: row {line}: {error}") from None
+        blank = [name for name in required if sizes[name] is None]
+        if blank:
+            raise InputError(f"{path}: row {line}: {', '.join(blank)} is blank")
+        found.append({name: size for name, size in sizes.items() if size is not None})
+    return found

@@ -130,7 +130,7 @@ def test_chips_show_what_their_memories_give(accelsim: Run) -> None:
     [
         ((), "PRESET is missing"),
         (("hbm3-6.4", "--figure", "one.gif"), "must end in .png"),
-        (("hbm3-6.4", "--figure", "nowhere/one.png"), "is no folder"),
+        (("hbm3-6.4", "--figure", "nowhere/one.png"), "no such folder"),
         (("hbm3-6.4", "--trace", "nowhere.csv"), "cannot be read"),
         (("hbm3-6.4", "--set", "timing.refi=1 ns"), "must be at most half"),
     ],

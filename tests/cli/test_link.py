@@ -87,7 +87,7 @@ def test_a_picture_is_drawn_and_written_whole(accelsim: Run, tmp_path: Path) -> 
         ((PATH, "--case", "A3"), "unknown case 'A3'"),
         ((PATH, "--ports", "a,b"), "write 1,3,2,4"),
         ((PATH, "--case", "A2", *QUICK, "--figure", "a.bmp"), "must end in .png"),
-        ((PATH, "--case", "A2", *QUICK, "--figure", "no/a.png"), "is no folder"),
+        ((PATH, "--case", "A2", *QUICK, "--figure", "no/a.png"), "no such folder"),
         ((PATH, "--set", "symbol_rate=300"), "has no unit"),
     ],
 )

@@ -33,6 +33,12 @@ PAGES = [
     ["compare"],
     ["validate"],
     ["validate", "training"],
+    ["validate", "gemm"],
+    ["validate", "gemm-training"],
+    ["gemm"],
+    ["attention"],
+    ["calibrate"],
+    ["calibrate", "gemm"],
 ]
 
 
@@ -75,7 +81,8 @@ def test_help_is_quick() -> None:
 def examples() -> list[str]:
     """Return the command lines that the help pages give as examples."""
     pages: list[Any] = [main, *main.commands.values()]
-    pages += pages[-1].commands.values()
+    for page in main.commands.values():
+        pages += getattr(page, "commands", {}).values()
     lines = "\n".join(page.epilog or "" for page in pages).splitlines()
     return [line.strip() for line in lines if line.strip().startswith("accelsim ")]
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels.collectives import collective, send
-from accelsim.kernels.tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, Rows
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL
+from accelsim.kernels.tables import Rows
 from tests.examples import mesh, software, switch, tiers, torus
 
 KINDS = [ALL_GATHER, ALL_REDUCE, ALL_TO_ALL]

@@ -172,7 +172,9 @@ def test_a_flop_takes_less_energy_in_each_generation() -> None:
     assert float(energy[1]) < float(energy[0])
     # siblings have their generation's
     siblings = [chip(name).power.fused_flop for name in ("gb300", "h200")]
-    assert [float(one or 0.0) for one in siblings] == [float(e) for e in energy[::-1]]
+    assert [float(one or 0.0) for one in siblings] == [
+        float(one or 0.0) for one in energy[::-1]
+    ]
 
 
 def test_conflicting_figures_are_kept() -> None:

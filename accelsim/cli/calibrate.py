@@ -1,0 +1,84 @@
+"""`accelsim calibrate`: the constants of a chip from a user's own measurements."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from accelsim.cli import options
+from accelsim.cli.output import print_json, print_tables
+
+
+@click.group(
+    "calibrate",
+    invoke_without_command=True,
+    epilog="""\b
+Example:
+  accelsim calibrate gemm FILE.csv --chip h100-sxm --out mine.toml""",
+)
+@click.pass_context
+def calibrate_group(context: click.Context) -> None:
+    """Fit a chip's named constants to measurements; a part is held out to judge by."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@calibrate_group.command(
+    "gemm",
+    epilog="""\b
+Examples:
+  accelsim calibrate gemm FILE.csv --chip h100-sxm
+  accelsim calibrate gemm FILE.csv --chip b200 --keep gemm.hot_clock""",
+)
+@click.argument(
+    "files", nargs=-1, required=True, type=options.FilePath(path_type=Path),
+    metavar="FILE...",
+)  # fmt: skip
+@click.option("--chip", required=True, metavar="NAME", help="GPU to start from.")
+@click.option(
+    "--keep", multiple=True, metavar="PATH",
+    help="A constant that is not touched, such as gemm.hot_clock; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--starts", type=click.IntRange(1, 100), default=6, show_default=True,
+    help="Starting points of the fit.",
+)  # fmt: skip
+@click.option(
+    "--out", type=options.FilePath(path_type=Path), metavar="NEW.toml",
+    help="Write a chip file with these constants, the rest from NAME.",
+)  # fmt: skip
+@options.json_option
+def gemm_command(
+    files: tuple[Path, ...], chip: str, keep: tuple[str, ...], starts: int,
+    out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Fit the constants of matrix products to the measured ones in each FILE.
+
+    FILE is a table as `accelsim validate gemm` or `gemm-training` reads; rows of other
+    chips are passed over. One in four pairs (N, K) is held out: the error there is what
+    a fit is worth.
+    """
+    from accelsim.validation.calibrate import calibrate_gemm
+    from accelsim.validation.chip_file import check_chip_file, write_chip_file
+
+    if out is not None:
+        options.check_ending(out, "--out", (".toml",))
+        check_chip_file(out, chip, files)
+    found = calibrate_gemm(files, chip, keep, starts)
+    if out is not None:
+        write_chip_file(out, chip, found, files)
+    answer: dict[str, Any] = {
+        "chip": found.chip.name,
+        "files": [str(path) for path in files],
+        "rows": dict(found.rows),
+        "before_mape": dict(found.before),
+        "after_mape": dict(found.after),
+        "constants": found.to_dict(),
+        "out": None if out is None else str(out),
+    }
+    if as_json:
+        print_json(answer)
+        return
+    from accelsim.report.calibrate import calibration_tables
+
+    print_tables(calibration_tables(answer))

@@ -1,0 +1,58 @@
+"""Operators that only move memory: what they move, and how long that takes.
+
+The figures say how often an operator passes over its data, forward and backward; a
+pass reads or writes every element once. The training step (`operators`) and the chip's
+own operators (`accelsim.chip.memory_bound`) read the same ones.
+"""
+
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.tables import Record, Rows
+
+# Passes over the input of an operator, forward and backward. A norm reads and writes
+# it; backward it reads the input and a gradient, and writes one.
+NORM = (2.0, 3.0)
+# Reads two and writes one. Backward it adds the gradient that went around the block,
+# in the kernel of the norm, which holds the other one.
+RESIDUAL = (3.0, 2.0)
+ROTARY = (2.0, 2.0)
+SOFTMAX = (2.0, 3.0)
+MASK = 0.5  # a byte each element of 16 bits
+DROPOUT = (2.0 + MASK, 2.0 + MASK)
+# Tokens that are sent to experts: gathered and, behind these, scattered.
+PERMUTATION = (4.0, 4.0)
+# The row of each token is read and written; backward it is added into the table.
+EMBEDDING = (2.0, 3.0)
+
+# An activation function, in passes over its output: each input (two with a gate) is
+# read, and backward its gradient written; the output is written, its gradient read.
+ACTIVATION_INPUT, ACTIVATION_OUTPUT = (1.0, 2.0), (1.0, 1.0)
+
+# Bytes of a logit that the loss moves: fused, read once in 16 bits and written in
+# place; or a chain of kernels in fp32, six passes and three.
+FUSED_LOSS = (4.0, 4.0)
+CHAINED_LOSS = (24.0, 12.0)
+
+# Of Adam: the gradient is read for its norm and for the update, and zeroed; master
+# weights and moments are read and written; the weight is written.
+GRADIENT_PASSES, STATE_PASSES, WEIGHT_PASSES = 3.0, 2.0, 1.0
+
+
+@kernel
+def stream_seconds(chip: Record, size: float, kernels: float) -> float:
+    """Return the time [s] of kernels that only move `size` bytes of memory.
+
+    Each starts, and reaches the memory's rate after its ramp.
+    """
+    start = chip.kernel_latency + chip.memory_ramp
+    return float(size / chip.memory_bandwidth + kernels * start)
+
+
+@kernel
+def fill_streams(chip: Record, streams: Rows, kernels: Rows) -> None:
+    """Fill one KERNEL row for each STREAM_SIZE row on one chip."""
+    for i in range(len(streams)):
+        op, row = streams[i], kernels[i]
+        row.time = stream_seconds(chip, op.moved, op.kernels)
+        row.launch = op.kernels * chip.kernel_latency
+        row.memory = row.time - row.launch
+        row.clock = 1.0
