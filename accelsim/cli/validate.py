@@ -245,6 +245,48 @@ def collectives_command(
 
 
 @validate_group.command(
+    "moe",
+    epilog="""\b
+Example:
+  accelsim validate moe FILE.csv --json""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@out_option
+@options.json_option
+def moe_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Predict every dispatch and combine of experts in the table FILE.
+
+    A row gives the kernel, tokens of a rank, hidden size, experts, ranks that share
+    them, and latency_us.
+    """
+    from accelsim.validation.moe import validate_moe
+
+    _check_target(out, file)
+    _tell(validate_moe(file), out, as_json=as_json)
+
+
+@validate_group.command(
+    "astrasim",
+    epilog="""\b
+Example:
+  accelsim validate astrasim FILE.csv --json""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@out_option
+@options.json_option
+def astrasim_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Repeat ASTRA-sim's runs in the table FILE in closed form.
+
+    Its own assumptions hold here, not those of the other commands; rows that beat the
+    capacity of their links are left out.
+    """
+    from accelsim.validation.astrasim import validate_astrasim
+
+    _check_target(out, file)
+    _tell(validate_astrasim(file), out, as_json=as_json)
+
+
+@validate_group.command(
     "gemm",
     epilog="""\b
 Example:

@@ -122,11 +122,12 @@ def alpha_beta(rows: Sequence[Measured]) -> Floats:
     for members in groups.values():
         seconds = np.array([rows[i].seconds for i in members])
         wire = [rows[i].size * bus_factor(rows[i].kind, rows[i].ranks) for i in members]
-        times[members] = _line(np.array(wire), seconds)
+        times[members] = line(np.array(wire), seconds)
     return times
 
 
-def _line(wire: Floats, seconds: Floats) -> Floats:
+def line(wire: Floats, seconds: Floats) -> Floats:
+    """Return the times [s] of a + b x bytes of least relative error."""
     columns = np.stack([1.0 / seconds, wire / seconds], axis=1)
     weights = np.ones(len(seconds))
     ones = np.ones(len(seconds))
