@@ -157,6 +157,7 @@ def collective(
     inside, below, first = 1.0, 1.0, 1.0
     if size <= 0.0 or ranks <= 1.0:
         return 0.0, 0.0, 0.0, NONE
+    library = tiers[0].nccl.on > 0.0
     for t in range(MAX_TIERS):
         tier = tiers[t]
         if tier.workers == 0.0 or inside >= ranks:
@@ -165,20 +166,21 @@ def collective(
         reach = ranks if last else members_inside(tier.workers, ranks, stride)
         reach = max(inside, reach)
         if reach > inside:
-            members = -(-reach // inside)
-            offset = max(1.0, stride / below)
-            bandwidth, steps = tier_rate(tier, kind, offset, members)
             traffic = tier_traffic(kind, size, inside, reach, ranks)
-            seconds = tier_seconds(tier, kind, traffic, bandwidth, size / inside)
-            total += seconds
-            slowest = max(slowest, seconds)
-            latency += steps * tier.latency
             sent += traffic
+            if not library:
+                members = -(-reach // inside)
+                offset = max(1.0, stride / below)
+                bandwidth, steps = tier_rate(tier, kind, offset, members)
+                seconds = tier_seconds(tier, kind, traffic, bandwidth, size / inside)
+                total += seconds
+                slowest = max(slowest, seconds)
+                latency += steps * tier.latency
             inside = reach
         if t == 0:
             first = inside
         below = tier.workers
-    if tiers[0].nccl.on > 0.0:
+    if library:
         if first >= ranks:
             time, latency, algorithm = nccl_inside(tiers[0], kind, size, ranks)
         elif kind == ALL_TO_ALL:
