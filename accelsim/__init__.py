@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from accelsim.explore.compare import compare
     from accelsim.explore.estimate import estimate, estimate_many
     from accelsim.explore.result import Estimate
+    from accelsim.fabric.collective import system
     from accelsim.specs.run import PlanSpec, RunSpec
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ __all__ = [
     "estimate",
     "estimate_many",
     "load",
+    "system",
 ]
 
 _HOME = {
@@ -48,6 +50,7 @@ _HOME = {
     "estimate": "accelsim.explore.estimate",
     "estimate_many": "accelsim.explore.estimate",
     "load": "accelsim.catalog",
+    "system": "accelsim.fabric.collective",
 }
 
 

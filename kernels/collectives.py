@@ -12,17 +12,19 @@ a hierarchy does it level by level, each outer level on what the inner has not g
 
 import math
 
-from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import (
-    MAX_TIERS,
-    MESH,
-    TORUS,
-    Record,
-    Rows,
-    codes,
+from accelsim.kernels.fabric_tables import (
+    ALL_GATHER,
+    ALL_REDUCE,
+    ALL_TO_ALL,
+    HIERARCHY,
+    NONE,
+    SEND,
+    SENDING,
 )
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.nccl import nccl_across, nccl_inside, nccl_pairs
+from accelsim.kernels.tables import MAX_TIERS, MESH, TORUS, Record, Rows
 
-ALL_GATHER, ALL_REDUCE, ALL_TO_ALL = codes(3)
 # An all-reduce inside NVSwitch starts about as slowly as a ring of eight: fit to the
 # 64 KiB to 16 MiB all-reduces of 8 x H100 and 8 x B200 (nccl-tests).
 SWITCH_STEPS = 14.0
@@ -142,18 +144,20 @@ def members_inside(workers: float, ranks: float, stride: float) -> float:
 @kernel
 def collective(
     tiers: Rows, kind: int, size: float, ranks: float, stride: float, software: Record
-) -> tuple[float, float]:
-    """Return (seconds, bytes sent) of one collective for one worker.
+) -> tuple[float, float, float, int]:
+    """Return (seconds, bytes sent, latency [s], algorithm) of one worker's collective.
 
     tiers : row of TIER of one case, inside out. kind : ALL_GATHER (also
     reduce-scatter), ALL_REDUCE, ALL_TO_ALL. size : B, see `tier_traffic`. ranks,
     stride : the group. software : SOFTWARE row; `pipelined` phases of a hierarchy
-    overlap, so that the slowest alone counts, else they add up.
+    overlap, so that the slowest alone counts, else they add up. The latency is what
+    infinite bandwidth would leave, the algorithm an index of ALGORITHMS.
     """
     total, slowest, latency, sent = 0.0, 0.0, 0.0, 0.0
-    inside, below = 1.0, 1.0
+    inside, below, first = 1.0, 1.0, 1.0
     if size <= 0.0 or ranks <= 1.0:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0, NONE
+    library = tiers[0].nccl.on > 0.0
     for t in range(MAX_TIERS):
         tier = tiers[t]
         if tier.workers == 0.0 or inside >= ranks:
@@ -162,19 +166,35 @@ def collective(
         reach = ranks if last else members_inside(tier.workers, ranks, stride)
         reach = max(inside, reach)
         if reach > inside:
-            members = -(-reach // inside)
-            offset = max(1.0, stride / below)
-            bandwidth, steps = tier_rate(tier, kind, offset, members)
             traffic = tier_traffic(kind, size, inside, reach, ranks)
-            seconds = tier_seconds(tier, kind, traffic, bandwidth, size / inside)
-            total += seconds
-            slowest = max(slowest, seconds)
-            latency += steps * tier.latency
             sent += traffic
+            if not library:
+                members = -(-reach // inside)
+                offset = max(1.0, stride / below)
+                bandwidth, steps = tier_rate(tier, kind, offset, members)
+                seconds = tier_seconds(tier, kind, traffic, bandwidth, size / inside)
+                total += seconds
+                slowest = max(slowest, seconds)
+                latency += steps * tier.latency
             inside = reach
+        if t == 0:
+            first = inside
         below = tier.workers
+    if library:
+        if first >= ranks:
+            time, latency, algorithm = nccl_inside(tiers[0], kind, size, ranks)
+        elif kind == ALL_TO_ALL:
+            time, latency, algorithm = nccl_pairs(
+                tiers[0], tiers[1], size, ranks, first
+            )
+        else:
+            time, latency, algorithm = nccl_across(
+                tiers[0], tiers[1], kind, size, ranks, first
+            )
+        return time, sent, latency, algorithm
     latency += software.collective_start
-    return latency + (slowest if software.pipelined > 0.0 else total), sent
+    time = latency + (slowest if software.pipelined > 0.0 else total)
+    return time, sent, latency, HIERARCHY
 
 
 @kernel
@@ -193,3 +213,28 @@ def send(tiers: Rows, size: float, stride: float, ranks: float) -> float:
             bandwidth, _ = tier_rate(tier, ALL_GATHER, 1.0, 2.0)
             return float(tier.latency + size / bandwidth)
     return 0.0
+
+
+@kernel
+def fill_collectives(
+    tiers: Rows, which: Rows, kind: int, sizes: Rows, ranks: Rows, software: Record,
+    found: Rows,
+) -> None:  # fmt: skip
+    """Fill COLLECTIVE rows: one collective of `sizes` [B] among `ranks` a row.
+
+    tiers : (jobs, MAX_TIERS) rows of TIER; which : the job of each row. Groups are the
+    whole job, at stride 1.
+    """
+    for i in range(len(sizes)):
+        job, row = tiers[which[i]], found[i]
+        size, n = sizes[i], ranks[i]
+        row.size = size
+        if kind == SEND:
+            row.time = send(job, size, 1.0, n) if n > 1.0 else 0.0
+            row.latency = min(row.time, send(job, 1e-30, 1.0, n))
+            row.sent = size if n > 1.0 else 0.0
+            row.algorithm = SENDING if row.time > 0.0 else NONE
+        else:
+            row.time, row.sent, row.latency, row.algorithm = collective(
+                job, kind, size, n, 1.0, software
+            )

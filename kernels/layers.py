@@ -8,12 +8,8 @@ context or expert group exchange is added. Nothing here knows schedules or optim
 import math
 
 from accelsim.kernels.attention import fused_seconds, useful_scores
-from accelsim.kernels.collectives import (
-    ALL_GATHER,
-    ALL_REDUCE,
-    ALL_TO_ALL,
-    collective,
-)
+from accelsim.kernels.collectives import collective
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.operators import (
@@ -158,7 +154,7 @@ def add_group_traffic(
         else:
             call, ranks, stride = ALL_TO_ALL, float(group.ep), tp
             times = 2.0  # dispatch and combine
-        time, sent = collective(
+        time, sent, _, _ = collective(
             tiers, call, volumes[group_kind], ranks, stride, software
         )
         time, sent = times * time, times * sent

@@ -10,7 +10,8 @@ Overlap: what may run behind computation (the software says) is exposed as far a
 longer; while it runs it takes `communication_share` of the computing units.
 """
 
-from accelsim.kernels.collectives import ALL_GATHER, ALL_REDUCE, collective, send
+from accelsim.kernels.collectives import collective, send
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
@@ -166,9 +167,11 @@ def group_exchange(
     (one a layer where layers are gathered one by one).
     """
     ranks, tp = float(plan.dp * plan.cp), float(plan.tp)
-    a, sent = collective(tiers, kind, dense / calls, ranks, tp, software)
+    a, sent, _, _ = collective(tiers, kind, dense / calls, ranks, tp, software)
     ep = float(plan.ep)
-    b, more = collective(tiers, kind, experts / calls, ranks / ep, tp * ep, software)
+    b, more, _, _ = collective(
+        tiers, kind, experts / calls, ranks / ep, tp * ep, software
+    )
     return calls * (a + b), calls * (sent + more)
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from accelsim.kernels.attention_tables import FUSED
+from accelsim.kernels.fabric_tables import NCCL
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -110,6 +111,7 @@ TIER = np.dtype(
         ("chunk", "f8"),  # B in flight before a collective reaches its rate
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
+        ("nccl", NCCL),
     ]
 )
 

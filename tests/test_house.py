@@ -73,6 +73,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["estimate", "--help"],
         ["compare", "--help"],
         ["gemm", "--help"],
+        ["collective", "--help"],
         ["attention", "--help"],
         ["hbm", "--help"],
         ["calibrate", "gemm", "--help"],

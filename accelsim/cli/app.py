@@ -15,6 +15,7 @@ import click
 
 import accelsim
 from accelsim.cli.calibrate import calibrate_group
+from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
 from accelsim.cli.hbm import hbm_command
@@ -121,6 +122,7 @@ for _command in (
     compare_command,
     gemm_command,
     attention_command,
+    collective_command,
     hbm_command,
     link_command,
     validate_group,

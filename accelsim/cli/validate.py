@@ -217,6 +217,76 @@ def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
 
 
 @validate_group.command(
+    "collectives",
+    epilog="""\b
+Example:
+  accelsim validate collectives FILE.csv --json""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@click.option(
+    "--leave-one-out",
+    is_flag=True,
+    help="Fit what was fitted anew without each system, and ask it with that.",
+)
+@out_option
+@options.json_option
+def collectives_command(
+    file: Path, leave_one_out: bool, out: Path | None, as_json: bool
+) -> None:
+    """Predict the time of every collective in the table FILE.
+
+    A row gives system, op, ranks, nodes and bytes as nccl-tests count them, and the
+    measured time; rows below 64 KiB and above 16 GiB are left out.
+    """
+    from accelsim.validation.collectives import validate_collectives
+
+    _check_target(out, file)
+    _tell(validate_collectives(file, leave_one_out=leave_one_out), out, as_json=as_json)
+
+
+@validate_group.command(
+    "moe",
+    epilog="""\b
+Example:
+  accelsim validate moe FILE.csv --json""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@out_option
+@options.json_option
+def moe_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Predict every dispatch and combine of experts in the table FILE.
+
+    A row gives the kernel, tokens of a rank, hidden size, experts, ranks that share
+    them, and latency_us.
+    """
+    from accelsim.validation.moe import validate_moe
+
+    _check_target(out, file)
+    _tell(validate_moe(file), out, as_json=as_json)
+
+
+@validate_group.command(
+    "astrasim",
+    epilog="""\b
+Example:
+  accelsim validate astrasim FILE.csv --json""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@out_option
+@options.json_option
+def astrasim_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Repeat ASTRA-sim's runs in the table FILE in closed form.
+
+    Its own assumptions hold here, not those of the other commands; rows that beat the
+    capacity of their links are left out.
+    """
+    from accelsim.validation.astrasim import validate_astrasim
+
+    _check_target(out, file)
+    _tell(validate_astrasim(file), out, as_json=as_json)
+
+
+@validate_group.command(
     "gemm",
     epilog="""\b
 Example:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from accelsim.fabric.nccl import FITTED, Fitted, fill_nccl
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.link.port import Port, port
@@ -26,12 +27,14 @@ def fill_tiers(
     chip: ChipSpec,
     links: Mapping[str, LinkSpec],
     chips: int,
+    fitted: Fitted = FITTED,
 ) -> None:
     """Fill the TIER rows of one case, inside out, in SI units a worker.
 
     Workers that share a package share its ports; they are the innermost tier and talk
     over the package's own interconnect. A job of `chips` packages spreads evenly over
     the domains that it needs: 512 chips take 64 of each of eight racks of 72.
+    fitted : constants of NCCL, where the tiers are its.
     """
     share = 1.0 / chip.workers_per_chip
     index = 0
@@ -47,6 +50,8 @@ def fill_tiers(
         row = rows[index]
         row.workers = filled(tier.chips, chips) * chip.workers_per_chip
         _fill_tier(row, tier, port(links[tier.link]), tier.chips // inner, share)
+        if tier.library is not None:
+            fill_nccl(row, tier.library, fitted)
         inner = tier.chips
         index += 1
 
@@ -71,6 +76,7 @@ def _fill_tier(
         row.reduce_bandwidth = row.bandwidth * adding
     row.chunk = 0.0 if tier.chunk is None else float(tier.chunk) * share
     row.energy = one.energy
+    row.nccl.simple_only = tier.protocols == "simple"
     row.wrap = float(tier.wrap)
     row.dims = len(tier.dims)
     row.extent[0] = joined

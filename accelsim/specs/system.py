@@ -16,6 +16,7 @@ from accelsim.specs.figure import (
 )
 
 Topology = Literal["switch", "mesh", "torus", "fat-tree"]
+Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell"]
 
 
 class TierSpec(Spec):
@@ -49,6 +50,13 @@ class TierSpec(Spec):
     reduction_efficiency : Share, optional
         Share of the ports' payload rate that an all-reduce reaches so (message over
         time over rate); `efficiency` if left out. Other collectives do not use it.
+    library : str, optional
+        Innermost tier only: collectives run as NCCL does on a generation of GPUs, its
+        own figures for starts, steps and the switch's adding in the place of
+        `latency`, `chunk` and `reduction_efficiency`.
+    protocols : str
+        `simple` where the network does not keep the order that NCCL's LL and LL128
+        need; `all` else.
     oversubscription : Overhead
         Fat tree only: bandwidth into the tier over bandwidth across it.
     """
@@ -64,6 +72,8 @@ class TierSpec(Spec):
     chunk: Bytes | None = None
     in_network_reduction: bool = False
     reduction_efficiency: Share | None = None
+    library: Library | None = None
+    protocols: Literal["all", "simple"] = "all"
     oversubscription: Overhead | None = None
 
     @model_validator(mode="after")
@@ -127,6 +137,8 @@ class SystemSpec(NamedSpec):
     def _tiers_nest(self) -> "SystemSpec":
         inner = 1
         for name, tier in self.tiers.items():
+            if tier.library is not None and inner > 1:
+                raise ValueError(f"tiers.{name}.library: of the innermost tier only")
             if tier.chips % inner or (tier.chips == inner and inner > 1):
                 raise ValueError(
                     f"tiers.{name}.chips {tier.chips} must be a multiple of the "

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from accelsim import catalog
 from accelsim.fabric.lower import energy_per_byte, fill_tiers, filled
+from accelsim.fabric.nccl import FITTED
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Rows
 from accelsim.specs.chip import ChipSpec
@@ -151,10 +152,12 @@ def test_dgx_h100() -> None:
     assert rows[0].bandwidth == pytest.approx(450e9 * float(node.efficiency))
     assert rows[1].bandwidth == pytest.approx(50e9 * float(fabric.efficiency))
     assert (rows[0].workers, rows[1].workers) == (8.0, 512.0)
-    assert node.reduction_efficiency is not None
+    # NVLS: 0.85 of the ports' rate as NCCL's tuner has it, and what of it was measured
     assert rows[0].reduce_bandwidth == pytest.approx(
-        450e9 * float(node.reduction_efficiency)
+        rows[0].bandwidth * 0.85 * FITTED.add_rate
     )
+    assert rows[0].nccl.on == 1.0
+    assert rows[1].nccl.on == 0.0
 
 
 def test_trn2_ultraserver() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from accelsim.kernels import tables
 from accelsim.kernels.attention_tables import FUSED, FUSED_TIME
+from accelsim.kernels.fabric_tables import COLLECTIVE, NCCL
 from accelsim.kernels.operators import localise, transformer_operators
 from accelsim.training.lower import table
 from tests import examples
@@ -14,6 +15,8 @@ TABLES = (
     FUSED,
     FUSED_TIME,
     tables.TIER,
+    NCCL,
+    COLLECTIVE,
     tables.MODEL,
     tables.SOFTWARE,
     tables.CASE,
@@ -32,7 +35,7 @@ TABLES = (
 def test_columns_are_float64_or_int64(dtype: "np.dtype[np.void]") -> None:
     assert dtype.names is not None
     kinds = {dtype[name].base for name in dtype.names}
-    assert kinds <= {np.dtype("f8"), np.dtype("i8"), FUSED, tables.GEMM}
+    assert kinds <= {np.dtype("f8"), np.dtype("i8"), FUSED, NCCL, tables.GEMM}
 
 
 def test_precisions_are_their_own_columns() -> None:

@@ -1,0 +1,95 @@
+"""`accelsim collective`: what a collective takes on several systems, size by size."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from accelsim.cli import options
+from accelsim.cli.output import print_json, print_tables
+from accelsim.errors import InputError
+
+SYSTEMS = "dgx-h100,gb200-nvl72,trn2-48xlarge"
+SMALLEST, LARGEST = 64 * 2**10, 16 * 2**30  # B, sizes that are shown if none is given
+
+
+@click.command(
+    "collective",
+    epilog="""\b
+Examples:
+  accelsim collective all_reduce --ranks 64 --bytes 256MiB
+  accelsim collective all_gather --ranks 16 --figure busbw.svg""",
+)
+@click.argument("kind")
+@click.option("--ranks", type=int, default=8, show_default=True, help="Members.")
+@click.option(
+    "--bytes", "size", metavar="SIZE",
+    help="A rank's whole buffer, with its unit.  [default: 64 KiB to 16 GiB]",
+)  # fmt: skip
+@click.option(
+    "--systems", metavar="A,B", default=SYSTEMS, show_default=True,
+    help="Names or TOML files, by commas.",
+)  # fmt: skip
+@click.option(
+    "--placement", type=int, metavar="N",
+    help="Ranks in each innermost domain.  [default: packed]",
+)  # fmt: skip
+@click.option(
+    "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
+    help="Draw bus bandwidth against size; .png, .svg or .pdf.",
+)  # fmt: skip
+@options.json_option
+def collective_command(
+    kind: str, ranks: int, size: str | None, systems: str, placement: int | None,
+    figure: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Time a collective by size on several systems, and say by which algorithm.
+
+    KIND is all_reduce, all_gather, reduce_scatter, all_to_all or send_recv; bytes and
+    bus bandwidth are counted as nccl-tests do.
+    """
+    from accelsim.fabric.collective import system
+    from accelsim.report.collective import collective_tables, draw
+    from accelsim.report.figures import check_figure
+
+    if figure is not None:
+        check_figure(figure)
+    sizes = _sizes(size)
+    rows: list[dict[str, Any]] = []
+    for name in systems.split(","):
+        on = system(name.strip())
+        counts = [ranks] * len(sizes)
+        found = on.collective(kind, bytes=sizes, ranks=counts, placement=placement)
+        rows += [
+            {
+                "system": on.spec.name,
+                "size_bytes": sizes[i],
+                "ranks": ranks,
+                "time_s": float(found.time[i]),
+                "latency_s": float(found.latency[i]),
+                "busbw_bytes_per_s": float(found.busbw[i]),
+                "sent_bytes": float(found.sent[i]),
+                "algorithm": str(found.algorithm[i]),
+                "bound": str(found.bound[i]),
+            }
+            for i in range(len(sizes))
+        ]
+    title = f"{kind} among {ranks} ranks"
+    if figure is not None:
+        draw(figure, title, rows)
+    if as_json:
+        print_json({"kind": kind, "collectives": rows})
+    else:
+        print_tables(collective_tables(title, rows))
+
+
+def _sizes(size: str | None) -> list[float]:
+    if size is None:
+        doublings = range((LARGEST // SMALLEST).bit_length())
+        return [float(SMALLEST * 2**step) for step in doublings]
+    from accelsim.units import parse
+
+    try:
+        return [parse(size, "bytes")]
+    except InputError as error:
+        raise InputError(f"--bytes: {error}") from None
