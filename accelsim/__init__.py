@@ -1,12 +1,17 @@
 """From decibels to dollars: what a change of hardware does to an LLM training run.
 
-This file knows the public names and where each of them lives. It loads nothing:
+This file knows the public names and where each of them lives. It loads nothing heavy:
 ``import accelsim`` costs milliseconds, and a room is loaded when one of its names is
 first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# `accelsim.link` is a function, and a room. Python binds the room to this name when it
+# is first imported: here, before the function takes the name for good. The room is
+# found all the same: `from accelsim.link.com import …` looks for a module's full name.
+from accelsim.link import link
 
 if TYPE_CHECKING:
     from accelsim.catalog import load
@@ -27,6 +32,7 @@ __all__ = [
     "compare",
     "estimate",
     "estimate_many",
+    "link",
     "load",
 ]
 
@@ -40,6 +46,7 @@ _HOME = {
     "compare": "accelsim.explore.compare",
     "estimate": "accelsim.explore.estimate",
     "estimate_many": "accelsim.explore.estimate",
+    "link": "accelsim.link",
     "load": "accelsim.catalog",
 }
 

@@ -108,16 +108,22 @@ def multiply(
     """Fill the product of two polynomials of matrices, (T, 2, 2).
 
     The last coefficient stands for that power and all above it: what is lost stays
-    lost.
+    lost. So it is each coefficient of one times all those of the other that reach it.
     """
     top = len(a) - 1
     out[:] = 0.0
+    tail = np.zeros((2, 2))
     for i in range(top + 1):
-        for j in range(top + 1):
-            k = min(i + j, top)
+        for j in range(top - i):
             for r in range(2):
                 for c in range(2):
-                    out[k, r, c] += a[i, r, 0] * b[j, 0, c] + a[i, r, 1] * b[j, 1, c]
+                    out[i + j, r, c] += (
+                        a[i, r, 0] * b[j, 0, c] + a[i, r, 1] * b[j, 1, c]
+                    )
+        tail += b[top - i]
+        for r in range(2):
+            for c in range(2):
+                out[top, r, c] += a[i, r, 0] * tail[0, c] + a[i, r, 1] * tail[1, c]
 
 
 @kernel

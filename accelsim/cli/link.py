@@ -1,4 +1,4 @@
-"""`accelsim link`: a wire judged by a standard's channel operating margin."""
+"""`accelsim link`: a wire judged by a standard's margin, and budgets of links."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,11 @@ FILES = (".s4p", ".s2p", ".npz")
     epilog="""\b
 Examples:
   accelsim link 'pcb-megtron8 100 mm, connector, twinax-28awg 1 m' --case A2
-  accelsim link 'twinax-26awg 2 m' --sheet 8023ck-kr --case short""",
+  accelsim link 'twinax-26awg 2 m' --sheet 8023ck-kr --case short
+  accelsim link 'pcb-megtron8 200 mm, retimer-dsp-224g, twinax-28awg 1 m'
+  accelsim link --distance '2 m' --by cost""",
 )
-@click.argument("channel")
+@click.argument("channel", required=False)
 @click.option(
     "--sheet",
     default="8023dj-kr",
@@ -46,9 +48,107 @@ Examples:
     metavar="FILE",
     help="Draw loss, pulse, eye and bathtub of the worst case (.png, .svg or .pdf).",
 )
+@click.option("--budget", is_flag=True, help="The budget of a path, not its margin.")
+@click.option("--rate", help="Raw, of a lane, such as '212.5 Gb/s'.")
+@click.option("--code", help="`accelsim list codes`; else what goes with the SerDes.")
+@click.option("--lanes", default=4, show_default=True, help="Of the port.")
+@click.option(
+    "--packet", default="4096 B", show_default=True, help="Payload of a packet."
+)
+@click.option(
+    "--serdes",
+    default="serdes-synopsys-224g-lr",
+    show_default=True,
+    help="At ends that the path does not name.",
+)
+@click.option(
+    "--crosstalk",
+    default="0 mV",
+    show_default=True,
+    help="Root mean square at each quantizer.",
+)
+@click.option(
+    "--population",
+    default=0,
+    metavar="N",
+    help="Lanes drawn to find the share below the margin.",
+)
+@click.option("--distance", help="Choose medium and retimers for it.")
+@click.option(
+    "--by",
+    type=click.Choice(("cost", "power", "latency")),
+    default="cost",
+    show_default=True,
+    help="What the choice keeps small.",
+)
+@click.option(
+    "--sweep",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="Write 10,000 links: length, material, retimers, rate; --figure draws them.",
+)
 @options.set_option
 @options.json_option
 def link_command(
+    channel: str | None,
+    sheet: str,
+    cases: tuple[str, ...],
+    fext: tuple[str, ...],
+    next_: tuple[str, ...],
+    ports: str,
+    figure: str | None,
+    budget: bool,
+    rate: str | None,
+    code: str | None,
+    lanes: int,
+    packet: str,
+    serdes: str,
+    crosstalk: str,
+    population: int,
+    distance: str | None,
+    by: str,
+    sweep: Path | None,
+    changes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Judge CHANNEL: its margin between packages, every equalizer setting tried.
+
+    CHANNEL is a Touchstone file (.s4p, or .s2p that is differential), an .npz made of
+    such, or segments with commas between them (`accelsim list segments`).
+
+    With a device among the segments (`accelsim list devices`), or with --budget, the
+    whole link is told: margin of every span, errors, retry, bandwidth, latency, energy,
+    price, failures, and what slower rate would do.
+    """
+    from accelsim.cli import link_budget
+
+    asked = link_budget.Asked(
+        rate, code, lanes, packet, serdes, crosstalk, population, as_json
+    )
+    if sweep is not None:
+        link_budget.tell_sweep(sweep, figure, as_json=as_json)
+    elif distance is not None:
+        link_budget.tell_choice(distance, by, asked)
+    elif channel is None:
+        raise click.UsageError("give a CHANNEL, --distance or --sweep")
+    elif budget or _has_device(channel):
+        if changes or figure is not None:
+            raise click.UsageError("--set and --figure are of a channel, not a budget")
+        link_budget.tell_budget(channel, asked)
+    else:
+        _judge(channel, sheet, cases, fext, next_, ports, figure, changes, as_json)
+
+
+def _has_device(channel: str) -> bool:
+    from accelsim.catalog import names
+
+    if channel.lower().endswith(FILES):
+        return False
+    words = {part.split()[0] for part in channel.split(",") if part.split()}
+    return not words.isdisjoint(names("devices"))
+
+
+def _judge(
     channel: str,
     sheet: str,
     cases: tuple[str, ...],
@@ -59,11 +159,6 @@ def link_command(
     changes: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Judge CHANNEL: its margin between packages, every equalizer setting tried.
-
-    CHANNEL is a Touchstone file (.s4p, or .s2p that is differential), an .npz made of
-    such, or segments with commas between them (`accelsim list segments`).
-    """
     from accelsim.catalog import load, override, parse_overrides
     from accelsim.link.judge import judge
     from accelsim.report.figures import check_figure
