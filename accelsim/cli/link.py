@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from accelsim.link.judge import Judgement
 
 FILES = (".s4p", ".s2p", ".npz")
+# options of each kind of question
+OF_CHANNEL = ("sheet", "cases", "fext", "next_", "ports", "figure", "changes")
+OF_CHOICE = ("rate", "code", "lanes", "serdes")
+OF_BUDGET = (*OF_CHOICE, "packet", "crosstalk", "population")
 
 
 @click.command(
@@ -89,7 +94,9 @@ Examples:
 )
 @options.set_option
 @options.json_option
+@click.pass_context
 def link_command(
+    context: click.Context,
     channel: str | None,
     sheet: str,
     cases: tuple[str, ...],
@@ -126,26 +133,39 @@ def link_command(
         rate, code, lanes, packet, serdes, crosstalk, population, as_json
     )
     if sweep is not None:
+        _refuse(context, "a sweep", "sweep", "figure", "as_json")
         link_budget.tell_sweep(sweep, figure, as_json=as_json)
     elif distance is not None:
+        _refuse(context, "a distance", "distance", "by", "as_json", *OF_CHOICE)
         link_budget.tell_choice(distance, by, asked)
     elif channel is None:
         raise click.UsageError("give a CHANNEL, --distance or --sweep")
     elif budget or _has_device(channel):
-        if changes or figure is not None:
-            raise click.UsageError("--set and --figure are of a channel, not a budget")
+        _refuse(context, "a budget", "channel", "budget", "as_json", *OF_BUDGET)
         link_budget.tell_budget(channel, asked)
     else:
+        _refuse(context, "a channel", "channel", "as_json", *OF_CHANNEL)
         _judge(channel, sheet, cases, fext, next_, ports, figure, changes, as_json)
 
 
+def _refuse(context: click.Context, what: str, *allowed: str) -> None:
+    """Refuse options that say nothing of what is asked, rather than pass them over."""
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and name not in allowed:
+            said = option.opts[0] if option.opts[0].startswith("-") else "a CHANNEL"
+            raise click.UsageError(f"{said} says nothing of {what}")
+
+
 def _has_device(channel: str) -> bool:
-    from accelsim.catalog import names
+    from accelsim.catalog import any_named, is_path, names
 
     if channel.lower().endswith(FILES):
         return False
     words = {part.split()[0] for part in channel.split(",") if part.split()}
-    return not words.isdisjoint(names("devices"))
+    own = (any_named(word)[0] == "devices" for word in words if is_path(word))
+    return not words.isdisjoint(names("devices")) or any(own)
 
 
 def _judge(

@@ -63,9 +63,13 @@ def tell_choice(distance: str, by: str, asked: Asked) -> None:
     from accelsim.report.link_budget import choice_plain, choice_tables
     from accelsim.units import parse
 
-    rate = parse(asked.rate or "212.5 Gb/s", "bit_rate")
+    try:
+        metres = parse(distance, "length")
+        rate = parse(asked.rate or "212.5 Gb/s", "bit_rate")
+    except InputError as error:
+        raise InputError(f"--distance {distance}, --rate: {error}") from None
     found = best_link(
-        parse(distance, "length"),
+        metres,
         rate,
         by,
         lanes=asked.lanes,

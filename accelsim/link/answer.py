@@ -179,16 +179,20 @@ def question(
         Something in it is wrong.
     """
     read = read_link_path(path, serdes)
-    lane_rate = _rate(read) if rate is None else _si(rate, "bit_rate")
+    lane_rate = _rate(read) if rate is None else _si("rate", rate, "bit_rate")
     name = _code_name(read, lane_rate) if code is None else code
-    size = _si(packet, "bytes")
+    size = _si("packet", packet, "bytes")
     link = Link(read, lane_rate, lanes, catalog.load("codes", name), size)
     check(link)
     return link
 
 
-def _si(value: str | float, dimension: str) -> float:
-    return units.parse(value, dimension) if isinstance(value, str) else float(value)
+def _si(name: str, value: str | float, dimension: str) -> float:
+    try:
+        found = units.parse(value, dimension) if isinstance(value, str) else value
+        return float(found)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def _rate(path: Path) -> float:

@@ -127,6 +127,12 @@ def _item(words: str, text: str) -> Item:
     name, _, length = words.strip().partition(" ")
     if not name:
         raise InputError(f"path {text!r}: a part between commas is empty")
+    if catalog.is_path(name):
+        kind, spec = catalog.any_named(name)
+        if isinstance(spec, DeviceSpec):
+            return _placed(spec, length.strip())
+        if kind != "segments":
+            raise InputError(f"{name}: is one of {kind}, not a segment or device")
     if name in catalog.names("devices"):
         return _placed(catalog.load("devices", name), length.strip())
     if not catalog.is_path(name) and name not in catalog.names("segments"):

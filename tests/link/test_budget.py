@@ -277,7 +277,9 @@ def test_a_sweep_says_where_copper_ends() -> None:
         ("connector, serdes-pcie6, connector", {}, "a serdes is an end"),
         ("connector", {"serdes": "retimer-aries-6"}, "is a retimer, not a serdes"),
         ("connector", {"rate": "5 Tb/s"}, "must be 1 to 1,000 Gb/s"),
-        ("connector", {"rate": "5 GB"}, "bit_rate|bytes"),
+        ("connector", {"rate": "5 GB"}, "rate: '5 GB' is a number of bytes"),
+        ("connector", {"packet": "5 m"}, "packet: '5 m'"),
+        ("configs/chips/b200.toml", {}, "is one of chips, not a segment or device"),
         ("connector", {"lanes": 0}, "lanes 0"),
         ("connector", {"packet": 0.0}, "packet 0 B"),
         ("connector", {"code": "kp5"}, "unknown code 'kp5'"),
@@ -307,6 +309,12 @@ def test_every_code_carries_a_link(name: str) -> None:
     serdes = "serdes-pcie5" if name == "pcie5" else "serdes-pcie6"
     found = accelsim.link("pcb-megtron8 50 mm", code=name, serdes=serdes)
     assert 0.0 < found.efficiency < 1.0
+
+
+def test_a_device_may_be_a_file() -> None:
+    path = catalog.find("devices", "retimer-dsp-224g")
+    found = accelsim.link(f"twinax-28awg 1 m, {path}, twinax-28awg 1 m")
+    assert found.spans[0].receiver == "retimer-dsp-224g"
 
 
 def test_spans_are_what_lies_between_retimers() -> None:
