@@ -8,10 +8,12 @@ first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# `accelsim.chip` is a function, and a room. Python binds the room to this name when it
-# is first imported: here, before the function takes the name for good. The room is
-# found all the same: `from accelsim.chip.gemm import …` looks for a module's full name.
+# `accelsim.chip` is a function, and a room; so is `accelsim.link`. Python binds a room to
+# its name when it is first imported: here, before the function takes the name for good.
+# The room is found all the same: `from accelsim.chip.gemm import …` looks for a module's
+# full name.
 from accelsim.chip import chip
+from accelsim.link import link
 
 if TYPE_CHECKING:
     from accelsim.catalog import load
@@ -34,6 +36,7 @@ __all__ = [
     "compare",
     "estimate",
     "estimate_many",
+    "link",
     "load",
     "system",
 ]
@@ -49,6 +52,7 @@ _HOME = {
     "compare": "accelsim.explore.compare",
     "estimate": "accelsim.explore.estimate",
     "estimate_many": "accelsim.explore.estimate",
+    "link": "accelsim.link",
     "load": "accelsim.catalog",
     "system": "accelsim.fabric.collective",
 }

@@ -17,7 +17,9 @@ from accelsim.errors import InputError, nearest
 from accelsim.overrides import Override, override, parse_overrides
 from accelsim.specs.checking import validate
 from accelsim.specs.chip import ChipSpec
+from accelsim.specs.code import CodeSpec
 from accelsim.specs.com import ComSpec
+from accelsim.specs.device import DeviceSpec
 from accelsim.specs.figure import KINDS, NamedSpec, Spec, cite
 from accelsim.specs.hbm import HbmSpec
 from accelsim.specs.link import LinkSpec
@@ -34,6 +36,8 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "hbm": HbmSpec,
     "com": ComSpec,
     "segments": SegmentSpec,
+    "devices": DeviceSpec,
+    "codes": CodeSpec,
     "links": LinkSpec,
     "systems": SystemSpec,
     "models": ModelSpec,
@@ -331,9 +335,14 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
     parent = path.parent.name
     if parent in KINDS_OF_THING:
         return parent, load(parent, name)
-    marks = {"matrix": "chips", "tiers": "systems", "heads": "models"}
+    marks = {
+        "penalty": "devices",
+        "matrix": "chips",
+        "tiers": "systems",
+        "heads": "models",
+    }
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
-    marks |= {"annex": "com", "what": "segments"}
+    marks |= {"annex": "com", "method": "codes", "what": "segments"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]

@@ -63,6 +63,9 @@ UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "energy": ("J", _JOULE),
     "energy_per_bit": ("J/b", _per(_JOULE, "b") | _per(_JOULE, "bit")),
     "energy_per_flop": ("J/FLOP", _per(_JOULE, "FLOP")),
+    "edge_rate": ("b/s/m", {"Gb/s/mm": 1e12, "Tb/s/mm": 1e15, "b/s/m": 1.0}),
+    "failure_rate": ("1/s", {"FIT": 1e-9 / 3600.0, "1/s": 1.0}),
+    "price_per_length": ("USD/m", {"USD/m": 1.0}),
     "length": (
         "m",
         _scaled("m", {"": 1.0, "k": 1e3, "c": 1e-2} | _SMALL)
@@ -105,6 +108,10 @@ _EXAMPLES = {
     "energy_per_flop": "1.5 pJ/FLOP",
     "money_rate": "35.76 USD/h",
     "length": "2 m",
+    "edge_rate": "700 Gb/s/mm",
+    "failure_rate": "20 FIT",
+    "money": "40 USD",
+    "price_per_length": "4 USD/m",
 }
 _DIRECTIONS = {
     "per direction": 1.0,

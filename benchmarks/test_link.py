@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from accelsim import catalog
+from accelsim.link.answer import question
+from accelsim.link.budget import solve
 from accelsim.link.channel import Channel, TwoPort
 from accelsim.link.channel_files import find_channel
 from accelsim.link.com import Setting, com_at
@@ -27,6 +29,7 @@ from accelsim.link.search_178a import best_setting as best_178a
 from accelsim.link.segments import read_path, sections
 from accelsim.link.sheet import Sheet
 from accelsim.link.spec_sheet import sheet_of_spec
+from accelsim.link.sweep import sweep
 
 LINK = Path(__file__).parent / "measured" / "link"
 pytestmark = pytest.mark.skipif(
@@ -102,6 +105,26 @@ def test_ten_thousand_links(benchmark: Any) -> None:
     assert found.com_db[0] > found.com_db[-1]
     if benchmark.stats is not None:
         benchmark.extra_info["links_per_s"] = count / benchmark.stats.stats.min
+
+
+def test_ten_thousand_budgets(benchmark: Any) -> None:
+    count = 10 if benchmark.disabled else 10_000
+    text = "pcb-megtron8 50 mm, connector, retimer-dsp-224g, twinax-28awg 1 m"
+    link = question(text)
+    rows = np.tile(link.path.lengths, (count, 1))
+    rows[:, -1] = np.linspace(0.1, 3.0, count)
+    solve(link, rows[:2])  # compiles
+    found = benchmark.pedantic(solve, (link, rows), rounds=3)
+    assert found.regime[0] == 0
+    if benchmark.stats is not None:
+        benchmark.extra_info["budgets_per_s"] = count / benchmark.stats.stats.min
+
+
+def test_sweep_of_ten_thousand_links(benchmark: Any) -> None:
+    count = 4 if benchmark.disabled else 209
+    sweep(2)
+    found = benchmark.pedantic(sweep, (count,), rounds=2)
+    assert found.links == count * 48
 
 
 @pytest.mark.skipif(

@@ -195,11 +195,12 @@ def merit_of(
         at = where + offset
         phase, middle = at % PHASES, at // PHASES
         samples = pulse[phase]
+        lags[:] = 0.0
+        for i in range(size):  # by lag inside: sums side by side, not one after another
+            for lag in range(min(taps, size - i)):
+                lags[lag] += samples[i] * samples[i + lag]
         for lag in range(taps):
-            own = 0.0
-            for i in range(size - lag):
-                own += samples[i] * samples[i + lag]
-            lags[lag] = noise_lags[lag] + own * (1.0 + rules.tx_noise)
+            lags[lag] = noise_lags[lag] + lags[lag] * (1.0 + rules.tx_noise)
         lags[0] += step + rules.jitter * slope_power(pulse, phase)
         for i in range(taps):
             there = middle + rules.pre - i

@@ -1,9 +1,10 @@
-"""`accelsim link`: a wire judged by a standard's channel operating margin."""
+"""`accelsim link`: a wire judged by a standard's margin, and budgets of links."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from accelsim.link.judge import Judgement
 
 FILES = (".s4p", ".s2p", ".npz")
+# options of each kind of question
+OF_CHANNEL = ("sheet", "cases", "fext", "next_", "ports", "figure", "changes")
+OF_CHOICE = ("rate", "code", "lanes", "serdes")
+OF_BUDGET = (*OF_CHOICE, "packet", "crosstalk", "population")
 
 
 @click.command(
@@ -20,9 +25,11 @@ FILES = (".s4p", ".s2p", ".npz")
     epilog="""\b
 Examples:
   accelsim link 'pcb-megtron8 100 mm, connector, twinax-28awg 1 m' --case A2
-  accelsim link 'twinax-26awg 2 m' --sheet 8023ck-kr --case short""",
+  accelsim link 'twinax-26awg 2 m' --sheet 8023ck-kr --case short
+  accelsim link 'pcb-megtron8 200 mm, retimer-dsp-224g, twinax-28awg 1 m'
+  accelsim link --distance '2 m' --by cost""",
 )
-@click.argument("channel")
+@click.argument("channel", required=False)
 @click.option(
     "--sheet",
     default="8023dj-kr",
@@ -46,9 +53,122 @@ Examples:
     metavar="FILE",
     help="Draw loss, pulse, eye and bathtub of the worst case (.png, .svg or .pdf).",
 )
+@click.option("--budget", is_flag=True, help="The budget of a path, not its margin.")
+@click.option("--rate", help="Raw, of a lane, such as '212.5 Gb/s'.")
+@click.option("--code", help="`accelsim list codes`; else what goes with the SerDes.")
+@click.option("--lanes", default=4, show_default=True, help="Of the port.")
+@click.option(
+    "--packet", default="4096 B", show_default=True, help="Payload of a packet."
+)
+@click.option(
+    "--serdes",
+    default="serdes-synopsys-224g-lr",
+    show_default=True,
+    help="At ends that the path does not name.",
+)
+@click.option(
+    "--crosstalk",
+    default="0 mV",
+    show_default=True,
+    help="Root mean square at each quantizer.",
+)
+@click.option(
+    "--population",
+    default=0,
+    metavar="N",
+    help="Lanes drawn to find the share below the margin.",
+)
+@click.option("--distance", help="Choose medium and retimers for it.")
+@click.option(
+    "--by",
+    type=click.Choice(("cost", "power", "latency")),
+    default="cost",
+    show_default=True,
+    help="What the choice keeps small.",
+)
+@click.option(
+    "--sweep",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="Write 10,000 links: length, material, retimers, rate; --figure draws them.",
+)
 @options.set_option
 @options.json_option
+@click.pass_context
 def link_command(
+    context: click.Context,
+    channel: str | None,
+    sheet: str,
+    cases: tuple[str, ...],
+    fext: tuple[str, ...],
+    next_: tuple[str, ...],
+    ports: str,
+    figure: str | None,
+    budget: bool,
+    rate: str | None,
+    code: str | None,
+    lanes: int,
+    packet: str,
+    serdes: str,
+    crosstalk: str,
+    population: int,
+    distance: str | None,
+    by: str,
+    sweep: Path | None,
+    changes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Judge CHANNEL: its margin between packages, every equalizer setting tried.
+
+    CHANNEL is a Touchstone file (.s4p, or .s2p that is differential), an .npz made of
+    such, or segments with commas between them (`accelsim list segments`).
+
+    With a device among the segments (`accelsim list devices`), or with --budget, the
+    whole link is told: margin of every span, errors, retry, bandwidth, latency, energy,
+    price, failures, and what slower rate would do.
+    """
+    from accelsim.cli import link_budget
+
+    asked = link_budget.Asked(
+        rate, code, lanes, packet, serdes, crosstalk, population, as_json
+    )
+    if sweep is not None:
+        _refuse(context, "a sweep", "sweep", "figure", "as_json")
+        link_budget.tell_sweep(sweep, figure, as_json=as_json)
+    elif distance is not None:
+        _refuse(context, "a distance", "distance", "by", "as_json", *OF_CHOICE)
+        link_budget.tell_choice(distance, by, asked)
+    elif channel is None:
+        raise click.UsageError("give a CHANNEL, --distance or --sweep")
+    elif budget or _has_device(channel):
+        _refuse(context, "a budget", "channel", "budget", "as_json", *OF_BUDGET)
+        link_budget.tell_budget(channel, asked)
+    else:
+        _refuse(context, "a channel", "channel", "as_json", *OF_CHANNEL)
+        _judge(channel, sheet, cases, fext, next_, ports, figure, changes, as_json)
+
+
+def _refuse(context: click.Context, what: str, *allowed: str) -> None:
+    """Refuse options that say nothing of what is asked, rather than pass them over."""
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and name not in allowed:
+            said = option.opts[0] if option.opts[0].startswith("-") else "a CHANNEL"
+            raise click.UsageError(f"{said} says nothing of {what}")
+
+
+def _has_device(channel: str) -> bool:
+    from accelsim.catalog import any_named, is_path, names
+
+    if channel.lower().endswith(FILES):
+        return False
+    words = {part.split()[0] for part in channel.split(",") if part.split()}
+    own = (any_named(word)[0] == "devices" for word in words if is_path(word))
+    return not words.isdisjoint(names("devices")) or any(own)
+
+
+def _judge(
     channel: str,
     sheet: str,
     cases: tuple[str, ...],
@@ -59,11 +179,6 @@ def link_command(
     changes: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Judge CHANNEL: its margin between packages, every equalizer setting tried.
-
-    CHANNEL is a Touchstone file (.s4p, or .s2p that is differential), an .npz made of
-    such, or segments with commas between them (`accelsim list segments`).
-    """
     from accelsim.catalog import load, override, parse_overrides
     from accelsim.link.judge import judge
     from accelsim.report.figures import check_figure

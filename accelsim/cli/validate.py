@@ -174,6 +174,28 @@ def com_command(
 
 
 @validate_group.command(
+    "fec",
+    epilog="""\b
+Example:
+  accelsim validate fec FILE.csv --json""",
+)
+@click.argument("file", type=FilePath(path_type=Path))
+@out_option
+@options.json_option
+def fec_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Compute how many codewords are lost in every row of the table FILE.
+
+    A row gives the bit error ratio of random errors, or the chain of a detector's
+    bursts with precoding and interleaving, and the codeword error ratio. The largest
+    difference is relative.
+    """
+    from accelsim.validation.fec import validate_fec
+
+    _check_target(out, file)
+    _tell(validate_fec(file), out, as_json=as_json)
+
+
+@validate_group.command(
     "nki",
     epilog="""\b
 Example:

@@ -60,6 +60,18 @@ def _system(spec: Any) -> str:
     return f"{spec.chip}, {spec.status}; chips by tier: {tiers}"
 
 
+def _device(spec: Any) -> str:
+    words = f"{spec.what}, {spec.lane_rate.text} a lane, {spec.energy.text}"
+    return f"{words}, {spec.loss.text}" if spec.loss else words
+
+
+def _code(spec: Any) -> str:
+    size = f"({spec.symbols},{spec.data})" if spec.method != "none" else ""
+    words = f"{spec.method}{size}, interleave {spec.interleave}"
+    inner = f", inner Hamming ({spec.inner},{spec.inner - 8})" if spec.inner else ""
+    return f"{words}{inner}; frames of {spec.frame.text}"
+
+
 def _model(spec: Any) -> str:
     size = f"{spec.layers} layers x {spec.hidden}"
     if spec.moe:
@@ -87,6 +99,8 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "hbm": _hbm,
     "com": _com,
     "segments": _segment,
+    "devices": _device,
+    "codes": _code,
     "systems": _system,
     "models": _model,
     "software": _software,

@@ -15,11 +15,12 @@ from accelsim.report.tables import heading, table
 from accelsim.validation.contract import SMALLEST_SOURCE
 
 WORST_SHOWN = 10
-OFF_UNITS = {"com": " dB"}
+OFF_UNITS = {"com": " dB", "fec": " of the value"}
 GROUP_WORDS = {"source": "source family"}
 UNITS: dict[str, Callable[[float], str]] = {
     "systolic": lambda cycles: f"{cycles:,.0f} cycles",
     "hbm": lambda value: f"{value:,.6g}",
+    "fec": lambda ratio: f"{ratio:.6g}",
     "com": lambda ratio: f"{20 * math.log10(ratio):.3f} dB",
 }
 

@@ -5,7 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from accelsim.specs.com import Farads, Henries, Length, Stretch
-from accelsim.specs.figure import NamedSpec, Spec
+from accelsim.specs.figure import (
+    FailureRate,
+    Money,
+    MoneyByLength,
+    NamedSpec,
+    Spec,
+)
 
 
 class Part(Spec):
@@ -46,12 +52,19 @@ class SegmentSpec(NamedSpec):
         Of what does not, from left to right.
     longest : length or None
         That it is sold or laid out in.
+    price, price_by_length : money or None
+        Of a lane both ways, once and by length; none where it comes with a board.
+    failures : failure rate or None
+        Of a lane both ways, ends included.
     """
 
     what: Literal["trace", "cable", "connector", "via", "package"]
     line: Stretch | None = None
     parts: Annotated[tuple[Part, ...], Field(max_length=64)] = ()
     longest: Length | None = None
+    price: Money | None = None
+    price_by_length: MoneyByLength | None = None
+    failures: FailureRate | None = None
 
     @property
     def by_length(self) -> bool:

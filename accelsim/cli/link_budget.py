@@ -1,0 +1,105 @@
+"""What `accelsim link` does beyond a channel: budgets, choices of media, sweeps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelsim.cli.output import print_json, print_tables
+from accelsim.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options ask of a budget."""
+
+    rate: str | None
+    code: str | None
+    lanes: int
+    packet: str
+    serdes: str
+    crosstalk: str
+    population: int
+    as_json: bool
+
+    @property
+    def volts(self) -> float:
+        """Return the crosstalk [V]."""
+        from accelsim.units import parse
+
+        try:
+            value = parse(self.crosstalk, "voltage")
+        except InputError as error:
+            raise InputError(f"--crosstalk: {error}") from None
+        if not 0.0 <= value <= 1.0:
+            raise InputError(f"--crosstalk {self.crosstalk}: must be 0 to 1 V")
+        return value
+
+
+def tell_budget(path: str, asked: Asked) -> None:
+    """Print the budget of a path."""
+    from accelsim.link.answer import explain, question
+    from accelsim.link.population import population
+    from accelsim.report.link_budget import budget_plain, budget_tables
+
+    made = question(
+        path,
+        rate=asked.rate,
+        code=asked.code,
+        lanes=asked.lanes,
+        packet=asked.packet,
+        serdes=asked.serdes,
+    )
+    found = explain(made, asked.volts)
+    lanes = population(made, asked.population) if asked.population else None
+    plain = budget_plain(found, lanes)
+    if asked.as_json:
+        print_json(plain)
+    else:
+        print_tables(budget_tables(plain))
+
+
+def tell_choice(distance: str, by: str, asked: Asked) -> None:
+    """Print the ways to go a distance, the best first."""
+    from accelsim.link.choose import best_link
+    from accelsim.report.link_budget import choice_plain, choice_tables
+    from accelsim.units import parse
+
+    try:
+        metres = parse(distance, "length")
+        rate = parse(asked.rate or "212.5 Gb/s", "bit_rate")
+    except InputError as error:
+        raise InputError(f"--distance {distance}, --rate: {error}") from None
+    found = best_link(
+        metres,
+        rate,
+        by,
+        lanes=asked.lanes,
+        code=asked.code,
+        serdes=asked.serdes,
+    )
+    plain = choice_plain(found)
+    if asked.as_json:
+        print_json({"distance": distance, "by": by, "ways": plain})
+        return
+    title = f"{distance} at {rate / 1e9:g} Gb/s a lane, least {by} first"
+    print_tables(choice_tables(title, plain))
+
+
+def tell_sweep(out: Path, figure: str | None, *, as_json: bool) -> None:
+    """Write a sweep of ten thousand links, draw it and print where copper ends."""
+    from accelsim.link.sweep import sweep
+    from accelsim.report.figures import check_figure
+    from accelsim.report.link_budget import sweep_plain, sweep_tables, write_sweep
+
+    if figure is not None:
+        check_figure(figure)
+    found = sweep()
+    write_sweep(found, out)
+    if figure is not None:
+        from accelsim.report.link_sweep_figure import draw_sweep
+
+        draw_sweep(figure, found)
+    plain = sweep_plain(found)
+    if as_json:
+        print_json(plain)
+    else:
+        print_tables(sweep_tables(plain))
