@@ -8,10 +8,10 @@ first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# `accelsim.chip` is a function, and a room; so is `accelsim.link`. Python binds a room to
-# its name when it is first imported: here, before the function takes the name for good.
-# The room is found all the same: `from accelsim.chip.gemm import …` looks for a module's
-# full name.
+# `accelsim.chip` is a function, and a room; so is `accelsim.link`. Python binds a room
+# to its name when it is first imported: here, before the function takes the name for
+# good. The room is found all the same: `from accelsim.chip.gemm import …` looks for a
+# module's full name.
 from accelsim.chip import chip
 from accelsim.link import link
 

@@ -179,7 +179,7 @@ def com_command(
 Example:
   accelsim validate fec FILE.csv --json""",
 )
-@click.argument("file", type=FilePath(path_type=Path))
+@click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
 def fec_command(file: Path, out: Path | None, as_json: bool) -> None:
