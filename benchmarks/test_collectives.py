@@ -1,4 +1,4 @@
-"""Speed of collectives: arrays of sizes through the API. The goal: 5,000,000/s a core."""
+"""Speed of collectives: arrays of sizes. The goal: 5,000,000 a second and core."""
 
 import numpy as np
 import pytest
