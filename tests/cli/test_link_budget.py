@@ -34,14 +34,15 @@ def test_a_device_asks_for_a_budget(accelsim: Run) -> None:
         "retimer-dsp-224g",
         "by rate",
     ):
-        assert words in shown.output
+        assert words in " ".join(shown.output.split())  # wherever lines are broken
 
 
 def test_a_long_wire_falls_back(accelsim: Run) -> None:
     done = accelsim("link", "twinax-28awg 4 m", "--budget")
     assert done.exit_code == 0, done.output
-    assert "over its budget" in done.output
-    assert "fall back to" in done.output
+    told = " ".join(done.output.split())
+    assert "over its budget" in told
+    assert "fall back to" in told
     alone = accelsim("link", "optics-cpo-200g 10 m", "--serdes", "serdes-224g-xsr")
     assert alone.exit_code == 0, alone.output
 
