@@ -28,13 +28,12 @@ from accelsim.validation import table
 from accelsim.validation.attention_rows import EAGER, Measured, check, reader
 from accelsim.validation.contract import Pair, Validation, validation
 from accelsim.validation.left_out import OLD_KERNEL, LeftOutError
+from accelsim.validation.naive import Floats, best_shares, repeated
 
 APART = (EAGER, "flash1", "triton")  # kernels that are shown, and not scored
 REPEATED = "noise floor: calls measured twice"
-ROWS_OF_A_FIT = 4000  # that the constants of the roofline are chosen on
-SHARES = np.geomspace(0.02, 1.0, 60)  # that they are chosen from
+SHARES = np.geomspace(0.02, 1.0, 60)  # that the roofline's are chosen from
 SAMPLE = 0  # seed
-Floats = NDArray[np.float64]
 
 
 def validate_attention(path: Path | str) -> Validation:
@@ -72,7 +71,7 @@ def validate_attention(path: Path | str) -> Validation:
     ]
     scored = [p for p, old_one in zip(pairs, old, strict=True) if not old_one]
     measured = [m for m, old_one in zip(found, old, strict=True) if not old_one]
-    apart += _repeated(measured, scored)
+    apart += repeated(scored, [each.shape for each in measured], REPEATED)
     return validation("attention", str(path), scored, left_out, apart, details)
 
 
@@ -160,28 +159,12 @@ def _roofline(found: Sequence[Measured], counts: NDArray[np.bool_]) -> Floats:
     """Return a roofline's times [s], its two shares the best for what counts."""
     compute = np.array([_flops(m) / float(_peak(m)) for m in found])
     memory = np.array([_bytes(m) / float(m.chip.hbm.bandwidth) for m in found])
-    of_peak, of_bandwidth = _shares(found, compute, memory, counts)
+    measured = np.array([each.seconds for each in found])
+    of_peak, of_bandwidth = best_shares(
+        compute[counts], memory[counts], measured[counts], SHARES, SAMPLE
+    )
     times: Floats = np.maximum(compute / of_peak, memory / of_bandwidth)
     return times
-
-
-def _shares(
-    found: Sequence[Measured], compute: Floats, memory: Floats,
-    counts: NDArray[np.bool_],
-) -> tuple[float, float]:  # fmt: skip
-    """Return the two shares of a roofline whose mean error is least."""
-    measured = np.array([each.seconds for each in found])
-    rows = np.flatnonzero(counts)
-    if not rows.size:
-        return 1.0, 1.0
-    rows = np.random.default_rng(SAMPLE).permutation(rows)[:ROWS_OF_A_FIT]
-    best = (np.inf, 1.0, 1.0)
-    for of_peak in SHARES:
-        for of_bandwidth in SHARES:
-            times = np.maximum(compute[rows] / of_peak, memory[rows] / of_bandwidth)
-            error = float(np.mean(np.abs(times / measured[rows] - 1.0)))
-            best = min(best, (error, float(of_peak), float(of_bandwidth)))
-    return best[1], best[2]
 
 
 def _peak(each: Measured) -> float:
@@ -199,17 +182,3 @@ def _bytes(each: Measured) -> float:
     queries, keys = each.heads * each.seq_q, each.kv_heads * each.seq_kv
     passes = {"forward": 1.0, "backward": 3.0, "both": 4.0}[each.passes]
     return passes * 4.0 * each.batch * each.head_dim * (queries + keys)
-
-
-def _repeated(found: Sequence[Measured], pairs: Sequence[Pair]) -> list[Pair]:
-    """Return calls that were measured more than once beside the mean of the others."""
-    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for index, each in enumerate(found):
-        groups[each.shape].append(index)
-    noise = []
-    for members in groups.values():
-        total = sum(found[index].seconds for index in members)
-        for index in members if len(members) > 1 else ():
-            others = (total - found[index].seconds) / (len(members) - 1)
-            noise.append(replace(pairs[index], subset=REPEATED, predicted=others))
-    return noise

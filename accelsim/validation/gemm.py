@@ -6,7 +6,6 @@ beside them: a roofline, and how far repeated measurements lie apart.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from accelsim.chip.gemm import fill, gemm_rows
 from accelsim.kernels.tables import KERNEL_PARTS
 from accelsim.validation.contract import Pair, Validation, validation
 from accelsim.validation.gemm_rows import Product, kind_of, read_products
-from accelsim.validation.naive import Floats, roofline
+from accelsim.validation.naive import Floats, repeated, roofline
 
 REPEATED = "repeated rows: one beside the mean of the others"
 SPLIT = "split by (N, K)"
@@ -56,7 +55,7 @@ def validate_gemm(path: Path | str, chip: str | None = None) -> Validation:
         str(path),
         pairs,
         left_out,
-        apart=_noise(products, pairs),
+        apart=repeated(pairs, [_shape(p) for p in products], REPEATED),
         details=details,
     )
 
@@ -111,18 +110,6 @@ def _by(products: Sequence[Product], key: Any) -> dict[Any, NDArray[np.int64]]:
     return {name: np.array(members) for name, members in groups.items()}
 
 
-def _noise(products: Sequence[Product], pairs: Sequence[Pair]) -> list[Pair]:
-    """Return rows that were measured more than once beside the mean of the others."""
-
-    def shape(p: Product) -> tuple[Any, ...]:
-        return p.chip.name, p.source, p.how, p.m, p.n, p.k, p.batch
-
-    noise = []
-    for members in _by(products, shape).values():
-        seconds = np.array([products[i].seconds for i in members])
-        for index in members if len(members) > 1 else ():
-            others = (seconds.sum() - products[index].seconds) / (len(members) - 1)
-            noise.append(
-                replace(pairs[index], subset=REPEATED, predicted=float(others))
-            )
-    return noise
+def _shape(product: Product) -> tuple[Any, ...]:
+    p = product
+    return p.chip.name, p.source, p.how, p.m, p.n, p.k, p.batch
