@@ -1,4 +1,4 @@
-"""What a step sees of a communication: by hand, and never less than what is too long."""
+"""What a step sees of a communication: by hand, and what is too long is seen."""
 
 import pytest
 from hypothesis import given
