@@ -6,7 +6,7 @@ sends (`gather_slots`, `reduce_slots`). Protocols trade rate for latency: LL has
 with every 4 B, LL128 with every 120 B, Simple waits for whole chunks. A chunk that the
 switch adds waits for the flag of each rank, so its cost grows with the ranks.
 
-NCCL's tuner chooses by what it *believes* (NVIDIA/nccl@5067397 src/graph/tuning.cc), not
+NCCL's tuner chooses by what it *believes* (NVIDIA/nccl@5067397 graph/tuning.cc), not
 by what is fastest, so that measured curves have steps; so have ours. This file is one
 domain, and pairs between domains; `kernels/nccl_across.py` has the other collectives
 between domains.
