@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from accelsim.explore.estimate import estimate, estimate_many
     from accelsim.explore.result import Estimate
     from accelsim.fabric.collective import system
+    from accelsim.silicon.scale import port
     from accelsim.specs.run import PlanSpec, RunSpec
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __all__ = [
     "estimate_many",
     "link",
     "load",
+    "port",
     "system",
 ]
 
@@ -54,6 +56,7 @@ _HOME = {
     "estimate_many": "accelsim.explore.estimate",
     "link": "accelsim.link",
     "load": "accelsim.catalog",
+    "port": "accelsim.silicon.scale",
     "system": "accelsim.fabric.collective",
 }
 

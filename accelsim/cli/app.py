@@ -23,6 +23,7 @@ from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.show import list_command, show_command
+from accelsim.cli.silicon import silicon_command
 from accelsim.cli.validate import validate_group
 from accelsim.errors import AccelsimError, NoAnswerError
 
@@ -125,6 +126,7 @@ for _command in (
     collective_command,
     hbm_command,
     link_command,
+    silicon_command,
     validate_group,
     calibrate_group,
 ):

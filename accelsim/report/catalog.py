@@ -89,6 +89,17 @@ def _price(spec: Any) -> str:
     return f"{len(spec.offers)} offers to {newest}: {kinds}"
 
 
+def _process(spec: Any) -> str:
+    gains = f"{spec.speed.text}x speed or {spec.power.text}x power of {spec.after}"
+    words = gains if spec.after else "first of its chain"
+    return f"{words}; wafer {spec.wafers[-1].usd.text}, {spec.defects.text}"
+
+
+def _package(spec: Any) -> str:
+    price = spec.interposer[-1].usd.text
+    return f"interposer {price}, test {spec.test.text}"
+
+
 def _run(spec: Any) -> str:
     return f"{spec.model} on {spec.chips:,} chips of {spec.system}"
 
@@ -105,6 +116,8 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "models": _model,
     "software": _software,
     "prices": _price,
+    "processes": _process,
+    "packages": _package,
     "runs": _run,
 }
 
