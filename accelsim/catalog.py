@@ -30,6 +30,8 @@ from accelsim.specs.process import ProcessSpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.sweep import SweepSpec
+from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
 
 BUILT_IN = Path(__file__).parent / "configs"
@@ -41,6 +43,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "devices": DeviceSpec,
     "codes": CodeSpec,
     "links": LinkSpec,
+    "switches": SwitchSpec,
     "systems": SystemSpec,
     "models": ModelSpec,
     "software": SoftwareSpec,
@@ -48,6 +51,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "processes": ProcessSpec,
     "packages": PackageSpec,
     "runs": RunSpec,
+    "sweeps": SweepSpec,
 }
 MAX_DEPTH = 32
 MAX_BASES = 32
@@ -59,6 +63,7 @@ __all__ = [
     "any_named",
     "find",
     "folders",
+    "has",
     "is_path",
     "load",
     "model",
@@ -100,6 +105,11 @@ def names(kind: str) -> list[str]:
     return sorted(found)
 
 
+def has(kind: str, name: str) -> bool:
+    """Return whether a kind of thing has a name, without listing the others."""
+    return any((folder / f"{name}.toml").is_file() for folder in folders(kind))
+
+
 def find(kind: str, name: str, beside: Path | None = None) -> Path:
     """Return the file that `name` stands for.
 
@@ -122,7 +132,9 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
 
 def singular(kind: str) -> str:
     """Return the word for one thing of a kind."""
-    return "process" if kind == "processes" else kind.removesuffix("s")
+    if kind in ("switches", "processes"):
+        return kind.removesuffix("es")
+    return kind.removesuffix("s")
 
 
 def _hint(kind: str, name: str) -> str:
@@ -350,6 +362,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
     marks |= {"curve": "processes", "interposer": "packages"}
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
+    marks |= {"axes": "sweeps"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]
