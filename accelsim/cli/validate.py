@@ -73,6 +73,33 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
 
 
 @validate_group.command(
+    "memory",
+    epilog="""\b
+Example:
+  accelsim validate memory FILE.csv --json""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@out_option
+@options.json_option
+def memory_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Say of every run in the table FILE whether it fits, and what its peak is.
+
+    A row gives model and plan, and whether the run went on or ran out of memory
+    (status), with the peak if it was read; or it is a training run with memory_gb.
+    Peaks are compared where the source says which memory it measured.
+
+    Exit code 1: no row could be judged.
+    """
+    from accelsim.kernels.warm import compiling_beside
+    from accelsim.validation.memory import validate_memory
+
+    _check_target(out, file)
+    with compiling_beside():
+        found = validate_memory(file)
+    _tell(found, out, as_json=as_json)
+
+
+@validate_group.command(
     "systolic",
     epilog="""\b
 Example:
