@@ -28,6 +28,7 @@ from accelsim.specs.price import PriceSpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
 
 BUILT_IN = Path(__file__).parent / "configs"
@@ -39,6 +40,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "devices": DeviceSpec,
     "codes": CodeSpec,
     "links": LinkSpec,
+    "switches": SwitchSpec,
     "systems": SystemSpec,
     "models": ModelSpec,
     "software": SoftwareSpec,
@@ -116,6 +118,8 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
 
 
 def _singular(kind: str) -> str:
+    if kind == "switches":
+        return "switch"
     return kind if kind == "software" else kind.removesuffix("s")
 
 

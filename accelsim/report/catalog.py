@@ -72,6 +72,11 @@ def _code(spec: Any) -> str:
     return f"{words}{inner}; frames of {spec.frame.text}"
 
 
+def _switch(spec: Any) -> str:
+    what = "optical circuit switch" if spec.optical else "switch"
+    return f"{what} of {spec.radix} ports of {spec.port_rate.text}"
+
+
 def _model(spec: Any) -> str:
     size = f"{spec.layers} layers x {spec.hidden}"
     if spec.moe:
@@ -101,6 +106,7 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "segments": _segment,
     "devices": _device,
     "codes": _code,
+    "switches": _switch,
     "systems": _system,
     "models": _model,
     "software": _software,

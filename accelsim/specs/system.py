@@ -17,6 +17,7 @@ from accelsim.specs.figure import (
 
 Topology = Literal["switch", "mesh", "torus", "fat-tree"]
 Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell"]
+Routing = Literal["spread", "hash", "rail"]
 
 
 class TierSpec(Spec):
@@ -59,6 +60,22 @@ class TierSpec(Spec):
         need; `all` else.
     oversubscription : Overhead
         Fat tree only: bandwidth into the tier over bandwidth across it.
+    switch : str, optional
+        Name of the switch spec that joins the tier; in a torus, the optical one that
+        joins its cubes. Without one the tier is joined by something of no known radix,
+        power and price.
+    switches : int, optional
+        `switch` tiers: side by side, each with a part of every chip's ports; as few as
+        the radix allows if left out.
+    rails : int
+        Fat tree only: chips that have the same place in a node, counted in so many
+        rails, share a leaf; 1 fills leaf by leaf.
+    routing : str
+        Fat tree only: packets `spread` over all ways up; a `hash` picks one way a flow;
+        `rail` spreads, and goes inside the node to the rail of its target first.
+    cube : tuple of int
+        Torus only: extents of the blocks that are wired for good; the links between
+        blocks, and those that close the rings, go through the optical switch.
     """
 
     chips: int = Field(gt=0, le=MAX_SIZE)
@@ -75,6 +92,11 @@ class TierSpec(Spec):
     library: Library | None = None
     protocols: Literal["all", "simple"] = "all"
     oversubscription: Overhead | None = None
+    switch: str | None = None
+    switches: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    rails: int = Field(default=1, gt=0, le=MAX_SIZE)
+    routing: Routing = "spread"
+    cube: tuple[int, ...] = ()
 
     @model_validator(mode="after")
     def _dims_match(self) -> "TierSpec":
@@ -84,6 +106,24 @@ class TierSpec(Spec):
             raise ValueError("links_per_chip must be more than zero")
         if len(self.links_per_chip) not in (1, len(self.dims)):
             raise ValueError("links_per_chip takes one number, or one per dimension")
+        return self
+
+    @model_validator(mode="after")
+    def _switched_as_its_topology_allows(self) -> "TierSpec":
+        kind, tree = self.topology, self.topology == "fat-tree"
+        if self.switches is not None and (kind != "switch" or self.switch is None):
+            raise ValueError("switches counts the named switches of a switch tier")
+        if (self.rails > 1 or self.routing != "spread") and not tree:
+            raise ValueError("rails and routing belong to a fat tree")
+        if kind == "mesh" and self.switch is not None:
+            raise ValueError("switch: a mesh has none")
+        if kind == "torus" and bool(self.cube) != (self.switch is not None):
+            raise ValueError("a torus has a cube and an optical switch, or neither")
+        if self.cube and (
+            len(self.cube) != len(self.dims)
+            or any(n < 1 or d % n for d, n in zip(self.dims, self.cube, strict=True))
+        ):
+            raise ValueError(f"cube {list(self.cube)} must divide dims, one by one")
         return self
 
 
