@@ -28,6 +28,7 @@ from accelsim.specs.price import PriceSpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.sweep import SweepSpec
 from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
 
@@ -46,6 +47,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "software": SoftwareSpec,
     "prices": PriceSpec,
     "runs": RunSpec,
+    "sweeps": SweepSpec,
 }
 MAX_DEPTH = 32
 MAX_BASES = 32
@@ -347,6 +349,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
     }
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
+    marks |= {"axes": "sweeps"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]
