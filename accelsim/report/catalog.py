@@ -33,7 +33,8 @@ def _chip(spec: Any) -> str:
 
 
 def _link(spec: Any) -> str:
-    return f"{spec.medium}, {spec.lanes} lanes, {spec.bandwidth.text}"
+    rate = spec.bandwidth or spec.lane_rate
+    return f"{spec.medium}, {spec.lanes} lanes, {rate.text}"
 
 
 def _hbm(spec: Any) -> str:
