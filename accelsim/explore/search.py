@@ -142,17 +142,14 @@ def search(
     ----------
     run : RunSpec or mapping
         Sizes of the plan that it states are kept.
-    objective : str
-        One of `OBJECTIVES`.
-    top : int
-        Plans that are ranked.
+    objective, top
+        One of `OBJECTIVES`, and how many plans are ranked by it.
     head_room : float
         Share of the memory that must stay free.
     chips, global_batches : sequence of int
         Tried in place of the run's own, all with all.
     against : str, optional
-        A second objective: the search returns the front of plans that no other beats
-        in both.
+        A second objective: also return the plans that no other beats in both.
     workers : int
         Threads.
 
@@ -175,10 +172,8 @@ def search(
         raise _none(questions, found)
     first = np.argsort(pool.score, kind="stable")[:top]
     ranked = _explained(questions, found, pool, first, objective)
-    front: tuple[Ranked, ...] = ()
-    if against is not None:
-        kept = _front(pool.score, _pool(found, against).score)[:MANY]
-        front = _explained(questions, found, pool, kept, objective)
+    other = None if against is None else _pool(found, against).score
+    kept = first[:0] if other is None else _front(pool.score, other)[:MANY]
     return Search(
         objective=objective,
         plans_legal=sum(one.legal for one in found),
@@ -186,7 +181,7 @@ def search(
         rejected=dict(rejected.most_common()),
         wall=time.perf_counter() - began,
         top=ranked,
-        front=front,
+        front=_explained(questions, found, pool, kept, objective),
     )
 
 
