@@ -3,16 +3,17 @@
 `fill_steps` reads LAYER rows (see `layers`) and writes one RESULT row for each plan.
 The step is told from the slowest pipeline stage: its work on all micro-batches, the
 fill and drain of the others, what communication nothing hides, and the optimizer.
+Stages and their schedule are `pipeline`'s.
 
-1F1B: T = sum of all stages' times + (micro-batches - 1) x the slowest (Narayanan et al.
-2021, sec. 2.2); v virtual stages divide the first term's rest by v (ibid.).
 Overlap: what may run behind computation (the software says) is exposed as far as it is
 longer; while it runs it takes `communication_share` of the computing units.
 """
 
-from accelsim.kernels.collectives import collective, send
+from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.overlap import bucketed, exposed
+from accelsim.kernels.pipeline import add_pipeline, layers_of_stage
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
     STATE_PASSES,
@@ -32,19 +33,6 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
-
-
-@kernel
-def exposed(may_hide: float, time: float, behind: float, share: float) -> float:
-    """Return the part of a communication `time` [s] that a step sees.
-
-    may_hide : 1 if it may run behind `behind` [s] of computation, which then loses
-    `share` of its units for as long.
-    """
-    if may_hide == 0.0:
-        return time
-    hidden = min(time, behind)
-    return time - hidden + share * hidden
 
 
 @kernel
@@ -127,18 +115,6 @@ def add_end(result: Record, row: Record) -> float:
 
 
 @kernel
-def layers_of_stage(model: Record, plan: Record) -> tuple[float, float]:
-    """Return the layers of the fullest and of the last stage.
-
-    Layers go to the pp x vp chunks as evenly as they can, the first chunks fuller.
-    """
-    chunks = plan.pp * plan.vp
-    fullest = -(-model.layers // chunks) * plan.vp
-    last = model.layers - fullest * (plan.pp - 1.0)
-    return fullest, max(last, model.layers // chunks * plan.vp)
-
-
-@kernel
 def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
     """Return the parameters of one worker in the fullest stage: (dense, experts, ends).
 
@@ -173,19 +149,6 @@ def group_exchange(
         tiers, kind, experts / calls, ranks / ep, tp * ep, software
     )
     return calls * (a + b), calls * (sent + more)
-
-
-@kernel
-def bucketed(
-    may_hide: float, time: float, behind: float, calls: float, share: float
-) -> float:
-    """Return the exposed part of a communication in `calls` buckets.
-
-    The last bucket has nothing left to hide behind, nor is the first layer's
-    computation over when it starts.
-    """
-    rest = 1.0 - 1.0 / calls
-    return exposed(may_hide, time, rest * min(behind, time), share)
 
 
 @kernel
@@ -230,30 +193,6 @@ def add_data_parallel(
     time += times * bucketed(software.overlap_dp, reduce, behind, layers, share)
     result.dp += time
     result.dp_bytes += times * sent + gathers * gathered
-
-
-@kernel
-def add_pipeline(
-    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, slowest: float, middle: float, last: float,
-) -> None:  # fmt: skip
-    """Add fill and drain and the hand-over of activations between stages.
-
-    slowest, middle, last : seconds of a stage on one micro-batch. Activations cross
-    cut over tp (Narayanan et al. 2021, sec. 4.1, scatter/gather).
-    """
-    if plan.pp == 1:
-        return
-    tokens = plan.micro_batch * case.seq_len / plan.cp
-    size = case.activation_bytes * tokens * model.hidden / plan.tp
-    stride = float(plan.tp * plan.cp * plan.dp)
-    hop = send(tiers, size, stride, float(plan.pp))
-    others = (plan.pp - 1.0) * middle + last - max(middle, last)
-    result.bubble += max(0.0, others) / plan.vp + (plan.pp - 1.0) * 2.0 * hop
-    chunk = slowest / plan.vp
-    seen = exposed(software.overlap_pp, 2.0 * hop, chunk, 0.0)
-    result.pp += plan.micro_batches * plan.vp * seen
-    result.pp_bytes += 2.0 * plan.micro_batches * plan.vp * size
 
 
 @kernel
