@@ -92,18 +92,25 @@ def sheet_of(name: str, keywords: Mapping[str, Any], case: int = 1) -> Sheet:
         lowest_frequency=words.number("f_1", words.raw("f_min", 0.05)) * GHZ,
         erl=_erl(words, cases[0]) if words.number("ERL", 0) else None,
         margin_db=words.number("COM Pass threshold", 3.0),
-        as_measured=True,
-        kept=words.number("Impulse response truncation threshold", 1e-3),
-        largest_bin=words.number("PDF bin size", 1e-5),
-        forced_bin=words.flag("Force PDF bin size"),
-        crest=words.number("Noise_Crest_Factor", 0.0),
-        jitter_span=words.flag("LIMIT_JITTER_CONTRIB_TO_DFE_SPAN"),
-        noise_of_all_taps=words.flag("SNR_TXwC0"),
-        kappa=(words.number("kappa1", 1.0), words.number("kappa2", 1.0)),
-        filters=_filters(words, rate),
-        boards=boards_of(words),
-        window=_window(words),
+        **_unusual(words, rate),
     )
+
+
+def _unusual(words: Words, rate: float) -> dict[str, Any]:
+    """Return what the tool's keywords can ask for and no standard does."""
+    return {
+        "as_measured": True,
+        "kept": words.number("Impulse response truncation threshold", 1e-3),
+        "largest_bin": words.number("PDF bin size", 1e-5),
+        "forced_bin": words.flag("Force PDF bin size"),
+        "crest": words.number("Noise_Crest_Factor", 0.0),
+        "jitter_span": words.flag("LIMIT_JITTER_CONTRIB_TO_DFE_SPAN"),
+        "noise_of_all_taps": words.flag("SNR_TXwC0"),
+        "kappa": (words.number("kappa1", 1.0), words.number("kappa2", 1.0)),
+        "filters": _filters(words, rate),
+        "boards": boards_of(words),
+        "window": _window(words),
+    }
 
 
 def _edge(words: Words) -> float:
