@@ -25,6 +25,7 @@ from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.sweep import sweep_group
 from accelsim.cli.validate import validate_group
+from accelsim.cli.validate_kernels import KERNEL_COMMANDS
 from accelsim.errors import AccelsimError, NoAnswerError
 
 NO_ANSWER = 1
@@ -131,3 +132,5 @@ for _command in (
     calibrate_group,
 ):
     main.add_command(_command)
+for _command in KERNEL_COMMANDS:
+    validate_group.add_command(_command)
