@@ -26,6 +26,7 @@ from accelsim.cli.search import search_command
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.sweep import sweep_group
 from accelsim.cli.validate import validate_group
+from accelsim.cli.validate_kernels import KERNEL_COMMANDS
 from accelsim.errors import AccelsimError, NoAnswerError
 
 NO_ANSWER = 1
@@ -133,3 +134,5 @@ for _command in (
     calibrate_group,
 ):
     main.add_command(_command)
+for _command in KERNEL_COMMANDS:
+    validate_group.add_command(_command)
