@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from accelsim.explore.compare import compare
     from accelsim.explore.estimate import estimate, estimate_many
     from accelsim.explore.result import Estimate
+    from accelsim.explore.search import search
     from accelsim.fabric.collective import system
     from accelsim.silicon.scale import port
     from accelsim.specs.run import PlanSpec, RunSpec
@@ -40,6 +41,7 @@ __all__ = [
     "link",
     "load",
     "port",
+    "search",
     "system",
 ]
 
@@ -57,6 +59,7 @@ _HOME = {
     "link": "accelsim.link",
     "load": "accelsim.catalog",
     "port": "accelsim.silicon.scale",
+    "search": "accelsim.explore.search",
     "system": "accelsim.fabric.collective",
 }
 

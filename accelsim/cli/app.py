@@ -22,6 +22,7 @@ from accelsim.cli.hbm import hbm_command
 from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
+from accelsim.cli.search import search_command
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.silicon import silicon_command
 from accelsim.cli.sweep import sweep_group
@@ -123,6 +124,7 @@ for _command in (
     show_command,
     estimate_command,
     compare_command,
+    search_command,
     sweep_group,
     gemm_command,
     attention_command,
