@@ -33,7 +33,9 @@ PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 def timed(op: Record, worker: Record | None = None, **changes: float) -> Record:
     """Return the LAYER row of one operator alone."""
     layer = table(tables.LAYER, 1)[0]
-    add_operator(layer, chip() if worker is None else worker, case(**changes), op)
+    add_operator(
+        layer, chip() if worker is None else worker, case(**changes), software(), op
+    )
     return layer
 
 

@@ -12,6 +12,7 @@ from accelsim.kernels.operators import (
     localise,
     transformer_operators,
 )
+from accelsim.kernels.streams import CHAINED_LOSS
 from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import table
 from tests.examples import NO_FUSED, case, chip, mixture, model, shard, software
@@ -202,7 +203,8 @@ def test_head_and_loss_by_hand() -> None:
     assert flops(ops) == 2.0 * 2048 * 1024 * 32000
     norm, logits = 2 * 2.0 * 2048 * 1024, 2048 * 32000
     assert streams(ops).forward_bytes[0] == norm + 4 * logits
-    chained = operators(model(), stack=software(fused_loss=0.0), kind=tables.HEAD)
+    chain = software(fused_loss=0.0, loss=CHAINED_LOSS)
+    chained = operators(model(), stack=chain, kind=tables.HEAD)
     # six passes over fp32 logits
     assert streams(chained).forward_bytes[0] == norm + 24 * logits
 
