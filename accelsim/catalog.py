@@ -28,6 +28,8 @@ from accelsim.specs.price import PriceSpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.sweep import SweepSpec
+from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
 
 BUILT_IN = Path(__file__).parent / "configs"
@@ -39,11 +41,13 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "devices": DeviceSpec,
     "codes": CodeSpec,
     "links": LinkSpec,
+    "switches": SwitchSpec,
     "systems": SystemSpec,
     "models": ModelSpec,
     "software": SoftwareSpec,
     "prices": PriceSpec,
     "runs": RunSpec,
+    "sweeps": SweepSpec,
 }
 MAX_DEPTH = 32
 MAX_BASES = 32
@@ -116,6 +120,8 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
 
 
 def _singular(kind: str) -> str:
+    if kind == "switches":
+        return "switch"
     return kind if kind == "software" else kind.removesuffix("s")
 
 
@@ -343,6 +349,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
     }
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
+    marks |= {"axes": "sweeps"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]

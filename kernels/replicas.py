@@ -9,6 +9,8 @@ longer; while it runs it takes `communication_share` of the computing units.
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.overlap import bucketed
+from accelsim.kernels.pipeline import layers_of_stage
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
     STATE_PASSES,
@@ -16,31 +18,6 @@ from accelsim.kernels.streams import (
     stream_seconds,
 )
 from accelsim.kernels.tables import UNSHARDED, ZERO2, ZERO3, Record, Rows
-
-
-@kernel
-def exposed(may_hide: float, time: float, behind: float, share: float) -> float:
-    """Return the part of a communication `time` [s] that a step sees.
-
-    may_hide : 1 if it may run behind `behind` [s] of computation, which then loses
-    `share` of its units for as long.
-    """
-    if may_hide == 0.0:
-        return time
-    hidden = min(time, behind)
-    return time - hidden + share * hidden
-
-
-@kernel
-def layers_of_stage(model: Record, plan: Record) -> tuple[float, float]:
-    """Return the layers of the fullest and of the last stage.
-
-    Layers go to the pp x vp chunks as evenly as they can, the first chunks fuller.
-    """
-    chunks = plan.pp * plan.vp
-    fullest = -(-model.layers // chunks) * plan.vp
-    last = model.layers - fullest * (plan.pp - 1.0)
-    return fullest, max(last, model.layers // chunks * plan.vp)
 
 
 @kernel
@@ -78,19 +55,6 @@ def group_exchange(
         tiers, kind, experts / calls, ranks / ep, tp * ep, software
     )
     return calls * (a + b), calls * (sent + more)
-
-
-@kernel
-def bucketed(
-    may_hide: float, time: float, behind: float, calls: float, share: float
-) -> float:
-    """Return the exposed part of a communication in `calls` buckets.
-
-    The last bucket has nothing left to hide behind, nor is the first layer's
-    computation over when it starts.
-    """
-    rest = 1.0 - 1.0 / calls
-    return exposed(may_hide, time, rest * min(behind, time), share)
 
 
 @kernel

@@ -3,21 +3,16 @@
 `fill_steps` reads LAYER rows (see `layers`) and writes one RESULT row for each plan.
 The step is told from the slowest pipeline stage: its work on all micro-batches, the
 fill and drain of the others, what communication nothing hides, and the optimizer.
+Stages and their schedule are `pipeline`'s.
 
-1F1B: T = sum of all stages' times + (micro-batches - 1) x the slowest (Narayanan et al.
-2021, sec. 2.2); v virtual stages divide the first term's rest by v (ibid.).
 Overlap: what may run behind computation (the software says) is exposed as far as it is
 longer; while it runs it takes `communication_share` of the computing units.
 """
 
-from accelsim.kernels.collectives import send
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.replicas import (
-    add_data_parallel,
-    add_optimizer,
-    exposed,
-    layers_of_stage,
-)
+from accelsim.kernels.overlap import exposed
+from accelsim.kernels.pipeline import add_pipeline, layers_of_stage
+from accelsim.kernels.replicas import add_data_parallel, add_optimizer
 from accelsim.kernels.tables import (
     DENSE,
     EMBED,
@@ -160,30 +155,6 @@ def add_layers(
             forward, backward = forward + f, backward + b
             host_f, host_b = host_f + here * of_host[0], host_b + here * of_host[1]
     return forward, backward, host_f, host_b
-
-
-@kernel
-def add_pipeline(
-    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, slowest: float, middle: float, last: float,
-) -> None:  # fmt: skip
-    """Add fill and drain and the hand-over of activations between stages.
-
-    slowest, middle, last : seconds of a stage on one micro-batch. Activations cross
-    cut over tp (Narayanan et al. 2021, sec. 4.1, scatter/gather).
-    """
-    if plan.pp == 1:
-        return
-    tokens = plan.micro_batch * case.seq_len / plan.cp
-    size = case.activation_bytes * tokens * model.hidden / plan.tp
-    stride = float(plan.tp * plan.cp * plan.dp)
-    hop = send(tiers, size, stride, float(plan.pp))
-    others = (plan.pp - 1.0) * middle + last - max(middle, last)
-    result.bubble += max(0.0, others) / plan.vp + (plan.pp - 1.0) * 2.0 * hop
-    chunk = slowest / plan.vp
-    seen = exposed(software.overlap_pp, 2.0 * hop, chunk, 0.0)
-    result.pp += plan.micro_batches * plan.vp * seen
-    result.pp_bytes += 2.0 * plan.micro_batches * plan.vp * size
 
 
 @kernel

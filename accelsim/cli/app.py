@@ -23,6 +23,7 @@ from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.show import list_command, show_command
+from accelsim.cli.sweep import sweep_group
 from accelsim.cli.validate import validate_group
 from accelsim.errors import AccelsimError, NoAnswerError
 
@@ -120,6 +121,7 @@ for _command in (
     show_command,
     estimate_command,
     compare_command,
+    sweep_group,
     gemm_command,
     attention_command,
     collective_command,

@@ -27,8 +27,8 @@ Example:
 def list_command(kind: str | None, as_json: bool) -> None:
     """List what the catalog holds, or one KIND of it.
 
-    Kinds: chips, hbm, com, segments, devices, codes, links, systems, models, software,
-    prices, runs.
+    Kinds: chips, hbm, com, segments, devices, codes, links, switches, systems, models,
+    software, prices, runs, sweeps.
     Files in the folders of ACCELSIM_PATH are listed with the built-in ones.
     """
     from accelsim.catalog import KINDS_OF_THING
@@ -71,6 +71,8 @@ def show_command(name: str, changes: tuple[str, ...], as_json: bool) -> None:
 
 
 def _singular(kind: str) -> str:
+    if kind == "switches":
+        return "switch"
     return kind if kind == "software" else kind.removesuffix("s")
 
 

@@ -72,6 +72,11 @@ def _code(spec: Any) -> str:
     return f"{words}{inner}; frames of {spec.frame.text}"
 
 
+def _switch(spec: Any) -> str:
+    what = "optical circuit switch" if spec.optical else "switch"
+    return f"{what} of {spec.radix} ports of {spec.port_rate.text}"
+
+
 def _model(spec: Any) -> str:
     size = f"{spec.layers} layers x {spec.hidden}"
     if spec.moe:
@@ -89,6 +94,10 @@ def _price(spec: Any) -> str:
     return f"{len(spec.offers)} offers to {newest}: {kinds}"
 
 
+def _sweep(spec: Any) -> str:
+    return f"{spec.question} ({', '.join(axis.path for axis in spec.axes)})"
+
+
 def _run(spec: Any) -> str:
     return f"{spec.model} on {spec.chips:,} chips of {spec.system}"
 
@@ -101,11 +110,13 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "segments": _segment,
     "devices": _device,
     "codes": _code,
+    "switches": _switch,
     "systems": _system,
     "models": _model,
     "software": _software,
     "prices": _price,
     "runs": _run,
+    "sweeps": _sweep,
 }
 
 

@@ -12,7 +12,15 @@ from accelsim.specs.link import LinkSpec
 
 CHIPS = (
     *("trainium1", "trainium2", "trainium3", "trainium4-projected", "v100-32gb"),
-    *("a100-40gb", "a100-80gb", "a100-pcie", "l40s", "h100-sxm", "h100-96gb-500w"),
+    *(
+        "a100-40gb",
+        "a100-80gb",
+        "a100-pcie",
+        "l40s",
+        "rtx-pro-6000",
+        "h100-sxm",
+        "h100-96gb-500w",
+    ),
     *("h200", "h200-nvl", "h800", "gh200", "b200", "gb200", "b300", "gb300", "rubin"),
     *("mi300x", "mi325x", "mi350x", "mi355x"),
     *("tpu-v3", "tpu-v4", "tpu-v5e", "tpu-v5p", "tpu-v6e", "tpu-v7"),
