@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from accelsim.explore.compare import compare
     from accelsim.explore.estimate import estimate, estimate_many
     from accelsim.explore.result import Estimate
+    from accelsim.explore.search import search
     from accelsim.fabric.collective import system
     from accelsim.specs.run import PlanSpec, RunSpec
 
@@ -38,6 +39,7 @@ __all__ = [
     "estimate_many",
     "link",
     "load",
+    "search",
     "system",
 ]
 
@@ -54,6 +56,7 @@ _HOME = {
     "estimate_many": "accelsim.explore.estimate",
     "link": "accelsim.link",
     "load": "accelsim.catalog",
+    "search": "accelsim.explore.search",
     "system": "accelsim.fabric.collective",
 }
 

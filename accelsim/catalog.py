@@ -59,6 +59,7 @@ __all__ = [
     "any_named",
     "find",
     "folders",
+    "has",
     "is_path",
     "load",
     "model",
@@ -97,6 +98,11 @@ def names(kind: str) -> list[str]:
     """Return the names that a kind of thing can be found by."""
     found = {f.stem for folder in folders(kind) for f in folder.glob("*.toml")}
     return sorted(found)
+
+
+def has(kind: str, name: str) -> bool:
+    """Return whether a kind of thing has a name, without listing the others."""
+    return any((folder / f"{name}.toml").is_file() for folder in folders(kind))
 
 
 def find(kind: str, name: str, beside: Path | None = None) -> Path:
