@@ -8,7 +8,7 @@ from tests.examples import mixture, model, plan, software, switch, tiers
 
 
 def test_parameters_of_the_fullest_stage() -> None:
-    # 8 layers of 12 x 1024^2 over 2 stages and 4 tensor ranks; one table of 32000 x 1024
+    # 8 layers of 12 x 1024^2 over 2 stages and tp 4; one table of 32000 x 1024
     dense, experts, ends = stage_parameters(model(), plan(pp=2, tp=4))
     assert (dense, experts) == (4 * 12 * 1024**2 / 4, 0.0)
     assert ends == 32000 * 1024 / 4
