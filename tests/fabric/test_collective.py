@@ -115,13 +115,15 @@ def test_an_interval_holds_what_it_rests_on() -> None:
     on = accelsim.system("trn2-48xlarge")
     time = on.collective("all_reduce", bytes=[2**20, 2**30], ranks=64).time
     found = interval(on, "all_reduce", bytes=[2**20, 2**30], ranks=64)
-    assert np.all(found.low < time) and np.all(time < found.high)
+    assert np.all(found.low < time)
+    assert np.all(time < found.high)
     assert found.rests[0].path == "tiers.node.efficiency"
     # the rate is 0.5 to 0.9 where 0.71 is assumed: a large message is as far off
     assert found.high[1] / time[1] == pytest.approx(0.71 / 0.5, rel=0.02)
     assert found.low[1] / time[1] == pytest.approx(0.71 / 0.9, rel=0.02)
     for rest in found.rests:
-        assert np.all(found.low <= rest.low) and np.all(rest.high <= found.high)
+        assert np.all(found.low <= rest.low)
+        assert np.all(rest.high <= found.high)
     assert share_assumed(found.rests) > 0.5
 
 
