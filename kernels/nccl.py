@@ -94,6 +94,8 @@ def nccl_inside(
         data = size / tier.reduce_bandwidth
         data = ramped(data, ranks * nccl.add_chunk, nccl.most_chunks)
         return nccl.add_start + data, nccl.add_start, NVLS
+    if want == ADDING:
+        return 1e300, 0.0, NVLS
     latency = nccl.start[chosen] + steps * nccl.step[chosen]
     slots = nccl.reduce_slots if adding else nccl.gather_slots
     data = part * (steps + slots) / nccl.rate[chosen]
