@@ -35,7 +35,7 @@ def keywords(row: dict[str, Any]) -> dict[str, Any]:
         for key, value in CONFIGS[row["config"]].items()
         if key.lower() not in absent
     }
-    return kept | row["change"]
+    return {**kept, **row["change"]}
 
 
 @pytest.mark.skipif(PLAIN, reason="10^5 frequencies of plain Python")
