@@ -33,18 +33,24 @@ from accelsim.kernels.tables import (
     Rows,
 )
 
+# Of the host for one collective: an event is recorded and waited for, the kernel
+# starts, an event is recorded (`collective` in ProcessGroupNCCL.cpp, PyTorch 2.3).
+COLLECTIVE_CALLS = 4.0
+
 
 @kernel
 def time_product(
-    row: Record, chip: Record, case: Record, op: Record
+    row: Record, chip: Record, case: Record, software: Record, op: Record
 ) -> tuple[float, float]:
     """Return (forward, backward) seconds of a product and add its FLOPs.
 
     Backward are the gradients of both factors; the one of the right factor is
-    accumulated in place. Narrow formats cast and transpose the activations first
-    (Transformer Engine documentation, FP8 primer).
+    accumulated in place, by the product or by a kernel after it. Narrow formats cast
+    and transpose the activations first (Transformer Engine documentation, FP8 primer),
+    and the weights, where the stack keeps no narrow copy of them.
     """
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
+    fused = software.fused_accumulation > 0.0 or op.core > 0.0
     wide = case.activation_bytes
     counts = 1.0 if op.part == PART_MATMUL else 0.0
     product = op.product
@@ -61,7 +67,7 @@ def time_product(
             product.n, product.k = op.k, op.n
         elif turn == 2:
             product.m, product.n, product.k = op.n, op.k, op.m
-            product.bytes_out = out
+            product.bytes_out = out if fused else wide
         parts = product_parts(chip, product)
         time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
         bound = counts * parts[4]
@@ -71,10 +77,15 @@ def time_product(
         else:
             backward += time
             row.backward_memory_bound += bound
+    if not fused:
+        moved = op.batch * op.n * op.k * (out + wide)
+        row.backward_elementwise += stream_seconds(chip, moved, 1.0)
+        row.backward_kernels += 1.0
     if width < wide:
-        cast = op.batch * op.m * (wide + 2.0 * width)
-        forward_cast = stream_seconds(chip, cast * op.k, 1.0)
-        backward_cast = stream_seconds(chip, cast * op.n, 1.0)
+        cast = op.batch * op.m * (wide + 2.0 * width + software.cast_activation)
+        weights = op.batch * op.n * op.k * software.cast_weight
+        forward_cast = stream_seconds(chip, cast * op.k + weights, 1.0)
+        backward_cast = stream_seconds(chip, cast * op.n + weights, 1.0)
         row.forward_elementwise += forward_cast
         row.backward_elementwise += backward_cast
         row.forward_kernels += 1.0
@@ -108,10 +119,12 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
 
 
 @kernel
-def add_operator(row: Record, chip: Record, case: Record, op: Record) -> None:
+def add_operator(
+    row: Record, chip: Record, case: Record, software: Record, op: Record
+) -> None:
     """Add one operator to the times of its layer."""
     if op.kind == MATMUL:
-        forward, backward = time_product(row, chip, case, op)
+        forward, backward = time_product(row, chip, case, software, op)
     elif op.kind == FUSED_ATTENTION:
         forward, backward = time_attention(row, chip, op)
     else:
@@ -158,6 +171,9 @@ def add_group_traffic(
             tiers, call, volumes[group_kind], ranks, stride, software
         )
         time, sent = times * time, times * sent
+        if ranks > 1.0 and volumes[group_kind] > 0.0:
+            row.forward_kernels += times * COLLECTIVE_CALLS
+            row.backward_kernels += times * COLLECTIVE_CALLS
         if group_kind == 0:
             row.forward_tp += time
             row.backward_tp += time
@@ -218,7 +234,7 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
-        add_operator(row, chip, case, ops[i])
+        add_operator(row, chip, case, software, ops[i])
     keep_activations(row, mixture, chip, model, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
@@ -243,9 +259,9 @@ def fill_ends(
     Both exchange the hidden states of the micro-batch once over the tensor group.
     """
     for i in range(embedding_operators(ops, model, case, shard)):
-        add_operator(embed, chip, case, ops[i])
+        add_operator(embed, chip, case, software, ops[i])
     for i in range(head_operators(ops, model, software, case, shard)):
-        add_operator(head, chip, case, ops[i])
+        add_operator(head, chip, case, software, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
     bytes_each = 4.0 if software.fused_loss > 0.0 else 10.0

@@ -8,7 +8,7 @@ for the first stage, and (pp - 1)/(pp v) more if interleaved (ibid., sec. 4.2.3)
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.pipeline import layers_of_stage
-from accelsim.kernels.step import stage_parameters
+from accelsim.kernels.replicas import stage_parameters
 from accelsim.kernels.tables import (
     DENSE,
     FULL,

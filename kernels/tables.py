@@ -111,6 +111,7 @@ TIER = np.dtype(
         ("chunk", "f8"),  # B in flight before a collective reaches its rate
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
+        ("neuron", "f8"),  # 1 if Neuron chooses, 2 if besides the tier is a package
         # of one port, where a link names its path, see `link.port`
         ("loss", "f8"),  # frames lost before retry
         ("tail", "f8"),  # s, latency of the hop that all but 1e-9 of the frames keep
@@ -144,6 +145,7 @@ MODEL = np.dtype(
         ("top_k", "f8"),
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
+        ("tensors", "f8"),  # parameter tensors of a layer
         ("layer_parameters", "f8"),  # dense layer
         ("moe_parameters", "f8"),  # of a mixture layer without its routed experts
         ("expert_parameters", "f8"),  # routed experts of a mixture layer
@@ -156,7 +158,21 @@ SOFTWARE = np.dtype(
     [
         ("fused_norms", "f8"),
         ("fused_optimizer", "f8"),
+        ("loss", "f8", (2,)),  # B of a logit, forward and backward
+        # passes beyond fused kernels, forward and backward
+        ("extra_activation", "f8", (2,)),
+        ("extra_rotary", "f8", (2,)),
+        ("extra_layout", "f8", (2,)),
+        ("extra_residual", "f8", (2,)),
+        ("extra_kernels", "f8"),
         ("fused_loss", "f8"),
+        ("fused_accumulation", "f8"),
+        ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
+        # B moved beside one fused cast of an activation, and for a weight in each pass
+        ("cast_activation", "f8"),
+        ("cast_weight", "f8"),
+        ("checkpoint", "f8"),  # s of the host to repeat a layer
+        ("scatter", "f8"),
         ("launch", "f8"),  # s
         # what selective recomputation repeats of core, products and streams, and keeps
         ("selective_core", "f8"),

@@ -15,6 +15,7 @@ from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.step import fill_steps
+from accelsim.kernels.streams import FUSED_LOSS
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.chip import ChipSpec
@@ -182,6 +183,9 @@ def software(**changes: Any) -> Record:
         "fused_norms": 1.0,
         "fused_optimizer": 1.0,
         "fused_loss": 1.0,
+        "loss": FUSED_LOSS,
+        "fused_accumulation": 1.0,
+        "scatter": 1.0,
         "selective_core": 1.0,
         "selective_kept": 1.0,
         "grad_bytes": 4.0,

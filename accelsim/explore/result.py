@@ -37,6 +37,18 @@ class Plan:
         return " ".join(words)
 
 
+# What of a step is computing, and what is waiting for a link.
+COMPUTE_PARTS = (
+    "matmul",
+    "attention",
+    "elementwise",
+    "head",
+    "recompute",
+    "optimizer",
+)
+COMMUNICATION_PARTS = ("tp", "cp", "ep", "pp", "dp")
+
+
 @dataclass(frozen=True, slots=True)
 class TimeParts:
     """Where the seconds of a step go, on the slowest pipeline stage [s].
@@ -74,13 +86,12 @@ class TimeParts:
     @property
     def compute(self) -> float:
         """Return the time in which the chip computes [s]."""
-        parts = ("matmul", "attention", "elementwise", "head", "recompute")
-        return sum(float(getattr(self, p)) for p in (*parts, "optimizer"))
+        return sum(float(getattr(self, part)) for part in COMPUTE_PARTS)
 
     @property
     def communication(self) -> float:
         """Return the exposed communication [s]."""
-        return self.tp + self.cp + self.ep + self.pp + self.dp
+        return sum(float(getattr(self, part)) for part in COMMUNICATION_PARTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def aggressors(found: Com, paths: Responses, sheet: Sheet) -> Floats:
                 pre * sheet.samples :
             ]
         out = np.empty(len(shape) // sheet.samples + 2)
-        count = kernel.fill_worst_phase(shape, sheet.samples, 1.0 / 3.0, 1e-6, out)
+        count = kernel.fill_worst_phase(shape, sheet.samples, sheet.levels, 1e-6, out)
         kept.append(out[:count])
     return np.concatenate(kept)
 

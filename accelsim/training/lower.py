@@ -7,7 +7,7 @@ import numpy as np
 
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
-from accelsim.kernels import tables
+from accelsim.kernels import streams, tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.software import SoftwareSpec
@@ -77,6 +77,16 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.fused_norms = software.fused_norms
     row.fused_optimizer = software.fused_optimizer
     row.fused_loss = software.fused_loss
+    whole = streams.FUSED_LOSS if software.fused_loss else streams.CHAINED_LOSS
+    row.loss = software.passes.loss or whole
+    for kind in ("activation", "rotary", "layout", "residual", "kernels"):
+        row[f"extra_{kind}"] = getattr(software.passes, kind)
+    row.fused_accumulation = software.fused_accumulation
+    row.tensor_kernels = software.tensor_kernels
+    row.cast_activation = software.cast_activation
+    row.cast_weight = software.cast_weight
+    row.checkpoint = float(software.checkpoint or 0.0)
+    row.scatter = software.scatter
     row.launch = float(software.launch)
     row.selective_core = software.selective.core
     row.selective_matmul = float(software.selective.matmul)

@@ -8,6 +8,7 @@ from accelsim.kernels import tables
 from accelsim.kernels.attention import fused_seconds
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.matmul import product_parts
+from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record
 from accelsim.training.lower import table
 from tests.examples import (
@@ -33,7 +34,9 @@ PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 def timed(op: Record, worker: Record | None = None, **changes: float) -> Record:
     """Return the LAYER row of one operator alone."""
     layer = table(tables.LAYER, 1)[0]
-    add_operator(layer, chip() if worker is None else worker, case(**changes), op)
+    add_operator(
+        layer, chip() if worker is None else worker, case(**changes), software(), op
+    )
     return layer
 
 
@@ -77,6 +80,28 @@ def test_a_stream_takes_its_bytes_and_its_starts() -> None:
     assert layer.forward_elementwise == pytest.approx(1e-3 + 3e-6)
     assert layer.backward_elementwise == pytest.approx(2e-3 + 3e-6)
     assert layer.forward_flops == 0.0
+
+
+def test_a_gradient_that_a_kernel_adds() -> None:
+    stack, worker, layer = (
+        software(fused_accumulation=0.0),
+        chip(),
+        table(tables.LAYER, 1),
+    )
+    add_operator(layer[0], worker, case(), stack, product())
+    n, k = 4096.0, 1024.0
+    # the product writes 2 B; the kernel reads them, reads and writes 4 B
+    weight = product_parts(worker, gemm(n, k, 2048.0, bytes_out=2.0))[0]
+    data = product_parts(worker, gemm(2048.0, k, n))[0]
+    assert layer[0].backward_matmul == data + weight
+    assert layer[0].backward_elementwise == stream_seconds(worker, 10.0 * n * k, 1.0)
+    assert layer[0].backward_kernels == 3.0
+
+
+def test_a_collective_is_four_calls_of_the_host() -> None:
+    alone, two = (world().layers(tp=tp)[DENSE] for tp in (1, 2))
+    # an all-reduce a block and pass
+    assert two.forward_kernels == alone.forward_kernels + 4.0
 
 
 def test_fused_attention_repeats_the_scores_backward() -> None:
