@@ -43,6 +43,7 @@ MAX_DIMS = 3
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
+ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
 DENSE, MOE, EMBED, HEAD = range(4)  # rows of a shard's layer table
 N_LAYER_KINDS = 4
 
@@ -193,6 +194,16 @@ SOFTWARE = np.dtype(
         ("collective_start", "f8"),  # s
         ("communication_share", "f8"),
         ("step_overhead", "f8"),  # s
+        # memory, see `memory` and `activations`
+        ("gathered_inputs", "f8"),
+        ("activation_kept", "f8"),
+        ("kv_copied", "f8"),
+        ("logit_bytes", "f8"),
+        ("working_gradient", "f8"),  # B a parameter
+        ("bucket_bytes", "f8"),  # B a parameter
+        ("update_bytes", "f8"),  # B a parameter
+        ("gather_buffers", "f8"),
+        ("head_counts", "f8"),
     ]
 )
 
@@ -224,6 +235,10 @@ PLAN = np.dtype(
         ("sharding", "i8"),
         ("recompute", "i8"),
         ("reason", "i8"),  # index of REASONS
+        ("recompute_layers", "i8"),  # of a stage that are recomputed, 0 = all
+        ("offload", "f8"),  # share of the kept activations that goes to the host
+        ("offload_optimizer", "i8"),
+        ("optimizer", "i8"),
     ]
 )
 
@@ -339,6 +354,7 @@ LAYER = np.dtype(
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
+        ("workspace", "f8"),  # B that its backward pass needs for a moment
     ]
 )
 
@@ -371,22 +387,6 @@ RESULT = np.dtype(
             "dp_bytes",
             # FLOPs of one worker in a step
             "hardware_flops",
-        )
-    ]
-)
-
-MEMORY = np.dtype(
-    [
-        (name, "f8")
-        for name in (
-            "weights",
-            "gradients",
-            "optimizer",
-            "activations",
-            "head",
-            "buffers",
-            "reserved",
-            "total",
         )
     ]
 )
