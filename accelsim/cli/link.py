@@ -121,19 +121,12 @@ def link_command(
     figure: str | None,
     bits: int,
     budget: bool,
-    rate: str | None,
-    code: str | None,
-    lanes: int,
-    packet: str,
-    serdes: str,
-    crosstalk: str,
-    population: int,
-    links: int,
     distance: str | None,
     by: str,
     sweep: Path | None,
     changes: tuple[str, ...],
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Judge CHANNEL: its margin between packages, every equalizer setting tried.
 
@@ -149,9 +142,7 @@ def link_command(
     """
     from accelsim.cli import link_budget
 
-    asked = link_budget.Asked(
-        rate, code, lanes, packet, serdes, crosstalk, population, links, as_json
-    )
+    asked = link_budget.Asked(**given, as_json=as_json)
     if sweep is not None:
         _refuse(context, "a sweep", "sweep", "figure", "as_json")
         link_budget.tell_sweep(sweep, figure, as_json=as_json)
