@@ -112,6 +112,7 @@ Examples:
 @click.pass_context
 def link_command(
     context: click.Context,
+    /,
     channel: str | None,
     sheet: str,
     cases: tuple[str, ...],
@@ -126,7 +127,7 @@ def link_command(
     sweep: Path | None,
     changes: tuple[str, ...],
     as_json: bool,
-    **given: Any,
+    **told: Any,
 ) -> None:
     """Judge CHANNEL: its margin between packages, every equalizer setting tried.
 
@@ -142,7 +143,7 @@ def link_command(
     """
     from accelsim.cli import link_budget
 
-    asked = link_budget.Asked(**given, as_json=as_json)
+    asked = link_budget.Asked(**told, as_json=as_json)
     if sweep is not None:
         _refuse(context, "a sweep", "sweep", "figure", "as_json")
         link_budget.tell_sweep(sweep, figure, as_json=as_json)
