@@ -12,10 +12,8 @@ from accelsim.cli.output import print_json, print_tables
     "chain",
     epilog="""\b
 Examples:
-  accelsim chain neuronlink-v4 --model llama3-70b --system trn3-ultraserver-gen2 \\
-    --chips 576 --vary length=0.5m..6m
-  accelsim chain nvlink5 --model llama3-70b --system gb200-nvl72 --chips 576 \\
-    --vary 'path=twinax-28awg 1 m; twinax-28awg 1 m, retimer-dsp-224g, twinax-28awg 1 m'
+  accelsim chain nvlink5 --model llama3-8b --system gb200-nvl72 --chips 72
+  accelsim chain efa-v4 --vary length=3m..9m --model llama3-8b --system p6-b200 --chips 16
 
 Exit code 1: the run has no answer over the link as it stands.""",
 )
