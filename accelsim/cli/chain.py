@@ -13,7 +13,7 @@ from accelsim.cli.output import print_json, print_tables
     epilog="""\b
 Examples:
   accelsim chain nvlink5 --model llama3-8b --system gb200-nvl72 --chips 72
-  accelsim chain efa-v4 --vary length=3m..9m --model llama3-8b --system p6-b200 --chips 16
+  accelsim chain efa-v4 --vary length=3m..9m --model gpt3-5b --system p6-b200 --chips 16
 
 Exit code 1: the run has no answer over the link as it stands.""",
 )
