@@ -51,7 +51,7 @@ def test_llama3_has_more_than_90_percent_effective_time() -> None:
 
 
 # Kokolis et al., arXiv 2410.21680: 7.9 h measured at 1,024 (its rate is the fleet's, so
-# 2 %), 47 days at 8 by Crusoe's account, projections of hardware alone at 16,384 and 131,072 (so 10 %).
+# 2 %), 47 days at 8 (so 12 %), hardware alone projected at 16,384 and 131,072 (10 %).
 @pytest.mark.parametrize(
     ("chips", "hours", "tolerance"),
     [(8, 47 * 24, 0.12), (1024, 7.9, 0.02), (16384, 1.8, 0.10), (131072, 0.23, 0.10)],
