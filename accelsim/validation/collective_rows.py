@@ -28,7 +28,7 @@ NOT_PLACED = "ranks do not fit the system"
 INSIDE, ACROSS = "one node", "inter-node or rack-scale"
 # Samples of Neuron's documentation, which says neither on what nor when they ran; 32
 # ranks an instance are trn1's. They are shown, and count nowhere.
-APART = "Neuron's samples, hardware not stated, asked as trn1"
+APART = "Neuron's samples, as trn1"
 
 # Words of a table, in the order they are tried, and the built-in system they mean.
 # None: the source does not say what it ran on.
