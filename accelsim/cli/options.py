@@ -87,6 +87,12 @@ batch_options = stack(
         "--software", metavar="W", help="Training stack.  [default: the system's]"
     ),
     click.option("--offer", type=click.Choice(OFFERS), help="Kind of price."),
+    click.option(
+        "--price-date",
+        callback=lambda _context, _option, told: told and told.date(),
+        type=click.DateTime(formats=["%Y-%m-%d"]),
+        help="Prices of that day.  [default: the newest]",
+    ),
 )
 
 plan_options = stack(

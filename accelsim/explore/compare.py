@@ -187,7 +187,7 @@ def _around(guess: float, largest: int) -> list[int]:
 
 def _guess(sample: Question, target: Estimate, goal: float, match: str) -> float:
     if match == "usd_per_hour" and sample.price is not None:
-        offer = choose_offer(sample.price, sample.run.offer)
+        offer = choose_offer(sample.price, sample.run.offer, sample.run.price_date)
         return goal / 3600 / float(offer.usd) * offer.chips
     if match == "power":
         node = sample.system.node

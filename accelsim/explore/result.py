@@ -357,6 +357,11 @@ class Comparison:
             for key in RATIO_KEYS
         }
 
+    def break_even_mfu(self, row: Row) -> float | None:
+        """Return the MFU at which a row's tokens would cost what the baseline's do."""
+        cost = self.ratios(row).get("usd_per_million_tokens")
+        return row.estimate.mfu * cost if row.estimate and cost else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain data."""
         return {
@@ -368,6 +373,7 @@ class Comparison:
                     "system": row.system,
                     "failure": row.failure or None,
                     "relative": self.ratios(row),
+                    "break_even_mfu": self.break_even_mfu(row),
                     "estimate": row.estimate.to_dict() if row.estimate else None,
                 }
                 for row in self.rows
