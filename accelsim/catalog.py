@@ -31,6 +31,7 @@ from accelsim.specs.reliability import ReliabilitySpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.supply import SupplySpec
 from accelsim.specs.sweep import SweepSpec
 from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
@@ -52,6 +53,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "processes": ProcessSpec,
     "packages": PackageSpec,
     "reliability": ReliabilitySpec,
+    "supply": SupplySpec,
     "runs": RunSpec,
     "sweeps": SweepSpec,
 }
@@ -362,7 +364,12 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
         "heads": "models",
     }
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
-    marks |= {"curve": "processes", "interposer": "packages", "failures": "reliability"}
+    marks |= {
+        "curve": "processes",
+        "interposer": "packages",
+        "failures": "reliability",
+        "wafer_share": "supply",
+    }
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
     marks |= {"axes": "sweeps"}
     raw = read_toml(path)

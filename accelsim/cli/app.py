@@ -27,6 +27,7 @@ from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.search import search_command
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.silicon import silicon_command
+from accelsim.cli.supply import supply_command
 from accelsim.cli.sweep import sweep_group
 from accelsim.cli.validate import validate_group
 from accelsim.cli.validate_kernels import KERNEL_COMMANDS
@@ -136,6 +137,7 @@ for _command in (
     chain_command,
     silicon_command,
     goodput_command,
+    supply_command,
     validate_group,
     calibrate_group,
 ):

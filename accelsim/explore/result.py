@@ -270,6 +270,12 @@ class Estimate:
             return None
         return self.cost.usd_per_second / self.tokens_per_s * 1e6
 
+    @property
+    def kg_co2_per_million_tokens(self) -> float | None:
+        """Return the CO2 of 10^6 tokens by the grid's mean [kg], or None."""
+        carbon = self.question.system.carbon
+        return None if carbon is None else float(carbon) * self.joule_per_token * 1e6
+
     def to_dict(self) -> dict[str, Any]:
         """Return the estimate as plain data; every key carries its unit."""
         q = self.question
@@ -311,6 +317,7 @@ class Estimate:
             "cost": None if self.cost is None else asdict(self.cost),
             "usd_per_hour": self.usd_per_hour,
             "usd_per_million_tokens": self.usd_per_million_tokens,
+            "kg_co2_per_million_tokens": self.kg_co2_per_million_tokens,
             "soft_figures": {
                 path: {"text": f.text, "kind": f.kind, "source": f.source}
                 for path, f in q.soft_figures().items()

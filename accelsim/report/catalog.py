@@ -105,6 +105,10 @@ def _reliability(spec: Any) -> str:
     return f"{spec.measured}: {', '.join(spec.failures)}"
 
 
+def _supply(spec: Any) -> str:
+    return f"{spec.chip} from {spec.start}"
+
+
 def _package(spec: Any) -> str:
     price = spec.interposer[-1].usd.text
     return f"interposer {price}, test {spec.test.text}"
@@ -133,6 +137,7 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "prices": _price,
     "processes": _process,
     "packages": _package,
+    "supply": _supply,
     "reliability": _reliability,
     "runs": _run,
     "sweeps": _sweep,
