@@ -17,6 +17,7 @@ from accelsim.errors import InputError, nearest
 from accelsim.overrides import Override, override, parse_overrides
 from accelsim.specs.checking import validate
 from accelsim.specs.chip import ChipSpec
+from accelsim.specs.claim import ClaimSpec
 from accelsim.specs.code import CodeSpec
 from accelsim.specs.com import ComSpec
 from accelsim.specs.device import DeviceSpec
@@ -54,6 +55,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "packages": PackageSpec,
     "reliability": ReliabilitySpec,
     "supply": SupplySpec,
+    "claims": ClaimSpec,
     "runs": RunSpec,
     "sweeps": SweepSpec,
 }
@@ -371,7 +373,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
         "wafer_share": "supply",
     }
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
-    marks |= {"axes": "sweeps"}
+    marks |= {"axes": "sweeps", "statement": "claims"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]

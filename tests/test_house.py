@@ -82,6 +82,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["link", "--help"],
         ["silicon", "--help"],
         ["supply", "--help"],
+        ["claim", "--help"],
         ["goodput", "--help"],
         ["validate", "--help"],
     ],

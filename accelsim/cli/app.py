@@ -16,6 +16,7 @@ import click
 import accelsim
 from accelsim.cli.calibrate import calibrate_group
 from accelsim.cli.chain import chain_command
+from accelsim.cli.claim import claim_command
 from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
@@ -138,6 +139,7 @@ for _command in (
     silicon_command,
     goodput_command,
     supply_command,
+    claim_command,
     validate_group,
     calibrate_group,
 ):

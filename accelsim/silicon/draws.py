@@ -57,15 +57,21 @@ class Draws:
     def __init__(self, samples: int, seed: int) -> None:
         self.samples, self.seed = samples, seed
         self.found: dict[str, Values] = {}
+        self._streams: dict[str, Values] = {}
 
     def __call__(self, path: str, figure: Figure) -> Value:
-        """Return the samples of a figure, (N,)."""
+        """Return the samples of a figure, (N,).
+
+        A figure of the same path with other bounds (a moved chip's) has the same
+        stream.
+        """
         if figure.spread is None or figure.spread[0] == figure.spread[1]:
             return np.full(self.samples, float(figure))
-        if path not in self.found:
-            u = uniform(path, self.samples, self.seed)
-            self.found[path] = shaped(figure, u)
-        return self.found[path]
+        if path not in self._streams:
+            self._streams[path] = uniform(path, self.samples, self.seed)
+        drawn = shaped(figure, self._streams[path])
+        self.found.setdefault(path, drawn)
+        return drawn
 
 
 def drivers(
