@@ -204,6 +204,7 @@ SOFTWARE = np.dtype(
         ("update_bytes", "f8"),  # B a parameter
         ("gather_buffers", "f8"),
         ("head_counts", "f8"),
+        ("stage_gathered", "f8"),
     ]
 )
 
