@@ -66,9 +66,15 @@ def fill_memory_row(
     layers_here, _ = layers_of_stage(model, plan)
     # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers
     memory.weights = 0.0 if plan.sharding == ZERO3 else case.weight_bytes * mine
-    memory.gradients = software.grad_bytes * (shard if plan.sharding >= ZERO2 else mine)
-    memory.optimizer = software.master_bytes * (
-        shard if plan.sharding != UNSHARDED else mine
+    memory.gradients = (
+        model.trained
+        * software.grad_bytes
+        * (shard if plan.sharding >= ZERO2 else mine)
+    )
+    memory.optimizer = (
+        model.trained
+        * software.master_bytes
+        * (shard if plan.sharding != UNSHARDED else mine)
     )
     if plan.sharding == ZERO3:
         per_layer = (dense + experts) / max(1.0, layers_here)

@@ -145,6 +145,8 @@ MODEL = np.dtype(
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
         ("tensors", "f8"),  # parameter tensors of a layer
+        ("adapter_rank", "f8"),  # 0 = all weights are trained, else adapters alone
+        ("trained", "f8"),  # share of the parameters that is trained
         ("layer_parameters", "f8"),  # dense layer
         ("moe_parameters", "f8"),  # of a mixture layer without its routed experts
         ("expert_parameters", "f8"),  # routed experts of a mixture layer
@@ -299,6 +301,8 @@ OPERATOR = np.dtype(
         ("v", "f8"),
         ("batch", "f8"),
         ("kv_batch", "f8"),
+        ("frozen", "i8"),  # 1 if the weight has no gradient
+        ("adapter", "f8"),  # rank of the adapter beside it, 0 = none
         ("gradient_bytes", "f8"),  # read and written for an element of k x n
         ("window", "f8"),  # attention only, tokens
         ("causal", "f8"),

@@ -157,6 +157,7 @@ def model(**changes: Any) -> Record:
         "blocks": 2.0,
         "causal": 1.0,
         "layer_parameters": 12.0 * hidden**2,
+        "trained": 1.0,
         "embed_parameters": 32000.0 * hidden,
         "head_parameters": 32000.0 * hidden,
     }

@@ -66,8 +66,13 @@ def _fill_case(row: Record, q: Question) -> None:
     row.precision = tables.PRECISIONS.index(q.precision)
     wide = q.precision in ("fp32", "tf32")
     row.wide_precision = row.precision if wide else tables.BF16
-    row.weight_bytes = 4.0 if wide else 2.0
-    row.activation_bytes = row.weight_bytes
+    row.activation_bytes = 4.0 if wide else 2.0
+    row.weight_bytes = row.activation_bytes
+    if q.model.adapter_rank:
+        # Frozen weights need no wider copy than their products take: fp8_params in
+        # mlcommons/training_results_v4.1, NVIDIA/benchmarks/llama2_70b_lora.
+        width = tables.ELEMENT_BYTES[row.precision]
+        row.weight_bytes = min(row.weight_bytes, width)
     row.seq_len = q.seq_len
     row.global_batch = q.global_batch
     row.workers = q.workers
