@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from accelsim.explore.result import Estimate
     from accelsim.explore.search import search
     from accelsim.fabric.collective import system
+    from accelsim.silicon.scale import port
     from accelsim.specs.run import PlanSpec, RunSpec
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "estimate_many",
     "link",
     "load",
+    "port",
     "search",
     "system",
 ]
@@ -56,6 +58,7 @@ _HOME = {
     "estimate_many": "accelsim.explore.estimate",
     "link": "accelsim.link",
     "load": "accelsim.catalog",
+    "port": "accelsim.silicon.scale",
     "search": "accelsim.explore.search",
     "system": "accelsim.fabric.collective",
 }

@@ -7,6 +7,7 @@ context or expert group exchange is added. Nothing here knows schedules or optim
 
 import math
 
+from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL
@@ -225,41 +226,6 @@ def add_group_traffic(
 
 
 @kernel
-def keep_activations(
-    row: Record, mixture: int, chip: Record, model: Record, case: Record, shard: Record
-) -> None:
-    """Write the bytes that a transformer layer keeps for its backward pass.
-
-    Inputs of norms, products and activation functions, queries, keys, values and
-    context, masks (Korthikanti et al. 2022, sec. 4.1, generalised to grouped heads,
-    gates and experts); unfused attention keeps the scores too. What only a product
-    reads again is kept in the format of its operands.
-    """
-    tokens, own = shard.tokens, shard.own_tokens
-    heads, kv_heads = shard.heads, shard.kv_heads
-    width = case.activation_bytes
-    size = width * own * model.hidden
-    row.input = size
-    narrow = min(1.0, ELEMENT_BYTES[case.precision] / width)
-    blocks = model.blocks * size * (1.0 + narrow + 0.5 * model.dropout)
-    projected = heads * (model.head_dim + model.v_dim)
-    projected += kv_heads * (model.head_dim + model.v_dim)
-    low_rank = 0.0
-    if model.kv_rank > 0.0:
-        low_rank = model.q_rank + model.kv_rank + model.rope_dim
-    inner = model.ffn / shard.tp
-    if mixture:
-        inner = (model.top_k * model.expert_ffn + model.shared_ffn) / shard.tp
-        blocks += 2.0 * width * own * model.top_k * model.hidden
-    inner *= model.up_matrices + narrow
-    row.saved = blocks + width * tokens * (projected + low_rank + inner)
-    if chip.attention_forward.block == 0.0:
-        scores = shard.micro_batch * heads * (case.seq_len / shard.cp) * case.seq_len
-        row.saved_core = scores * (width + model.dropout * (width + 1.0))
-        row.saved += row.saved_core
-
-
-@kernel
 def fill_transformer_layer(
     row: Record, mixture: int, chip: Record, model: Record, software: Record,
     case: Record, tiers: Rows, shard: Record, ops: Rows, volumes: Rows,
@@ -268,7 +234,7 @@ def fill_transformer_layer(
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
         add_operator(row, chip, case, software, ops[i])
-    keep_activations(row, mixture, chip, model, case, shard)
+    keep_activations(row, mixture, chip, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
     kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
@@ -297,9 +263,8 @@ def fill_ends(
         add_operator(head, chip, case, software, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
-    bytes_each = 4.0 if software.fused_loss > 0.0 else 10.0
     head.saved = (
-        bytes_each * logits
+        software.logit_bytes * logits
         + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
     )
     volumes[0] = 0.5 * case.activation_bytes * tokens * model.hidden

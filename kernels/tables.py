@@ -43,6 +43,7 @@ MAX_DIMS = 3
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
+ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
 DENSE, MOE, EMBED, HEAD = range(4)  # rows of a shard's layer table
 N_LAYER_KINDS = 4
 
@@ -111,6 +112,7 @@ TIER = np.dtype(
         ("chunk", "f8"),  # B in flight before a collective reaches its rate
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
+        ("neuron", "f8"),  # 1 if Neuron chooses, 2 if besides the tier is a package
         # of one port, where a link names its path, see `link.port`
         ("loss", "f8"),  # frames lost before retry
         ("tail", "f8"),  # s, latency of the hop that all but 1e-9 of the frames keep
@@ -172,6 +174,10 @@ SOFTWARE = np.dtype(
         # B moved beside one fused cast of an activation, and for a weight in each pass
         ("cast_activation", "f8"),
         ("cast_weight", "f8"),
+        (
+            "activation_store",
+            "f8",
+        ),  # width kept of an activation's input, narrow formats
         ("checkpoint", "f8"),  # s of the host to repeat a layer
         ("scatter", "f8"),
         ("launch", "f8"),  # s
@@ -194,6 +200,16 @@ SOFTWARE = np.dtype(
         ("collective_start", "f8"),  # s
         ("communication_share", "f8"),
         ("step_overhead", "f8"),  # s
+        # memory, see `memory` and `activations`
+        ("gathered_inputs", "f8"),
+        ("activation_kept", "f8"),
+        ("kv_copied", "f8"),
+        ("logit_bytes", "f8"),
+        ("working_gradient", "f8"),  # B a parameter
+        ("bucket_bytes", "f8"),  # B a parameter
+        ("update_bytes", "f8"),  # B a parameter
+        ("gather_buffers", "f8"),
+        ("head_counts", "f8"),
     ]
 )
 
@@ -225,6 +241,10 @@ PLAN = np.dtype(
         ("sharding", "i8"),
         ("recompute", "i8"),
         ("reason", "i8"),  # index of REASONS
+        ("recompute_layers", "i8"),  # of a stage that are recomputed, 0 = all
+        ("offload", "f8"),  # share of the kept activations that goes to the host
+        ("offload_optimizer", "i8"),
+        ("optimizer", "i8"),
     ]
 )
 
@@ -342,6 +362,7 @@ LAYER = np.dtype(
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
+        ("workspace", "f8"),  # B that its backward pass needs for a moment
     ]
 )
 
@@ -374,22 +395,6 @@ RESULT = np.dtype(
             "dp_bytes",
             # FLOPs of one worker in a step
             "hardware_flops",
-        )
-    ]
-)
-
-MEMORY = np.dtype(
-    [
-        (name, "f8")
-        for name in (
-            "weights",
-            "gradients",
-            "optimizer",
-            "activations",
-            "head",
-            "buffers",
-            "reserved",
-            "total",
         )
     ]
 )

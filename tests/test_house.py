@@ -80,6 +80,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["hbm", "--help"],
         ["calibrate", "gemm", "--help"],
         ["link", "--help"],
+        ["silicon", "--help"],
         ["validate", "--help"],
     ],
     ids=" ".join,

@@ -1,7 +1,6 @@
 """Answers: what an estimate says, and how its totals are made of parts.
 
-Frozen dataclasses without physics. Every total is the sum of the parts that the
-answer carries; keys that leave the program carry their unit.
+Frozen dataclasses without physics; keys that leave the program carry their unit.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -96,7 +95,16 @@ class TimeParts:
 
 @dataclass(frozen=True, slots=True)
 class MemoryParts:
-    """What fills the memory of the fullest worker at the peak of a step [B]."""
+    """What fills the memory of a worker at the peak of a step [B].
+
+    weights, gradients, optimizer : the model's states, as far as they are here.
+    activations : kept for the backward passes of the micro-batches in flight.
+    head : logits, where the loss is the fullest moment.
+    buffers : what is held for communication: buckets, gathered layers and inputs.
+    workspace : what the fullest moment needs beside these.
+    fragmentation : what the allocator holds and cannot give.
+    context : the driver, libraries and collectives.
+    """
 
     weights: float
     gradients: float
@@ -104,11 +112,23 @@ class MemoryParts:
     activations: float
     head: float
     buffers: float
-    reserved: float
+    workspace: float
+    fragmentation: float
+    context: float
+
+    @property
+    def allocated(self) -> float:
+        """Return the peak of all tensors [B]."""
+        return self.reserved - self.fragmentation
+
+    @property
+    def reserved(self) -> float:
+        """Return what the allocator takes from the device [B]."""
+        return self.total - self.context
 
     @property
     def total(self) -> float:
-        """Return the peak [B]."""
+        """Return the peak as the device sees it [B]: this must fit."""
         return sum(float(getattr(self, f.name)) for f in fields(self))
 
 

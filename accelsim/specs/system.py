@@ -16,7 +16,7 @@ from accelsim.specs.figure import (
 )
 
 Topology = Literal["switch", "mesh", "torus", "fat-tree"]
-Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell", "nccl-pcie"]
+Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell", "nccl-pcie", "neuron"]
 Routing = Literal["spread", "hash", "rail"]
 
 
@@ -56,6 +56,7 @@ class TierSpec(Spec):
         own figures for starts, steps and the switch's adding in the place of
         `latency`, `chunk` and `reduction_efficiency`. One flat ring joins the members
         of all such tiers, at the rate of the outermost that it spans.
+        `neuron`: the fastest of mesh, halving-doubling and KangaRing, by the links.
     protocols : str
         `simple` where the network does not keep the order that NCCL's LL and LL128
         need; `all` else.

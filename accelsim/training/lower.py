@@ -15,6 +15,8 @@ from accelsim.workload.lower import fill_model
 
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
+OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
+LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
 def table(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
@@ -90,6 +92,8 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.tensor_kernels = software.tensor_kernels
     row.cast_activation = software.cast_activation
     row.cast_weight = software.cast_weight
+    store = software.activation_store
+    row.activation_store = 1.0 if store is None else float(store)
     row.checkpoint = float(software.checkpoint or 0.0)
     row.scatter = software.scatter
     row.launch = float(software.launch)
@@ -107,3 +111,11 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.collective_start = float(software.collective_start)
     row.communication_share = float(software.communication_share)
     row.step_overhead = float(software.step_overhead)
+    memory = software.memory
+    fused = LOGITS[software.fused_loss]
+    row.logit_bytes = fused if memory.logit_bytes is None else memory.logit_bytes
+    for name in (
+        *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
+        *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
+    ):
+        row[name] = getattr(memory, name)

@@ -56,7 +56,9 @@ class Judged:
     @property
     def peak(self) -> float:
         """Return our figure [B] for what was measured."""
-        return self.estimate.memory.total - self.estimate.memory.reserved
+        memory = self.estimate.memory
+        reserved = self.seen.meaning == "reserved"
+        return memory.reserved if reserved else memory.allocated
 
 
 def validate_memory(path: Path | str) -> Validation:
