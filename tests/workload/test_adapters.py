@@ -27,11 +27,17 @@ def test_two_thirds_of_the_products() -> None:
 
 def test_adapters_fit_where_all_weights_do_not() -> None:
     run = {
-        **{"name": "adapters", "model": "llama2-70b", "system": "dgx-h100", "chips": 8},
-        **{"global_batch": 8, "seq_len": 8192, "precision": "fp8"},
-        **{"software": "mlperf", "plan": {"tp": 4, "micro_batch": 1}},
+        "name": "adapters",
+        "model": "llama2-70b",
+        "system": "dgx-h100",
+        "chips": 8,
+        "global_batch": 8,
+        "seq_len": 8192,
+        "precision": "fp8",
+        "software": "mlperf",
+        "plan": {"tp": 4, "micro_batch": 1},
     }
-    found = estimate(run, {"model.adapter_rank": "16"})
+    found = estimate(run, {"model.adapter_rank": 16})
     assert found.fits
     # a byte a frozen weight, and next to nothing of gradients and moments
     weights = parameters(LLAMA).total / 4
