@@ -15,6 +15,7 @@ from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.step import fill_steps
 from accelsim.kernels.streams import FUSED_LOSS
 from accelsim.kernels.tables import Record, Rows
@@ -196,7 +197,7 @@ def software(**changes: Any) -> Record:
         "logit_bytes": 4.0,
         "pipelined": 1.0,
     }
-    return row(tables.SOFTWARE, **values | changes)[0]
+    return row(SOFTWARE, **values | changes)[0]
 
 
 def case(**changes: Any) -> Record:

@@ -8,6 +8,7 @@ import numpy as np
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.software import SoftwareSpec
@@ -46,7 +47,7 @@ def lower(questions: Sequence[Question]) -> Cases:
         table(tables.CASE, n),
         table(tables.CHIP, n),
         table(tables.MODEL, n),
-        table(tables.SOFTWARE, n),
+        table(SOFTWARE, n),
         table(tables.TIER, n, tables.MAX_TIERS),
     )
     for i, q in enumerate(questions):
