@@ -70,6 +70,19 @@ def adapter_seconds(
 
 
 @kernel
+def add_casts(
+    row: Record, chip: Record, software: Record, op: Record, wide: float, width: float
+) -> None:
+    """Add the kernels that narrow a product's operands from `wide` to `width` bytes."""
+    cast = op.batch * op.m * (wide + 2.0 * width + software.cast_activation)
+    weights = op.batch * op.n * op.k * software.cast_weight
+    row.forward_elementwise += stream_seconds(chip, cast * op.k + weights, 1.0)
+    row.backward_elementwise += stream_seconds(chip, cast * op.n + weights, 1.0)
+    row.forward_kernels += 1.0
+    row.backward_kernels += 1.0
+
+
+@kernel
 def time_product(
     row: Record, chip: Record, case: Record, software: Record, op: Record
 ) -> tuple[float, float]:
@@ -113,14 +126,7 @@ def time_product(
         row.backward_elementwise += stream_seconds(chip, moved, 1.0)
         row.backward_kernels += 1.0
     if width < wide:
-        cast = op.batch * op.m * (wide + 2.0 * width + software.cast_activation)
-        weights = op.batch * op.n * op.k * software.cast_weight
-        forward_cast = stream_seconds(chip, cast * op.k + weights, 1.0)
-        backward_cast = stream_seconds(chip, cast * op.n + weights, 1.0)
-        row.forward_elementwise += forward_cast
-        row.backward_elementwise += backward_cast
-        row.forward_kernels += 1.0
-        row.backward_kernels += 1.0
+        add_casts(row, chip, software, op, wide, width)
     flops = 2.0 * op.m * op.n * op.k * op.batch
     row.forward_flops += flops
     row.backward_flops += flops if op.frozen else 2.0 * flops
