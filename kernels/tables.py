@@ -43,6 +43,8 @@ MAX_DIMS = 3
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
+SCHEDULES = ("gpipe", "1f1b", "interleaved", "zb-h1", "zb-v", "dualpipe")
+GPIPE, ONE_F_ONE_B, INTERLEAVED, ZB_H1, ZB_V, DUALPIPE = range(len(SCHEDULES))
 DENSE, MOE, EMBED, HEAD = range(4)  # rows of a shard's layer table
 N_LAYER_KINDS = 4
 
