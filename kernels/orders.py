@@ -132,9 +132,7 @@ def put_backward(order: Rows, n: int, count: Rows, slot: int) -> int:
 
 
 @kernel
-def fill_zb_v(
-    order: Rows, count: Rows, stage: int, pp: int, micro_batches: int
-) -> int:
+def fill_zb_v(order: Rows, count: Rows, stage: int, pp: int, micro_batches: int) -> int:
     """Fill the order of one stage under ZB-V; needs 2 pp - 1 micro-batches.
 
     count : (3, 2) zeros, how many passes of each kind and chunk are in the order.
@@ -221,6 +219,28 @@ def drain_dualpipe(
         if i < first + rest:
             n = put(order, n, count, BACKWARD, near)
     return n
+
+
+@kernel
+def chunks_in_flight(
+    schedule: int, stage: int, pp: int, vp: int, micro_batches: int
+) -> float:
+    """Return the chunks whose activations a stage holds at its peak.
+
+    1F1B holds as many as there are stages from it to the last, ZB-H1 and ZB-V what
+    1F1B's first stage holds, DualPipe one more (the papers, see above).
+    """
+    if schedule == GPIPE:
+        return float(micro_batches)
+    if schedule == INTERLEAVED:
+        return float(interleaved_warm(stage, pp, vp, micro_batches))
+    if schedule == ZB_H1:
+        return float(min(pp, micro_batches))
+    if schedule == ZB_V:
+        return 2.0 * pp
+    if schedule == DUALPIPE:
+        return pp + 1.0
+    return float(min(pp - stage, micro_batches))
 
 
 @kernel

@@ -61,26 +61,55 @@ def fill_orders(
 
 
 @kernel
-def run_orders(
-    schedule: int, pp: int, vp: int, seconds: Rows, hop: float, hides: bool,
-    orders: Rows, lengths: Rows, ready: Rows, starts: Rows, ends: Rows,
+def hand_over(
+    schedule: int, pp: int, slots: int, number: int, stage: int, end: float,
+    hop: float, hides: float, wire: Rows, ready: Rows,
 ) -> float:  # fmt: skip
-    """Fill when each pass starts and ends [s]; returns the end of the last one.
+    """Note where a pass's result is ready [s]; returns when the stage is free again."""
+    what, slot, micro_batch = number % 3, number // 3 % slots, number // 3 // slots
+    if what == WEIGHT:
+        return end
+    step = 1 if what == FORWARD else -1
+    to = next_chunk(schedule, stage, slot, pp, slots, step)
+    if to == NOWHERE:
+        if what == FORWARD:
+            ready[BACKWARD, stage, slot, micro_batch] = end
+        return end
+    free = end
+    if to // slots != stage:
+        end = max(end, wire[stage]) + hop
+        wire[stage] = end
+        if hides == 0.0:
+            free = end
+    ready[what, to // slots, to % slots, micro_batch] = end
+    return free
 
-    seconds : (3, pp, slots), of each pass on each chunk; without a split the backward
-    pass is whole. hop : seconds of a hand-over to another stage. ready : scratch (2,
-    pp, slots, micro-batches). starts, ends : like `orders`. NaN if an order waits for
-    itself.
-    """
-    slots = slots_of(schedule, vp)
+
+@kernel
+def open_doors(schedule: int, pp: int, slots: int, ready: Rows) -> None:
+    """Mark in `ready` what has its input from the start: the first chunks' forward."""
     ready[:] = -1.0
     for slot in range(slots):
         for stage in range(pp):
             if next_chunk(schedule, stage, slot, pp, slots, -1) == NOWHERE:
                 ready[FORWARD, stage, slot, :] = 0.0
-    done = np.zeros(pp, np.int64)
-    clock = np.zeros(pp)
-    wire = np.zeros(pp)
+
+
+@kernel
+def run_orders(
+    schedule: int, pp: int, vp: int, seconds: Rows, hop: float, hides: float,
+    orders: Rows, lengths: Rows, ready: Rows, times: Rows,
+) -> float:  # fmt: skip
+    """Fill when each pass starts and ends [s]; returns the end of the last one.
+
+    seconds : (3, pp, slots), of each pass on each chunk; without a split the backward
+    pass is whole. hop : seconds of a hand-over to another stage. ready : scratch (2,
+    pp, slots, micro-batches). times : (2, pp, passes), starts and ends, like `orders`.
+    NaN if an order waits for itself.
+    """
+    slots = slots_of(schedule, vp)
+    open_doors(schedule, pp, slots, ready)
+    done, clock, wire = np.zeros(pp, np.int64), np.zeros(pp), np.zeros(pp)
     left, moved = lengths[:pp].sum(), 1
     while left > 0 and moved > 0:
         moved = 0
@@ -89,46 +118,29 @@ def run_orders(
                 i = done[stage]
                 number = orders[stage, i]
                 what, slot = number % 3, number // 3 % slots
-                micro_batch = number // 3 // slots
                 start = clock[stage]
                 if what != WEIGHT:
-                    there = ready[what, stage, slot, micro_batch]
+                    there = ready[what, stage, slot, number // 3 // slots]
                     if there < 0.0:
                         break
                     start = max(start, there)
                 end = start + seconds[what, stage, slot]
-                starts[stage, i], ends[stage, i] = start, end
-                clock[stage] = end
+                times[0, stage, i], times[1, stage, i] = start, end
+                clock[stage] = hand_over(
+                    schedule, pp, slots, number, stage, end, hop, hides, wire, ready
+                )
                 done[stage] += 1
                 moved += 1
-                if what == WEIGHT:
-                    continue
-                step = 1 if what == FORWARD else -1
-                to = next_chunk(schedule, stage, slot, pp, slots, step)
-                if to == NOWHERE:
-                    if what == FORWARD:
-                        ready[BACKWARD, stage, slot, micro_batch] = end
-                    continue
-                if to // slots != stage:
-                    sent = max(end, wire[stage]) if hides else end
-                    end = sent + hop
-                    wire[stage] = end
-                    if not hides:
-                        clock[stage] = end
-                ready[what, to // slots, to % slots, micro_batch] = end
         left -= moved
-    if left > 0:
-        return np.nan
-    return float(clock.max())
+    return np.nan if left > 0 else float(clock.max())
 
 
 @kernel
-def stage_in_flight(order: Rows, length: int, slots: int, split: bool) -> float:
+def stage_in_flight(order: Rows, length: int, last: int) -> float:
     """Return the most chunks whose activations one stage holds at once.
 
-    A chunk is held from its forward pass to its last backward one.
+    A chunk is held from its forward pass to the `last` kind of its backward ones.
     """
-    last = WEIGHT if split else BACKWARD
     held, most = 0, 0
     for i in range(length):
         what = order[i] % 3
@@ -141,11 +153,8 @@ def stage_in_flight(order: Rows, length: int, slots: int, split: bool) -> float:
 
 
 @kernel
-def fill_in_flight(
-    schedule: int, vp: int, orders: Rows, lengths: Rows, held: Rows
-) -> None:
+def fill_in_flight(schedule: int, orders: Rows, lengths: Rows, held: Rows) -> None:
     """Fill the chunks that each stage holds at its peak, from its order."""
+    last = WEIGHT if splits(schedule) else BACKWARD
     for stage in range(len(lengths)):
-        held[stage] = stage_in_flight(
-            orders[stage], lengths[stage], slots_of(schedule, vp), splits(schedule)
-        )
+        held[stage] = stage_in_flight(orders[stage], lengths[stage], last)

@@ -18,13 +18,15 @@ from accelsim.errors import AccelsimError, InputError, NoAnswerError
 from accelsim.explore.nearest import nearest_that_fits
 from accelsim.explore.plan import plan_of
 from accelsim.explore.result import (
+    COMMUNICATION_PARTS,
+    COMPUTE_PARTS,
     Cost,
     EnergyParts,
     Estimate,
     MemoryParts,
     TimeParts,
 )
-from accelsim.fabric.lower import energy_per_byte, filled
+from accelsim.fabric.lower import energy_per_byte, filled, ports
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
@@ -35,7 +37,6 @@ from accelsim.training.lower import (
     Cases,
     attention_of,
     lower,
-    table,
 )
 from accelsim.training.plans import candidates, why_none
 from accelsim.units import show_bytes
@@ -106,21 +107,20 @@ def answer(
     must_fit : refuse plans that do not fit in memory; otherwise the fastest plan that
     fits is taken, and where none does the one that needs the least memory.
     """
+    failures = [_failure(q) for q in questions]
+    asked = [q for q, failed in zip(questions, failures, strict=True) if not failed]
     found: list[Estimate | AccelsimError] = []
-    for start in range(0, len(questions), CHUNK):
-        found += _answer_chunk(questions[start : start + CHUNK], must_fit=must_fit)
-    return found
+    for start in range(0, len(asked), CHUNK):
+        found += _answer_chunk(asked[start : start + CHUNK], must_fit=must_fit)
+    answers = iter(found)
+    return [failed or next(answers) for failed in failures]
 
 
 def _answer_chunk(
     questions: Sequence[Question], *, must_fit: bool
 ) -> list[Estimate | AccelsimError]:
     rows = lower(questions)
-    too_large = [_size_error(q) for q in questions]
-    tried = [
-        table(tables.PLAN, 0) if too_large[i] else candidates(q, i)
-        for i, q in enumerate(questions)
-    ]
+    tried = [candidates(q, i) for i, q in enumerate(questions)]
     legal = [plans[plans.reason == tables.OK] for plans in tried]
     done = evaluate(rows, _join(legal), only_fitting=must_fit)
     ends = np.cumsum([len(plans) for plans in legal])
@@ -128,8 +128,6 @@ def _answer_chunk(
     for i, q in enumerate(questions):
         part = slice(int(ends[i]) - len(legal[i]), int(ends[i]))
         try:
-            if too_large[i]:
-                raise InputError(too_large[i])
             if not len(legal[i]):
                 raise _no_legal_plan(q, tried[i])
             best = _best(q, rows, done, part, must_fit=must_fit)
@@ -143,13 +141,18 @@ def _join(parts: list[Rows]) -> Rows:
     return np.concatenate(parts).view(np.recarray)
 
 
-def _size_error(q: Question) -> str:
+def _failure(q: Question) -> AccelsimError | None:
+    """Return why a question cannot be put into tables."""
     if q.run.chips > q.system.max_chips:
-        return (
+        return InputError(
             f"run: chips: {q.run.chips} exceeds the {q.system.max_chips} chips of "
             f"{q.system.name}"
         )
-    return ""
+    try:
+        ports(q.system, q.links, q.run.chips)
+    except AccelsimError as failure:
+        return failure
+    return None
 
 
 def _no_legal_plan(q: Question, tried: Rows) -> AccelsimError:
@@ -168,10 +171,11 @@ def _best(
     least = int(part.start) + int(np.argmin(done.memory.total[part]))
     if not must_fit:
         return least
-    raise NoAnswerError(_short_of_memory(q, rows, done, least))
+    raise NoAnswerError(short_of_memory(q, rows, done, least))
 
 
-def _short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> str:
+def short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> str:
+    """Return one line on the plan that needs the least memory, and what would fit."""
     need = float(done.memory.total[least])
     have = float(rows.chips.memory_capacity[done.plans.case[least]])
     plan = plan_of(done.plans[least]).text()
@@ -188,20 +192,16 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     result, memory = done.results[i], done.memory[i]
     time = TimeParts(**{k: float(result[k]) for k in TimeParts.__slots__})
     tokens = float(q.global_batch) * q.seq_len
-    busy = time.compute
-    phases = PhaseTimes(
-        busy, time.communication, time.total - busy - time.communication
-    )
     hardware = float(result.hardware_flops) * q.workers
+    one = slice(i, i + 1)
+    energy = _energies(q, rows, case, done.plans[one], done.results[one])
     return Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
         time=time,
         memory=MemoryParts(**{k: float(memory[k]) for k in MemoryParts.__slots__}),
         memory_capacity=float(rows.chips.memory_capacity[case]),
-        energy=EnergyParts(
-            **energy_parts(q, phases, _link_joules(q, rows, case, done, i))
-        ),
+        energy=EnergyParts(**{k: float(v[0]) for k, v in energy.items()}),
         cost=_cost(q),
         matmul_memory_bound=float(result.memory_bound),
         model_flops=tokens * flops_per_token(q.model, q.seq_len, causal=False),
@@ -215,24 +215,41 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     )
 
 
-def _link_joules(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> float:
+def job_energy(
+    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
+) -> np.ndarray:
+    """Return the energy of a step of each plan, for the whole job [J]."""
+    return np.asarray(sum(_energies(q, rows, case, plans, results).values()))
+
+
+def _energies(
+    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
+) -> dict[str, np.ndarray]:
+    """Return the energy of a step by cause, plan by plan [J]."""
+    compute = sum(results[k] for k in COMPUTE_PARTS)
+    communication = sum(results[k] for k in COMMUNICATION_PARTS)
+    idle = results.step_time - compute - communication
+    links = _link_joules(q, rows, case, plans, results)
+    return energy_parts(q, PhaseTimes(compute, communication, idle), links)
+
+
+def _link_joules(
+    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
+) -> np.ndarray:
     """Return the energy of all bytes of a step [J], each at its group's own tier."""
-    plan, result = done.plans[i], done.results[i]
     spans = {
-        "tp": plan.tp,
-        "cp": plan.tp * plan.cp,
-        "ep": plan.tp * plan.ep,
-        "dp": plan.tp * plan.cp * plan.dp,
-        "pp": plan.tp * plan.cp * plan.dp * plan.pp,
+        "tp": plans.tp,
+        "cp": plans.tp * plans.cp,
+        "ep": plans.tp * plans.ep,
+        "dp": plans.tp * plans.cp * plans.dp,
+        "pp": plans.tp * plans.cp * plans.dp * plans.pp,
     }
-    tiers = rows.tiers[case]
-    return (
-        sum(
-            float(result[f"{kind}_bytes"]) * energy_per_byte(tiers, float(span))
-            for kind, span in spans.items()
-        )
-        * q.workers
-    )
+    total = np.zeros(len(plans))
+    for kind, span in spans.items():
+        sizes, which = np.unique(span, return_inverse=True)
+        each = [energy_per_byte(rows.tiers[case], float(size)) for size in sizes]
+        total += results[f"{kind}_bytes"] * np.asarray(each)[which]
+    return total * q.workers
 
 
 def _cost(q: Question) -> Cost | None:
@@ -269,6 +286,7 @@ def _notes(q: Question) -> tuple[str, ...]:
             notes.append(
                 f"{q.run.chips} chips fill {domains} domains of tier {name}, {each}"
             )
+    notes += _link_notes(q)
     asked = attention_of(q)
     used = attention_kernel(q.chip, asked)
     if asked != "unfused" and used != asked:
@@ -284,3 +302,22 @@ def _notes(q: Question) -> tuple[str, ...]:
     if q.chip.status == "projected" or q.system.status == "projected":
         notes.append(f"{q.system.name} is projected from announced multipliers")
     return tuple(notes)
+
+
+def _link_notes(q: Question) -> list[str]:
+    """Return which links of the job are not inside the budgets of their wires."""
+    notes, inner = {}, 1
+    for name, one in ports(q.system, q.links, q.run.chips).items():
+        tier = q.system.tiers[name]
+        link, asked = tier.link, float(q.links[tier.link].lane_rate) / 1e9
+        if inner < q.run.chips and one.regime == "marginal":
+            notes[link] = (
+                f"link {link} is marginal: frames of {one.loss:.1g} come again"
+            )
+        elif inner < q.run.chips and one.regime == "over":
+            notes[link] = (
+                f"link {link} is over its budget at {asked:g} Gb/s a lane: "
+                f"it runs at {one.lane_rate / 1e9:g} Gb/s"
+            )
+        inner = tier.chips
+    return list(notes.values())

@@ -1,7 +1,6 @@
 """Answers: what an estimate says, and how its totals are made of parts.
 
-Frozen dataclasses without physics. Every total is the sum of the parts that the
-answer carries; keys that leave the program carry their unit.
+Frozen dataclasses without physics; keys that leave the program carry their unit.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -35,6 +34,18 @@ class Plan:
         words += [self.sharding] if self.sharding != "none" else []
         words += [f"{self.recompute}-recompute"] if self.recompute != "none" else []
         return " ".join(words)
+
+
+# What of a step is computing, and what is waiting for a link.
+COMPUTE_PARTS = (
+    "matmul",
+    "attention",
+    "elementwise",
+    "head",
+    "recompute",
+    "optimizer",
+)
+COMMUNICATION_PARTS = ("tp", "cp", "ep", "pp", "dp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +85,26 @@ class TimeParts:
     @property
     def compute(self) -> float:
         """Return the time in which the chip computes [s]."""
-        parts = ("matmul", "attention", "elementwise", "head", "recompute")
-        return sum(float(getattr(self, p)) for p in (*parts, "optimizer"))
+        return sum(float(getattr(self, part)) for part in COMPUTE_PARTS)
 
     @property
     def communication(self) -> float:
         """Return the exposed communication [s]."""
-        return self.tp + self.cp + self.ep + self.pp + self.dp
+        return sum(float(getattr(self, part)) for part in COMMUNICATION_PARTS)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryParts:
-    """What fills the memory of the fullest worker at the peak of a step [B]."""
+    """What fills the memory of a worker at the peak of a step [B].
+
+    weights, gradients, optimizer : the model's states, as far as they are here.
+    activations : kept for the backward passes of the micro-batches in flight.
+    head : logits, where the loss is the fullest moment.
+    buffers : what is held for communication: buckets, gathered layers and inputs.
+    workspace : what the fullest moment needs beside these.
+    fragmentation : what the allocator holds and cannot give.
+    context : the driver, libraries and collectives.
+    """
 
     weights: float
     gradients: float
@@ -93,11 +112,23 @@ class MemoryParts:
     activations: float
     head: float
     buffers: float
-    reserved: float
+    workspace: float
+    fragmentation: float
+    context: float
+
+    @property
+    def allocated(self) -> float:
+        """Return the peak of all tensors [B]."""
+        return self.reserved - self.fragmentation
+
+    @property
+    def reserved(self) -> float:
+        """Return what the allocator takes from the device [B]."""
+        return self.total - self.context
 
     @property
     def total(self) -> float:
-        """Return the peak [B]."""
+        """Return the peak as the device sees it [B]: this must fit."""
         return sum(float(getattr(self, f.name)) for f in fields(self))
 
 

@@ -33,7 +33,8 @@ def _chip(spec: Any) -> str:
 
 
 def _link(spec: Any) -> str:
-    return f"{spec.medium}, {spec.lanes} lanes, {spec.bandwidth.text}"
+    rate = spec.bandwidth or spec.lane_rate
+    return f"{spec.medium}, {spec.lanes} lanes, {rate.text}"
 
 
 def _hbm(spec: Any) -> str:
@@ -72,6 +73,11 @@ def _code(spec: Any) -> str:
     return f"{words}{inner}; frames of {spec.frame.text}"
 
 
+def _switch(spec: Any) -> str:
+    what = "optical circuit switch" if spec.optical else "switch"
+    return f"{what} of {spec.radix} ports of {spec.port_rate.text}"
+
+
 def _model(spec: Any) -> str:
     size = f"{spec.layers} layers x {spec.hidden}"
     if spec.moe:
@@ -89,6 +95,21 @@ def _price(spec: Any) -> str:
     return f"{len(spec.offers)} offers to {newest}: {kinds}"
 
 
+def _process(spec: Any) -> str:
+    gains = f"{spec.speed.text}x speed or {spec.power.text}x power of {spec.after}"
+    words = gains if spec.after else "first of its chain"
+    return f"{words}; wafer {spec.wafers[-1].usd.text}, {spec.defects.text}"
+
+
+def _package(spec: Any) -> str:
+    price = spec.interposer[-1].usd.text
+    return f"interposer {price}, test {spec.test.text}"
+
+
+def _sweep(spec: Any) -> str:
+    return f"{spec.question} ({', '.join(axis.path for axis in spec.axes)})"
+
+
 def _run(spec: Any) -> str:
     return f"{spec.model} on {spec.chips:,} chips of {spec.system}"
 
@@ -101,11 +122,15 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "segments": _segment,
     "devices": _device,
     "codes": _code,
+    "switches": _switch,
     "systems": _system,
     "models": _model,
     "software": _software,
     "prices": _price,
+    "processes": _process,
+    "packages": _package,
     "runs": _run,
+    "sweeps": _sweep,
 }
 
 

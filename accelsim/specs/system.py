@@ -16,7 +16,8 @@ from accelsim.specs.figure import (
 )
 
 Topology = Literal["switch", "mesh", "torus", "fat-tree"]
-Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell"]
+Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell", "nccl-pcie", "neuron"]
+Routing = Literal["spread", "hash", "rail"]
 
 
 class TierSpec(Spec):
@@ -51,14 +52,32 @@ class TierSpec(Spec):
         Share of the ports' payload rate that an all-reduce reaches so (message over
         time over rate); `efficiency` if left out. Other collectives do not use it.
     library : str, optional
-        Innermost tier only: collectives run as NCCL does on a generation of GPUs, its
+        Innermost tiers only: collectives run as NCCL does on a generation of GPUs, its
         own figures for starts, steps and the switch's adding in the place of
-        `latency`, `chunk` and `reduction_efficiency`.
+        `latency`, `chunk` and `reduction_efficiency`. One flat ring joins the members
+        of all such tiers, at the rate of the outermost that it spans.
+        `neuron`: the fastest of mesh, halving-doubling and KangaRing, by the links.
     protocols : str
         `simple` where the network does not keep the order that NCCL's LL and LL128
         need; `all` else.
     oversubscription : Overhead
         Fat tree only: bandwidth into the tier over bandwidth across it.
+    switch : str, optional
+        Name of the switch spec that joins the tier; in a torus, the optical one that
+        joins its cubes. Without one the tier is joined by something of no known radix,
+        power and price.
+    switches : int, optional
+        `switch` tiers: side by side, each with a part of every chip's ports; as few as
+        the radix allows if left out.
+    rails : int
+        Fat tree only: chips that have the same place in a node, counted in so many
+        rails, share a leaf; 1 fills leaf by leaf.
+    routing : str
+        Fat tree only: packets `spread` over all ways up; a `hash` picks one way a flow;
+        `rail` spreads, and goes inside the node to the rail of its target first.
+    cube : tuple of int
+        Torus only: extents of the blocks that are wired for good; the links between
+        blocks, and those that close the rings, go through the optical switch.
     """
 
     chips: int = Field(gt=0, le=MAX_SIZE)
@@ -75,6 +94,11 @@ class TierSpec(Spec):
     library: Library | None = None
     protocols: Literal["all", "simple"] = "all"
     oversubscription: Overhead | None = None
+    switch: str | None = None
+    switches: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    rails: int = Field(default=1, gt=0, le=MAX_SIZE)
+    routing: Routing = "spread"
+    cube: tuple[int, ...] = ()
 
     @model_validator(mode="after")
     def _dims_match(self) -> "TierSpec":
@@ -84,6 +108,24 @@ class TierSpec(Spec):
             raise ValueError("links_per_chip must be more than zero")
         if len(self.links_per_chip) not in (1, len(self.dims)):
             raise ValueError("links_per_chip takes one number, or one per dimension")
+        return self
+
+    @model_validator(mode="after")
+    def _switched_as_its_topology_allows(self) -> "TierSpec":
+        kind, tree = self.topology, self.topology == "fat-tree"
+        if self.switches is not None and (kind != "switch" or self.switch is None):
+            raise ValueError("switches counts the named switches of a switch tier")
+        if (self.rails > 1 or self.routing != "spread") and not tree:
+            raise ValueError("rails and routing belong to a fat tree")
+        if kind == "mesh" and self.switch is not None:
+            raise ValueError("switch: a mesh has none")
+        if kind == "torus" and bool(self.cube) != (self.switch is not None):
+            raise ValueError("a torus has a cube and an optical switch, or neither")
+        if self.cube and (
+            len(self.cube) != len(self.dims)
+            or any(n < 1 or d % n for d, n in zip(self.dims, self.cube, strict=True))
+        ):
+            raise ValueError(f"cube {list(self.cube)} must divide dims, one by one")
         return self
 
 
@@ -135,10 +177,11 @@ class SystemSpec(NamedSpec):
 
     @model_validator(mode="after")
     def _tiers_nest(self) -> "SystemSpec":
-        inner = 1
+        inner, library = 1, True
         for name, tier in self.tiers.items():
-            if tier.library is not None and inner > 1:
-                raise ValueError(f"tiers.{name}.library: of the innermost tier only")
+            if tier.library is not None and not library:
+                raise ValueError(f"tiers.{name}.library: of the innermost tiers only")
+            library = tier.library is not None
             if tier.chips % inner or (tier.chips == inner and inner > 1):
                 raise ValueError(
                     f"tiers.{name}.chips {tier.chips} must be a multiple of the "

@@ -11,6 +11,7 @@ import numpy as np
 from accelsim.kernels import tables
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory
+from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.step import fill_steps
 from accelsim.kernels.tables import Rows
 from accelsim.training.lower import Cases, table
@@ -50,10 +51,11 @@ def evaluate(rows: Cases, plans: Rows, *, only_fitting: bool) -> Evaluated:
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
         operators, volumes,
     )  # fmt: skip
-    memory = table(tables.MEMORY, len(plans))
+    memory = table(MEMORY, len(plans))
     fill_memory(
-        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory
-    )
+        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory,
+        table(MEMORY, 1),
+    )  # fmt: skip
     done = Evaluated(plans, memory, table(tables.RESULT, len(plans)))
     timed = done.fits(rows) if only_fitting else np.ones(len(plans), dtype=bool)
     chosen = plans[timed]
