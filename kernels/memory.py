@@ -111,14 +111,13 @@ def stage_activations(
     """Return what a stage's layers keep of a micro-batch, and one layer's workspace.
 
     A layer that is repeated holds for a moment what it does not keep; so many of them
-    are, and the rest keeps all. Offloaded activations leave but for those of the
-    layers that are on the way. Bytes [B].
+    are, and the rest keeps all. Bytes [B].
     """
     moe = model.moe_layers / model.layers
     again = here
-    if plan.recompute == FULL and plan.recompute_layers > 0:
-        again = min(here, float(plan.recompute_layers))
-    kept, whole, workspace = 0.0, 0.0, 0.0
+    if plan.recompute == FULL:
+        again *= 1.0 - plan.kept_share
+    kept, workspace = 0.0, 0.0
     for kind in (DENSE, MOE):
         share = moe if kind == MOE else 1.0 - moe
         if share == 0.0:
@@ -126,12 +125,18 @@ def stage_activations(
         row = layers[kind]
         each = layer_activations(row, chip, software, plan.recompute)
         kept += share * (again * each + (here - again) * row.saved)
-        whole += share * row.saved
         workspace = max(workspace, row.workspace + row.saved - each)
-    if plan.offload > 0.0:
-        moving = min(kept, ON_THE_WAY * kept / max(1.0, here))
-        kept = max((1.0 - plan.offload) * kept, moving)
     return kept, workspace
+
+
+@kernel
+def left_here(plan: Record, kept: float, layers: float) -> float:
+    """Return what stays on the device of what a stage keeps of a micro-batch [B].
+
+    Offloaded activations leave but for those of the layers that are on the way.
+    """
+    moving = min(kept, ON_THE_WAY * kept / max(1.0, layers))
+    return max((1.0 - plan.offload) * kept, moving) if plan.offload > 0.0 else kept
 
 
 @kernel
@@ -176,6 +181,7 @@ def fill_stage(
         size = case.activation_bytes * tokens * model.hidden
         memory.buffers += software.gather_buffers * size
     kept, workspace = stage_activations(layers, chip, model, software, plan, here)
+    kept = left_here(plan, kept, here)
     logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
     mine = dense + experts + ends
     written = software.working_gradient * mine

@@ -9,6 +9,8 @@ longer; while it runs it takes `communication_share` of the computing units.
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.offload import update_on_host
+from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
 from accelsim.kernels.pipeline import layers_of_stage
 from accelsim.kernels.streams import (
@@ -118,10 +120,15 @@ def add_optimizer(
         mine = mine / (plan.dp * plan.cp)
         experts = experts * plan.ep / (plan.dp * plan.cp)
     traffic = GRADIENT_PASSES * software.grad_bytes
-    traffic += STATE_PASSES * software.master_bytes + WEIGHT_PASSES * case.weight_bytes
+    state = optimizer_bytes(software, plan.optimizer)
+    traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
     moved = passes * traffic * (mine + experts)
     layers, _ = layers_of_stage(model, plan)
     host = software.tensor_kernels[1] * model.tensors * layers * software.launch
-    result.optimizer += max(host, stream_seconds(chip, moved, 1.0))
+    time = max(host, stream_seconds(chip, moved, 1.0))
+    if plan.offload_optimizer > 0:
+        time = update_on_host(software, case, mine + experts)
+    flops = update_flops(plan.optimizer, model.hidden) * (mine + experts)
+    result.optimizer += time + flops / chip.matrix_rate[case.wide_precision]
     result.host += software.step_overhead

@@ -218,6 +218,7 @@ CASE = np.dtype(
         ("seq_len", "f8"),
         ("global_batch", "f8"),
         ("workers", "f8"),
+        ("host_bandwidth", "f8"),  # B/s of a worker to its host, one way; 0 = unknown
     ]
 )
 
@@ -238,6 +239,7 @@ PLAN = np.dtype(
         ("recompute", "i8"),
         ("reason", "i8"),  # index of REASONS
         ("recompute_layers", "i8"),  # of a stage that are recomputed, 0 = all
+        ("kept_share", "f8"),  # of a stage's layers that are not
         ("offload", "f8"),  # share of the kept activations that goes to the host
         ("offload_optimizer", "i8"),
         ("optimizer", "i8"),

@@ -264,7 +264,7 @@ class World:
         four = (rows.cases, rows.chips, rows.models, rows.software)
         fill_memory(*four, plans, layers, memory, table(MEMORY, 1))
         fill_steps(*four, rows.tiers, plans, layers, results)
-        return Evaluated(plans, memory, results)
+        return Evaluated(plans, memory, results, layers)
 
     def step(self, **sizes: Any) -> Record:
         """Return the RESULT row of one plan."""

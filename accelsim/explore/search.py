@@ -314,9 +314,10 @@ def _explained(
     ranked: list[Ranked] = []
     for i in chosen:
         one = found[int(pool.question[i])]
-        done = Evaluated(one.plans, one.memory, one.results)
+        row = int(pool.row[i])
+        done = evaluate(one.rows, one.plans[row : row + 1], only_fitting=False)
         q = questions[int(pool.question[i])]
-        estimate = explain(q, one.rows, 0, done, int(pool.row[i]))
+        estimate = explain(q, one.rows, 0, done, 0)
         sign = 1.0 if OBJECTIVES[objective] else -1.0
         why = _why(ranked[0].estimate, estimate) if ranked else ""
         ranked.append(Ranked(estimate, sign * float(pool.score[i]), why))

@@ -73,6 +73,8 @@ def _fill_case(row: Record, q: Question) -> None:
     row.seq_len = q.seq_len
     row.global_batch = q.global_batch
     row.workers = q.workers
+    host = q.system.node.host_bandwidth
+    row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
 def _fill_software(row: Record, software: SoftwareSpec) -> None:

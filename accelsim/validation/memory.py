@@ -55,8 +55,11 @@ class Judged:
 
     @property
     def peak(self) -> float:
-        """Return our figure [B] for what was measured."""
-        memory = self.estimate.memory
+        """Return our figure [B] for what was measured, on a rank of the first stage.
+
+        A log is written by rank 0.
+        """
+        memory = self.estimate.stages[0].memory
         reserved = self.seen.meaning == "reserved"
         return memory.reserved if reserved else memory.allocated
 

@@ -135,7 +135,7 @@ def test_full_recomputation_keeps_inputs_and_one_layer() -> None:
 
 
 def test_so_many_layers_are_recomputed() -> None:
-    memory = small_head().memory(recompute=FULL, recompute_layers=3)
+    memory = small_head().memory(recompute=FULL, kept_share=5 / 8)
     assert memory.activations == pytest.approx(3 * 2 * SEQ * HIDDEN + 5 * KEPT)
 
 
