@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def test_contours_lie_inside_one_another() -> None:
     for ratio in range(4):
         edges = [eye.opening(n, 4, ratio) for n in range(3)]
         heights.append([high[middle] - low[middle] for low, high in edges])
-    for wider, narrower in zip(heights, heights[1:], strict=False):
+    for wider, narrower in pairwise(heights):
         assert all(a > b for a, b in zip(wider, narrower, strict=True))
     # all three eyes open alike, and 1e-4 lies within the signal's step
     assert heights[0] == pytest.approx([heights[0][0]] * 3, rel=0.02)
