@@ -92,7 +92,7 @@ def torus_rate(
         if offset >= extent:
             offset = offset / extent
             continue
-        inside = min(left, max(1.0, extent // offset))
+        inside = min(left, max(1.0, math.floor(extent / offset)))
         if inside > 1.0:
             whole = inside >= extent and extent > 2.0 and tier.wrap > 0.0
             ports = tier.port_bandwidth[d] * (1.0 if whole else 0.5) / offset
@@ -105,7 +105,7 @@ def torus_rate(
             levels += math.ceil(math.log2(inside))
             jam = max(jam, congestion(inside))
         offset = 1.0
-        left = -(-left // inside)
+        left = math.ceil(left / inside)
     if kind == ALL_TO_ALL or want in (PAIRWISE, RAIL):
         return slowest, 1.0
     if want in (HALVING, BRUCK):
@@ -155,7 +155,7 @@ def tier_traffic(
     The workers of the emptiest inner domain carry most: `least` of them fetch for
     all. A broadcast crosses a border once, through as many ports as members.
     """
-    members = -(-reach // inside)
+    members = math.ceil(reach / inside)
     least = reach - (members - 1.0) * inside
     if kind == ALL_TO_ALL:
         return size * (reach - least) / ranks
@@ -177,7 +177,7 @@ def exchange(
     rail (NCCL's PXN) it collects inside what goes to one rail, and sends one to each
     domain.
     """
-    members = -(-reach // inside)
+    members = math.ceil(reach / inside)
     bandwidth, steps = tier_rate(tier, want, ALL_TO_ALL, offset, members)
     messages = 0.0 if inside == 1.0 else reach - inside - 1.0
     if want == RAIL:
@@ -236,7 +236,7 @@ def phase(
     part is counted as latency. A switch that adds lets an all-reduce cross each port
     once, at its own rate.
     """
-    members = -(-reach // inside)
+    members = math.ceil(reach / inside)
     traffic = tier_traffic(kind, size, inside, reach, ranks)
     if kind == ALL_TO_ALL:
         if want in (TREES, ADDING, HALVING):

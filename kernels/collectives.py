@@ -9,7 +9,9 @@ tier by tier, each outer one on what the inner has not got.
 Which algorithm runs is what the library would choose, or what is wanted.
 """
 
-from accelsim.kernels.algorithms import phase, tier_rate
+import math
+
+from accelsim.kernels.algorithms import phase, tier_rate, tier_traffic
 from accelsim.kernels.fabric_tables import (
     ALL_GATHER,
     ALL_TO_ALL,
@@ -39,13 +41,13 @@ def members_inside(workers: float, ranks: float, stride: float) -> float:
     """
     span = ranks * stride
     if span > workers:
-        return max(1.0, workers // stride)
-    if workers % span == 0.0:
+        return max(1.0, math.floor(workers / stride))
+    if span * math.floor(workers / span) == workers:
         return ranks
     a, b = workers, span
     while b > 0.0:
         a, b = b, a % b
-    return max(1.0, a // stride)
+    return max(1.0, math.floor(a / stride))
 
 
 @kernel
@@ -85,7 +87,7 @@ def phases(
             )
             kanga = want == HAMILTONIAN and packed > 1.0 and tier.topology == TORUS
             if kanga:  # (members - 1) steps become members x packed / 2 - 1
-                members = -(-reach // inside)
+                members = math.ceil(reach / inside)
                 more = (members * packed / 2.0 - 1.0) / (members - 1.0) - 1.0
                 time, start = time + more * start, start + more * start
                 latency, packed = 0.0, 1.0
@@ -123,18 +125,34 @@ def neuron_choice(
 @kernel
 def nccl_choice(
     tiers: Rows, want: int, kind: int, size: float, ranks: float, stride: float
-) -> tuple[float, float, int]:
-    """Return (seconds, latency [s], algorithm) as NCCL chooses on its own tiers."""
-    own, first = 0, 1.0
+) -> tuple[float, float, float, int]:
+    """Return (seconds, bytes sent, latency [s], algorithm) as NCCL chooses.
+
+    Its own tiers are the innermost; what leaves them crosses a network. Bytes are
+    counted tier by tier, as if nothing added.
+    """
+    own, first, inside, sent = 0, 1.0, 1.0, 0.0
     for t in range(MAX_TIERS):
-        if tiers[t].nccl.on == 0.0 or first >= ranks:
+        if tiers[t].workers == 0.0 or inside >= ranks:
             break
-        own, first = t, max(first, reach_of(tiers, t, ranks, stride))
+        reach = max(inside, reach_of(tiers, t, ranks, stride))
+        if reach > inside:
+            sent += tier_traffic(kind, size, inside, reach, ranks)
+        inside = reach
+        if tiers[t].nccl.on > 0.0:
+            own, first = t, reach
+    tier = tiers[own]
     if first >= ranks:
-        return nccl_inside(tiers[own], kind, size, ranks, want)
-    if kind == ALL_TO_ALL:
-        return nccl_pairs(tiers[own], tiers[own + 1], size, ranks, first)
-    return nccl_across(tiers[own], tiers[own + 1], kind, size, ranks, first, want)
+        time, latency, algorithm = nccl_inside(tier, kind, size, ranks, want)
+    elif kind == ALL_TO_ALL:
+        net = tiers[own + 1]
+        time, latency, algorithm = nccl_pairs(tier, net, size, ranks, first)
+    else:
+        net = tiers[own + 1]
+        time, latency, algorithm = nccl_across(
+            tier, net, kind, size, ranks, first, want
+        )
+    return time, sent, latency, algorithm
 
 
 @kernel
@@ -156,11 +174,11 @@ def collective_by(
             tiers, kind, size, ranks, stride, overlapped
         )
         return time + start, sent, latency + start, algorithm
+    if first.nccl.on > 0.0:
+        domains = ranks / reach_of(tiers, 0, ranks, stride)
+        if nccl_runs(want, kind, domains):
+            return nccl_choice(tiers, want, kind, size, ranks, stride)
     time, latency, sent = phases(tiers, want, kind, size, ranks, stride, overlapped)
-    domains = ranks / reach_of(tiers, 0, ranks, stride)
-    if first.nccl.on > 0.0 and nccl_runs(want, kind, domains):
-        time, latency, algorithm = nccl_choice(tiers, want, kind, size, ranks, stride)
-        return time, sent, latency, algorithm
     if want == AUTO:
         return time + start, sent, latency + start, HIERARCHY
     return time + start, sent, latency + start, WANTED + want

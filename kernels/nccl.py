@@ -112,7 +112,7 @@ def nccl_pairs(
     network, and the slower counts.
     """
     nccl, part = tier.nccl, size / ranks
-    least = ranks - (-(-ranks // inside) - 1.0) * inside
+    least = ranks - (math.ceil(ranks / inside) - 1.0) * inside
     wire = part * (ranks - least)
     data = (wire + 2.0 * math.sqrt(wire * net.chunk)) / net.bandwidth
     within = part * (inside - 1.0 + nccl.pair_slots) / tier.bandwidth

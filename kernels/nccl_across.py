@@ -158,7 +158,7 @@ def nccl_across(
     domain. size : B of a rank's whole buffer. want : AUTO for the tuner's choice, or
     rings, trees or adding switches alone.
     """
-    domains = -(-ranks // inside)
+    domains = math.ceil(ranks / inside)
     ports = net.bandwidth * (ranks - (domains - 1.0) * inside)
     measured = net.nccl.simple_only > 0.0
     best, latency, time, algorithm = 1e300, 0.0, 1e300, RING

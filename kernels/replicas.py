@@ -9,6 +9,8 @@ longer; while it runs it takes `communication_share` of the computing units.
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.offload import update_on_host
+from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
 from accelsim.kernels.pipeline import layers_of_stage
 from accelsim.kernels.streams import (
@@ -73,7 +75,8 @@ def add_data_parallel(
     dense += ends
     fullest, _ = layers_of_stage(model, plan)
     layers = max(1.0, fullest)
-    share, grad = software.communication_share, software.grad_bytes
+    share = software.communication_share
+    grad = software.grad_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
     whole = plan.sharding == UNSHARDED or software.scatter == 0.0
     kind = ALL_REDUCE if whole else ALL_GATHER
@@ -82,7 +85,9 @@ def add_data_parallel(
     )
     gather, gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
+        # once a step what was trained, layer by layer all that is needed
         weight = case.weight_bytes
+        weight *= 1.0 if plan.sharding == ZERO3 else model.trained
         calls = layers if plan.sharding == ZERO3 else 1.0
         gather, gathered = group_exchange(
             tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls
@@ -118,10 +123,15 @@ def add_optimizer(
         mine = mine / (plan.dp * plan.cp)
         experts = experts * plan.ep / (plan.dp * plan.cp)
     traffic = GRADIENT_PASSES * software.grad_bytes
-    traffic += STATE_PASSES * software.master_bytes + WEIGHT_PASSES * case.weight_bytes
+    state = optimizer_bytes(software, plan.optimizer)
+    traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
-    moved = passes * traffic * (mine + experts)
+    moved = passes * traffic * model.trained * (mine + experts)
     layers, _ = layers_of_stage(model, plan)
     host = software.tensor_kernels[1] * model.tensors * layers * software.launch
-    result.optimizer += max(host, stream_seconds(chip, moved, 1.0))
+    time = max(host, stream_seconds(chip, moved, 1.0))
+    if plan.offload_optimizer > 0:
+        time = update_on_host(software, case, mine + experts)
+    flops = update_flops(plan.optimizer, model.hidden) * (mine + experts)
+    result.optimizer += time + flops / chip.matrix_rate[case.wide_precision]
     result.host += software.step_overhead

@@ -10,6 +10,8 @@ longer; while it runs it takes `communication_share` of the computing units.
 """
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.memory import stage_activations
+from accelsim.kernels.offload import add_offload
 from accelsim.kernels.overlap import exposed
 from accelsim.kernels.pipeline import add_pipeline, layers_of_stage
 from accelsim.kernels.replicas import add_data_parallel, add_optimizer
@@ -39,6 +41,12 @@ def selective_seconds(row: Record, chip: Record, software: Record) -> float:
 
 
 @kernel
+def repeated(plan: Record) -> float:
+    """Return the share of the layers whose whole forward pass is done again."""
+    return 1.0 - plan.kept_share if plan.recompute == FULL else 0.0
+
+
+@kernel
 def add_layer(
     result: Record, row: Record, chip: Record, software: Record, plan: Record,
     count: float,
@@ -48,7 +56,7 @@ def add_layer(
     Returns (forward, backward) seconds of these layers on the device, without sharded
     weights.
     """
-    again = 1.0 if plan.recompute == FULL else 0.0
+    again = repeated(plan)
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
     backward = row.backward_matmul + row.backward_attention + row.backward_elementwise
     recompute = again * compute
@@ -88,10 +96,10 @@ def host_seconds(
     row: Record, model: Record, software: Record, plan: Record
 ) -> tuple[float, float]:
     """Return what the host takes to launch a layer, forward and backward [s]."""
-    again = row.forward_kernels if plan.recompute == FULL else 0.0
+    again = repeated(plan) * row.forward_kernels
     backward = row.backward_kernels + again
     backward += software.tensor_kernels[0] * model.tensors
-    repeat = software.checkpoint if plan.recompute == FULL else 0.0
+    repeat = repeated(plan) * software.checkpoint
     return row.forward_kernels * software.launch, backward * software.launch + repeat
 
 
@@ -176,9 +184,8 @@ def scale_micro_batches(result: Record, times: float) -> None:
 def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> float:
     """Return the FLOPs of one layer on one micro-batch, recomputation included."""
     flops = row.forward_flops + row.backward_flops
-    if plan.recompute == FULL:
-        flops += row.forward_flops
-    elif plan.recompute == SELECTIVE:
+    flops += repeated(plan) * row.forward_flops
+    if plan.recompute == SELECTIVE:
         flops += software.selective_matmul * (row.forward_flops - row.core_flops)
         if chip.attention_forward.block == 0.0:
             flops += software.selective_core * row.core_flops
@@ -195,7 +202,7 @@ def add_mean_worker(
     The slowest stage decides the time, but every stage computes and sends.
     """
     each = count * plan.micro_batches / plan.pp
-    passes = 2.0 if plan.recompute == FULL else 1.0
+    passes = 1.0 + repeated(plan)
     result.hardware_flops += each * layer_flops(row, chip, software, plan)
     result.tp_bytes += each * (passes * row.forward_tp_bytes + row.backward_tp_bytes)
     result.cp_bytes += each * (passes * row.forward_cp_bytes + row.backward_cp_bytes)
@@ -247,6 +254,8 @@ def fill_step(
     add_pipeline(result, model, software, case, tiers, plan, slowest, middle, last)
     add_data_parallel(result, model, software, case, tiers, plan, forward, backward)
     add_optimizer(result, model, chip, software, case, plan)
+    kept, _ = stage_activations(layers, chip, model, software, plan, full)
+    add_offload(result, case, plan, kept)
     dense = model.layers - model.moe_layers
     add_mean_worker(result, layers[DENSE], chip, software, plan, dense)
     add_mean_worker(result, layers[MOE], chip, software, plan, model.moe_layers)

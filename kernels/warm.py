@@ -15,6 +15,8 @@ import numpy as np
 from accelsim.kernels import tables
 from accelsim.kernels.jit import cached
 from accelsim.kernels.memory import fill_memory
+from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.step import fill_steps
 
 
@@ -35,17 +37,18 @@ def compiling_beside() -> Iterator[None]:
 
 def compile_steps() -> None:
     """Compile the step kernels by running them on tables without rows."""
-    one = (tables.CASE, tables.CHIP, tables.MODEL, tables.SOFTWARE)
+    one = (tables.CASE, tables.CHIP, tables.MODEL, SOFTWARE)
     cases, chips, models, software = (
         np.zeros(1, dtype).view(np.recarray) for dtype in one
     )
     tiers = np.zeros((1, tables.MAX_TIERS), tables.TIER).view(np.recarray)
     plans = np.zeros(0, tables.PLAN).view(np.recarray)
     layers = np.zeros((0, tables.N_LAYER_KINDS), tables.LAYER).view(np.recarray)
-    memory = np.zeros(0, tables.MEMORY).view(np.recarray)
+    memory = np.zeros(0, MEMORY).view(np.recarray)
+    other = np.zeros(1, MEMORY).view(np.recarray)
     results = np.zeros(0, tables.RESULT).view(np.recarray)
     fill_steps(cases, chips, models, software, tiers, plans, layers, results)
-    fill_memory(cases, chips, models, software, plans, layers, memory)
+    fill_memory(cases, chips, models, software, plans, layers, memory, other)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ import click
 
 import accelsim
 from accelsim.cli.calibrate import calibrate_group
+from accelsim.cli.chain import chain_command
 from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
+from accelsim.cli.goodput import goodput_command
 from accelsim.cli.hbm import hbm_command
 from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
@@ -131,7 +133,9 @@ for _command in (
     collective_command,
     hbm_command,
     link_command,
+    chain_command,
     silicon_command,
+    goodput_command,
     validate_group,
     calibrate_group,
 ):

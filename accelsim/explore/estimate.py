@@ -24,15 +24,16 @@ from accelsim.explore.result import (
     EnergyParts,
     Estimate,
     MemoryParts,
+    Stage,
     TimeParts,
 )
 from accelsim.fabric.lower import energy_per_byte, filled, ports
 from accelsim.kernels import tables
-from accelsim.kernels.tables import Rows
+from accelsim.kernels.tables import Record, Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, read_run, resolve, run_from
 from accelsim.specs.run import RunSpec
-from accelsim.training.evaluate import Evaluated, evaluate
+from accelsim.training.evaluate import Evaluated, evaluate, memory_by_stage
 from accelsim.training.lower import (
     Cases,
     attention_of,
@@ -199,7 +200,7 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
         question=q,
         plan=plan_of(done.plans[i]),
         time=time,
-        memory=MemoryParts(**{k: float(memory[k]) for k in MemoryParts.__slots__}),
+        memory=_memory_parts(memory),
         memory_capacity=float(rows.chips.memory_capacity[case]),
         energy=EnergyParts(**{k: float(v[0]) for k, v in energy.items()}),
         cost=_cost(q),
@@ -212,7 +213,20 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
             k: float(result[f"{k}_bytes"]) for k in ("tp", "cp", "ep", "pp", "dp")
         },
         notes=_notes(q),
+        stages=_stages(rows, case, done, i),
     )
+
+
+def _stages(rows: Cases, case: int, done: Evaluated, i: int) -> tuple[Stage, ...]:
+    """Return the memory of every stage of one plan."""
+    found = memory_by_stage(rows, case, done.plans[i], done.layers)
+    return tuple(
+        Stage(float(row.layers), float(row.depth), _memory_parts(row)) for row in found
+    )
+
+
+def _memory_parts(row: Record) -> MemoryParts:
+    return MemoryParts(**{k: float(row[k]) for k in MemoryParts.__slots__})
 
 
 def job_energy(

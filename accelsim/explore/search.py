@@ -21,6 +21,7 @@ from accelsim.errors import InputError, NoAnswerError, nearest
 from accelsim.explore.estimate import explain, job_energy, short_of_memory
 from accelsim.explore.result import Estimate
 from accelsim.kernels import tables
+from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, resolve, run_from
@@ -249,7 +250,7 @@ def _searched(q: Question, head_room: float, workers: int) -> _Found:
         joined = np.concatenate(chosen) if chosen else np.zeros(0, dtype)
         return joined.view(np.recarray)
 
-    plans, memory = kept("plans", tables.PLAN), kept("memory", tables.MEMORY)
+    plans, memory = kept("plans", tables.PLAN), kept("memory", MEMORY)
     results = kept("results", tables.RESULT)
     return _Found(q, tried, len(legal), rejected, plans, memory, results, rows)
 
@@ -313,9 +314,10 @@ def _explained(
     ranked: list[Ranked] = []
     for i in chosen:
         one = found[int(pool.question[i])]
-        done = Evaluated(one.plans, one.memory, one.results)
+        row = int(pool.row[i])
+        done = evaluate(one.rows, one.plans[row : row + 1], only_fitting=False)
         q = questions[int(pool.question[i])]
-        estimate = explain(q, one.rows, 0, done, int(pool.row[i]))
+        estimate = explain(q, one.rows, 0, done, 0)
         sign = 1.0 if OBJECTIVES[objective] else -1.0
         why = _why(ranked[0].estimate, estimate) if ranked else ""
         ranked.append(Ranked(estimate, sign * float(pool.score[i]), why))

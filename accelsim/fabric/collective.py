@@ -20,6 +20,7 @@ from accelsim.errors import InputError, NoAnswerError, nearest
 from accelsim.fabric.lower import fill_tiers
 from accelsim.fabric.nccl import FITTED, Fitted
 from accelsim.kernels import fabric_tables, tables
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.specs.chip import ChipSpec
@@ -40,6 +41,9 @@ CODES = {
 KINDS = tuple(CODES)
 WANTS = fabric_tables.WANTS
 Values = NDArray[Any]
+# What answers are made of: as objects, so that a million share their texts.
+NAMES = np.array(fabric_tables.ALGORITHMS, dtype=object)
+BOUNDS = np.array(["bandwidth", "latency"], dtype=object)
 
 
 def bus_factor(kind: str, ranks: ArrayLike) -> Any:
@@ -100,7 +104,7 @@ class System:
     @cached_property
     def software_row(self) -> Any:
         """Return the SOFTWARE row of the system's own stack, as far as it counts."""
-        row = np.zeros(1, tables.SOFTWARE).view(np.recarray)[0]
+        row = np.zeros(1, SOFTWARE).view(np.recarray)[0]
         row.pipelined = self.software.pipelined_collectives
         row.collective_start = float(self.software.collective_start)
         return row
@@ -162,13 +166,15 @@ class System:
 
         sizes, counts = self._checked(kind, bytes, ranks, placement)
         self._check_algorithm(kind, algorithm)
-        size, count = np.broadcast_arrays(sizes, counts)
-        distinct, which = np.unique(count.ravel(), return_inverse=True)
+        # one job a number of ranks, however many sizes it is asked
+        distinct, each = np.unique(counts.ravel(), return_inverse=True)
+        which = each.reshape(counts.shape).astype(np.int64)
+        size, count, which = np.broadcast_arrays(sizes, counts, which)
         rows = np.stack([self.tiers(int(n), placement) for n in distinct])
         found = np.zeros(size.size, fabric_tables.COLLECTIVE).view(np.recarray)
         fill_collectives(
             rows.view(np.recarray),
-            which.ravel().astype(np.int64),
+            np.ascontiguousarray(which.ravel()),
             fabric_tables.want(algorithm),
             CODES[kind],
             np.ascontiguousarray(size.ravel(), dtype=np.float64),
@@ -195,11 +201,11 @@ class System:
         if kind not in KINDS:
             raise InputError(f"collective {kind!r} is unknown; {nearest(kind, KINDS)}")
         sizes = _numbers("bytes", size)
-        if np.any(sizes < 0.0) or np.any(sizes > LARGEST):
+        if sizes.size and (sizes.min() < 0.0 or sizes.max() > LARGEST):
             raise InputError(f"bytes: from 0 to {LARGEST:.0e}, not {_shown(sizes)}")
         counts = _numbers("ranks", ranks)
         name = self.spec.name
-        if np.any(counts < 1) or np.any(counts != np.floor(counts)):
+        if np.any(counts < 1.0) or np.any(counts != np.floor(counts)):
             raise InputError(f"ranks: a whole number above zero, not {_shown(counts)}")
         if np.any(counts > self.workers):
             raise InputError(f"ranks: {name} has {self.workers}, not {_shown(counts)}")
@@ -252,8 +258,9 @@ def _answer(kind: str, found: Rows, ranks: Values) -> Collective:
     latency = found.latency.reshape(shape)
     carried = found["size"].reshape(shape) * bus_factor(kind, ranks)
     busbw = np.divide(carried, time, out=np.zeros(shape), where=time > 0.0)
-    names = np.array(fabric_tables.ALGORITHMS)[found.algorithm].reshape(shape)
-    bound = np.where(latency > time / 2.0, "latency", "bandwidth")
+    names = NAMES[found.algorithm].reshape(shape)
+    late = np.atleast_1d(latency > 0.5 * time).astype(np.int64)
+    bound = BOUNDS[late].reshape(shape)
     sent = found.sent.reshape(shape)
     parts = (time, names, busbw, latency, bound, sent)
     return Collective(*(part[()] if shape == () else part for part in parts))

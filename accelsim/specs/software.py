@@ -45,6 +45,32 @@ class SelectiveSpec(Spec):
     kept: Fraction
 
 
+class MemorySpec(Spec):
+    """What a stack holds beside what every training run must.
+
+    gathered_inputs : inputs that tensor parallelism gathers are kept gathered.
+    activation_kept : a gated activation is two kernels, and the first's output is kept.
+    kv_copied : keys and values are copied out of their packed product.
+    logit_bytes : bytes of a logit at the loss; 4 or 10 (fused or not) if left out.
+    working_gradient : bytes a parameter of the gradients of one micro-batch, which all
+        live until they are added up.
+    bucket_bytes : bytes a parameter of the buckets in which replicas reduce.
+    update_bytes : bytes a parameter that the sharded update needs to gather weights.
+    gather_buffers : buffers of one gathered micro-batch that are held for ever.
+    head_counts : stages are cut as if the LM head were the layers that it costs.
+    """
+
+    gathered_inputs: bool = False
+    activation_kept: bool = False
+    kv_copied: bool = False
+    logit_bytes: float | None = Field(default=None, ge=0, le=MAX_STATE)
+    working_gradient: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    bucket_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    update_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    gather_buffers: int = Field(default=0, ge=0, le=MAX_STATE)
+    head_counts: bool = False
+
+
 class PassesSpec(Spec):
     """What element-wise work moves beyond fused kernels, forward and backward.
 
@@ -99,6 +125,9 @@ class SoftwareSpec(NamedSpec):
         casts and transposes, of a weight in each pass.
     checkpoint : Time
         Host time of repeating a layer, beside its launches.
+    activation_store : Fraction
+        Of the width of an activation function's inputs, what is kept of them for the
+        backward pass where products are narrow.
     tensor_kernels : (float, float)
         Kernels for each parameter tensor in every micro-batch, and in every step.
     launch : Time
@@ -127,6 +156,8 @@ class SoftwareSpec(NamedSpec):
         computation (SMs on GPUs; none where engines are dedicated).
     step_overhead : Time
         Host work of a step: loader, norm, scheduler, logging.
+    memory : MemorySpec
+        What it holds in memory of its own.
     """
 
     attention: str
@@ -137,6 +168,7 @@ class SoftwareSpec(NamedSpec):
     fused_accumulation: bool = True
     cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    activation_store: Fraction | None = None
     checkpoint: Time | None = None
     tensor_kernels: Passes = (0.0, 0.0)
     launch: Time
@@ -157,4 +189,5 @@ class SoftwareSpec(NamedSpec):
     collective_start: Time
     communication_share: Fraction
     step_overhead: Time
+    memory: MemorySpec = MemorySpec()
     defaults: DefaultsSpec

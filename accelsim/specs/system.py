@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from accelsim.specs.figure import (
     MAX_SIZE,
+    Bandwidth,
     Bytes,
     NamedSpec,
     Overhead,
@@ -138,10 +139,13 @@ class NodeSpec(Spec):
         Packages in a node.
     overhead_power : Power
         Host, NICs, fans and supplies of a node, beside its chips.
+    host_bandwidth : Bandwidth, optional
+        Between a package and the host's memory, one way.
     """
 
     chips: int = Field(gt=0, le=MAX_SIZE)
     overhead_power: Power
+    host_bandwidth: Bandwidth | None = None
 
 
 class SystemSpec(NamedSpec):

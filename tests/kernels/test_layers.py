@@ -28,6 +28,7 @@ from tests.examples import tiers as tiers_of
 TP = st.sampled_from([1, 2, 4, 8, 16])
 UNFUSED = chip(**NO_FUSED)
 SEQ, HIDDEN, HEADS = 2048.0, 1024.0, 16.0
+STATISTICS = 4 * SEQ * HEADS  # B; fused attention keeps one of fp32 a row and head
 PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 
 
@@ -80,6 +81,26 @@ def test_a_stream_takes_its_bytes_and_its_starts() -> None:
     assert layer.forward_elementwise == pytest.approx(1e-3 + 3e-6)
     assert layer.backward_elementwise == pytest.approx(2e-3 + 3e-6)
     assert layer.forward_flops == 0.0
+
+
+def test_a_frozen_weight_has_no_gradient_of_its_own() -> None:
+    whole, frozen = timed(product()), timed(product(frozen=1))
+    m, n, k = 2048.0, 4096.0, 1024.0
+    assert frozen.backward_matmul == product_parts(chip(), gemm(m, k, n))[0]
+    assert frozen.forward_matmul == whole.forward_matmul
+    assert frozen.backward_flops == frozen.forward_flops == 2 * m * n * k
+
+
+def test_an_adapter_goes_down_and_up() -> None:
+    # Hu et al. 2021, sec. 4.1: rank 16 beside 1024 x 4096
+    frozen, adapted = timed(product(frozen=1)), timed(product(frozen=1, adapter=16.0))
+    more = 2.0 * 2048 * 16 * (1024 + 4096)
+    assert adapted.forward_flops - frozen.forward_flops == more
+    assert adapted.backward_flops - frozen.backward_flops == 2 * more
+    down = product_parts(chip(), gemm(2048.0, 16.0, 1024.0))[0]
+    up = product_parts(chip(), gemm(2048.0, 4096.0, 16.0, bytes_out=4.0))[0]
+    added = adapted.forward_matmul - frozen.forward_matmul
+    assert added == pytest.approx(down + up)
 
 
 def test_a_gradient_that_a_kernel_adds() -> None:
@@ -188,7 +209,7 @@ def test_activations_of_korthikanti_with_sequence_parallelism(tp: int) -> None:
 
 def test_fused_attention_keeps_no_scores() -> None:
     layer = world(model=model(dropout=1.0)).layers()[DENSE]
-    assert layer.saved == 34 * SEQ * HIDDEN
+    assert layer.saved == 34 * SEQ * HIDDEN + STATISTICS
     assert layer.saved_core == 0.0
 
 
@@ -200,20 +221,22 @@ def test_latent_attention_keeps_its_low_ranks_too() -> None:
     )
     layer = world(model=shape).layers()[DENSE]
     attention = 2 * 16 * (192 + 128) + 768 + 512 + 64
-    assert layer.saved == SEQ * (24 * HIDDEN + 2 * attention)
+    assert layer.saved == SEQ * (24 * HIDDEN + 2 * attention) + STATISTICS
 
 
 def test_experts_keep_the_tokens_they_see() -> None:
     # two norms and their products' inputs, attention, twice 2 choices of h, and their
     # inner width before and after the activation
     layer = world(model=mixture()).layers()[MOE]
-    assert layer.saved == SEQ * (8 * HIDDEN + 8 * HIDDEN + 8 * HIDDEN + 2 * 2 * 2 * 512)
+    inner = 2 * 2 * 2 * 512
+    assert layer.saved == SEQ * (3 * 8 * HIDDEN + inner) + STATISTICS
 
 
 def test_narrow_formats_keep_what_products_read_in_one_byte() -> None:
     # of 34 s b h, the inputs of two norms' products and of the last one shrink by half
     narrow = world(case=case(precision=tables.FP8), model=model(dropout=1.0))
-    assert narrow.layers()[DENSE].saved == (34 - 2 - 4) * SEQ * HIDDEN
+    kept = (34 - 2 - 4) * SEQ * HIDDEN
+    assert narrow.layers()[DENSE].saved == kept + STATISTICS
 
 
 def test_tensor_parallel_traffic() -> None:
@@ -313,7 +336,8 @@ def test_wide_formats_take_wide_memory() -> None:
         weight_bytes=4.0,
     )  # fmt: skip
     full, half = world(case=wide), world()
-    assert full.layers()[DENSE].saved == 2 * half.layers()[DENSE].saved
+    kept = [made.layers()[DENSE].saved - STATISTICS for made in (full, half)]
+    assert kept[0] == 2 * kept[1]
     assert full.layers(tp=4)[DENSE].forward_tp_bytes == (
         2 * half.layers(tp=4)[DENSE].forward_tp_bytes
     )
