@@ -188,6 +188,32 @@ def tap_bound(
 
 
 @kernel
+def fill_far(
+    far: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]],
+    setting: int,
+    spectrum: NDArray[np.float64],
+    around: NDArray[np.float64],
+) -> None:
+    """Fill the power and lags of all far-end aggressors at a setting, (F,) and (L,)."""
+    spectrum[:] = 0.0
+    around[:] = 0.0
+    for a in range(far[2].shape[1]):
+        spectrum += far[0][a, far[2][setting, a]]
+        around += far[1][a, far[2][setting, a]]
+
+
+@kernel
+def fill_power(
+    own: NDArray[np.float64],
+    waves: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Fill the power of the transmitter's taps over frequency, (F,)."""
+    for f in range(len(waves)):
+        out[f] = max(np.sum(own * waves[f]), 0.0)
+
+
+@kernel
 def fill_candidates(
     shifted: NDArray[np.float64],
     settings: NDArray[np.float64],
@@ -235,13 +261,8 @@ def fill_candidates(
         guess = peak
         for d in range(taps_count):
             own[d] = np.sum(taps[: taps_count - d] * taps[d:])
-        for f in range(len(waves)):
-            power[f] = max(np.sum(own * waves[f]), 0.0)
-        spectrum[:] = 0.0
-        around[:] = 0.0
-        for a in range(far[2].shape[1]):
-            spectrum += far[0][a, far[2][k, a]]
-            around += far[1][a, far[2][k, a]]
+        fill_power(own, waves, power)
+        fill_far(far, k, spectrum, around)
         for phase in range(rules.phase_low, rules.phase_high + 1):
             at = peak + phase
             if SLACK * bounds[k, at % samples] >= best:
