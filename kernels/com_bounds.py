@@ -204,11 +204,14 @@ def fill_far(
 
 @kernel
 def fill_power(
-    own: NDArray[np.float64],
+    taps: NDArray[np.float64],
     waves: NDArray[np.float64],
+    own: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """Fill the power of the transmitter's taps over frequency, (F,)."""
+    """Fill the autocorrelation of taps, and their power over frequency, (N,), (F,)."""
+    for d in range(len(taps)):
+        own[d] = np.sum(taps[: len(taps) - d] * taps[d:])
     for f in range(len(waves)):
         out[f] = max(np.sum(own * waves[f]), 0.0)
 
@@ -245,8 +248,8 @@ def fill_candidates(
     places, errors : (P, 2), (P,)
         Filled: index of the setting, samples from the peak; the second bound.
     """
-    taps_count, samples = settings.shape[1], rules.samples
-    scratch, own = np.empty(samples), np.empty(taps_count)
+    samples = rules.samples
+    scratch, own = np.empty(samples), np.empty(settings.shape[1])
     near, work = np.empty(BEFORE + AFTER + 1), np.empty((7, lags[1].shape[1]))
     span, limits = (rules.start, rules.stop, samples), (rules.low, rules.high)
     guess, saddle, count = (rules.start + rules.stop) // 2, rules.saddle, 0
@@ -257,18 +260,14 @@ def fill_candidates(
         if SLACK * np.min(bounds[k]) >= best:
             continue
         taps = settings[k]
-        peak, _ = peak_of(shifted, taps, tops, span, guess, scratch)
-        guess = peak
-        for d in range(taps_count):
-            own[d] = np.sum(taps[: taps_count - d] * taps[d:])
-        fill_power(own, waves, power)
+        guess, _ = peak_of(shifted, taps, tops, span, guess, scratch)
+        fill_power(taps, waves, own, power)
         fill_far(far, k, spectrum, around)
         for phase in range(rules.phase_low, rules.phase_high + 1):
-            at = peak + phase
-            if SLACK * bounds[k, at % samples] >= best:
+            at, row = guess + phase, (guess + phase) % samples
+            if SLACK * bounds[k, row] >= best:
                 continue
             step, saddle = step_at(shifted, taps, at, rules, near, saddle)
-            row = at % samples
             found = bound_at(power, turns, tables, spectrum, row, step, limits)
             if SLACK * found >= best:
                 continue
