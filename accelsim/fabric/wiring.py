@@ -1,0 +1,387 @@
+"""From the tiers of a system to nodes and edges: what is joined to what, and how fast.
+
+This file knows how each topology is wired and what the radix of a switch allows. It
+numbers edges so that routes are arithmetic (`routes.py`), and knows no traffic.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import InputError
+from accelsim.kernels.graph_tables import CHIP, EDGE, NIC, NODE, RANK, SWITCH
+from accelsim.kernels.tables import Rows
+from accelsim.link.port import Port, port
+from accelsim.specs.chip import ChipSpec
+from accelsim.specs.link import LinkSpec
+from accelsim.specs.switch import SwitchSpec
+from accelsim.specs.system import SystemSpec, TierSpec
+
+Ints = NDArray[np.int64]
+# What moves inside a package costs about as much as a die-to-die link: UCIe advanced
+# package, 0.25-0.5 pJ/b (UCIe 1.1 white paper).
+ON_PACKAGE_ENERGY = 0.4e-12 * 8
+MOST_LEVELS = 3  # of a fat tree
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A fat tree: how many of what.
+
+    Attributes
+    ----------
+    nics : int
+        Endpoints; chips that share a NIC are `share`.
+    share : int
+    planes : float
+        Trees side by side, over which each NIC spreads its ports.
+    leaves, pods, levels : int
+    down : int
+        NICs of a leaf.
+    ways, core_ways : int
+        Edges from a leaf up, and from each spine of a pod up: one where packets
+        spread over all of them.
+    up, core_up : float
+        Links in such an edge.
+    pod_leaves : int
+    """
+
+    nics: int
+    share: int
+    planes: float
+    leaves: int
+    pods: int
+    levels: int
+    down: int
+    ways: int
+    core_ways: int
+    up: float
+    core_up: float
+    pod_leaves: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """One tier in the graph.
+
+    Attributes
+    ----------
+    name : str
+    spec : TierSpec
+    inner, chips : int
+        Of a domain of the tier inside this one, and of one domain of this.
+    step : float
+        Time of a step beside the edges that it crosses [s].
+    edges, nodes : int
+        The first of its edges and nodes.
+    tree : Tree or None
+    switch : SwitchSpec or None
+    count : int
+        Switches (of each domain of a switch tier, or of the optical ones in a torus).
+    """
+
+    name: str
+    spec: TierSpec
+    inner: int
+    chips: int
+    step: float
+    edges: int
+    nodes: int
+    tree: Tree | None
+    switch: SwitchSpec | None
+    count: int
+
+
+@dataclass
+class Builder:
+    """Nodes and edges as they grow."""
+
+    chips: int
+    nodes: list[Rows]
+    edges: list[Rows]
+    n_nodes: int = 0
+    n_edges: int = 0
+
+    def add_nodes(self, kind: int, tier: int, count: int, level: int = 0) -> int:
+        """Add nodes of a kind and return the first."""
+        rows = np.zeros(count, NODE)
+        rows["kind"], rows["tier"], rows["level"] = kind, tier, level
+        rows["number"] = np.arange(count)
+        self.nodes.append(rows)
+        self.n_nodes += count
+        return self.n_nodes - count
+
+    def add_edges(
+        self, source: Ints, target: Ints, tier: int, one: Port, share: float,
+        ports: float | NDArray[np.float64], latency: float,
+    ) -> int:  # fmt: skip
+        """Add edges of `ports` links each and return the first; share : of the rate."""
+        rows = np.zeros(len(source), EDGE)
+        rows["source"], rows["target"], rows["tier"] = source, target, tier
+        rows["ports"] = ports
+        rows["bandwidth"] = rows["ports"] * one.bandwidth
+        rows["rate"] = rows["bandwidth"] * share
+        rows["latency"] = latency
+        rows["energy"] = one.energy
+        rows["loss"] = getattr(one, "loss", 0.0)
+        self.edges.append(rows)
+        self.n_edges += len(rows)
+        return self.n_edges - len(rows)
+
+
+def whole_domains(system: SystemSpec, chips: int) -> int:
+    """Return the chips of the whole domains inside the fat tree that hold so many."""
+    inner = [t.chips for t in system.tiers.values() if t.topology != "fat-tree"]
+    size = max(inner, default=1)
+    return -(-chips // size) * size
+
+
+def wire(
+    system: SystemSpec,
+    chip: ChipSpec,
+    links: Mapping[str, LinkSpec],
+    switches: Mapping[str, SwitchSpec],
+    chips: int,
+) -> tuple[Rows, Rows, list[Wiring]]:
+    """Return (NODE rows, EDGE rows, tiers) of a fabric of whole domains.
+
+    The package is a tier of its own where it holds several ranks.
+
+    Raises
+    ------
+    InputError
+        The radix of a switch cannot build a tier.
+    """
+    built = Builder(chips, [], [])
+    built.add_nodes(CHIP, -1, chips)
+    if chip.core_link is not None and chip.workers_per_chip > 1:
+        _package(built, chip.workers_per_chip, float(chip.core_link.bandwidth))
+    wirings: list[Wiring] = []
+    inner = 1
+    for index, (name, tier) in enumerate(system.tiers.items()):
+        if inner < chips:
+            switch = None if tier.switch is None else switches[tier.switch]
+            at = (built.n_edges, built.n_nodes)
+            one = port(links[tier.link])
+            tree, count = None, 0
+            if tier.topology == "fat-tree":
+                tree = plan_tree(system, name, switch, one, chips)
+                _tree(built, index, tier, tree, switch, one)
+            elif tier.topology == "switch":
+                count = planes(name, tier, switch, one)
+                _switch(built, index, tier, one)
+            elif tier.topology == "mesh":
+                _mesh(built, index, tier, inner, one)
+            else:
+                count = circuits(name, tier, inner, switch)
+                _torus(built, index, tier, inner, one)
+            wirings.append(
+                Wiring(
+                    name, tier, inner, tier.chips, float(tier.latency), *at, tree,
+                    switch, count,
+                )
+            )  # fmt: skip
+        inner = tier.chips
+    nodes, edges = np.concatenate(built.nodes), np.concatenate(built.edges)
+    return nodes.view(np.recarray), edges.view(np.recarray), wirings
+
+
+def _package(built: Builder, each: int, bandwidth: float) -> None:
+    """Ranks around the package that they share, which passes traffic on."""
+    first = built.add_nodes(RANK, -1, built.chips * each)
+    ranks = first + np.arange(built.chips * each)
+    home = np.arange(built.chips * each) // each
+    one = Port(bandwidth / each, 0.0, ON_PACKAGE_ENERGY)
+    built.add_edges(ranks, home, -1, one, 1.0, 1.0, 0.0)
+    built.add_edges(home, ranks, -1, one, 1.0, 1.0, 0.0)
+
+
+def _switch(built: Builder, index: int, tier: TierSpec, one: Port) -> None:
+    """Each chip to the switches of its domain, which share every flow evenly."""
+    chips = np.arange(built.chips)
+    first = built.add_nodes(SWITCH, index, built.chips // tier.chips)
+    hub = first + chips // tier.chips
+    ports, share = tier.links_per_chip[0], float(tier.efficiency)
+    built.add_edges(chips, hub, index, one, share, ports, one.latency / 2.0)
+    built.add_edges(hub, chips, index, one, share, ports, one.latency / 2.0)
+
+
+def _mesh(built: Builder, index: int, tier: TierSpec, inner: int, one: Port) -> None:
+    """Each chip to the chip in its place in every other inner domain."""
+    joined = tier.chips // inner
+    chips = np.repeat(np.arange(built.chips), joined - 1)
+    slot = np.tile(np.arange(joined - 1), built.chips)
+    mine = chips % tier.chips // inner
+    other = slot + (slot >= mine)
+    target = chips + (other - mine) * inner
+    ports = tier.links_per_chip[0] / (joined - 1)
+    share = float(tier.efficiency)
+    built.add_edges(chips, target, index, one, share, ports, one.latency)
+
+
+def torus_ports(tier: TierSpec, d: int) -> float:
+    """Return the links one way round a dimension of a torus, from each chip."""
+    if len(tier.links_per_chip) > 1:
+        return tier.links_per_chip[d] / 2.0
+    return tier.links_per_chip[0] / len(tier.dims) / 2.0
+
+
+def _torus(built: Builder, index: int, tier: TierSpec, inner: int, one: Port) -> None:
+    """Rings: in each dimension an edge up for every chip, then an edge down."""
+    chips = np.arange(built.chips)
+    stride = inner
+    for d, extent in enumerate(tier.dims):
+        place = chips // stride % extent
+        for way in (1, -1):
+            target = chips + ((place + way) % extent - place) * stride
+            # an extent of two is one link, not a ring; a line has no link at its end
+            ends = extent == 1 or (extent == 2 and way < 0)
+            built_here = np.full(built.chips, 0.0 if ends else torus_ports(tier, d))
+            if not tier.wrap or extent == 2:
+                last = extent - 1 if way > 0 else 0
+                closing = (place == last) & (extent > 2)
+                built_here = np.where(closing, 0.0, built_here)
+            built.add_edges(
+                chips, target, index, one, float(tier.efficiency), built_here,
+                one.latency,
+            )  # fmt: skip
+        stride *= extent
+
+
+def _tree(
+    built: Builder, index: int, tier: TierSpec, tree: Tree, switch: SwitchSpec | None,
+    one: Port,
+) -> None:  # fmt: skip
+    """Chips to NICs, NICs to leaves, leaves to the spines of their pod, those to cores.
+
+    A link's own latency is that of NIC, wire and one switch; each further switch adds
+    its own.
+    """
+    share = float(tier.efficiency)
+    chips, nics = np.arange(built.chips), np.arange(tree.nics)
+    first = built.add_nodes(NIC, index, tree.nics)
+    inside = Port(one.bandwidth, 0.0, 0.0)
+    home = first + chips // tree.share
+
+    def pair(a: Ints, b: Ints, kind: Port, ports: float, latency: float) -> None:
+        built.add_edges(a, b, index, kind, share, ports, latency)
+        built.add_edges(b, a, index, kind, share, ports, latency)
+
+    pair(chips, home, inside, tree.planes, 0.0)
+    leaf = built.add_nodes(SWITCH, index, tree.leaves)
+    at = leaf + leaf_of(nics, tier.rails, tree.down)
+    pair(first + nics, at, one, tree.planes, one.latency / 2.0)
+    further = 0.0 if switch is None else float(switch.latency)
+    if tree.levels < 2:
+        return
+    spine = built.add_nodes(SWITCH, index, tree.pods * tree.ways, 1)
+    leaves = np.repeat(np.arange(tree.leaves), tree.ways)
+    way = np.tile(np.arange(tree.ways), tree.leaves)
+    above = spine + leaves // tree.pod_leaves * tree.ways + way
+    pair(leaf + leaves, above, one, tree.up * tree.planes, further)
+    if tree.levels < 3:
+        return
+    core = built.add_nodes(SWITCH, index, tree.ways * tree.core_ways, 2)
+    spines = np.repeat(np.arange(tree.pods * tree.ways), tree.core_ways)
+    out = np.tile(np.arange(tree.core_ways), tree.pods * tree.ways)
+    top = core + spines % tree.ways * tree.core_ways + out
+    pair(spine + spines, top, one, tree.core_up * tree.planes, further)
+
+
+def leaf_of(nics: Ints, rails: int, down: int) -> Ints:
+    """Return the leaf of each NIC: leaf by leaf, or a leaf a rail of so many nodes."""
+    return nics // rails // down * rails + nics % rails
+
+
+def planes(name: str, tier: TierSpec, switch: SwitchSpec | None, one: Port) -> int:
+    """Return the switches that one stage needs: every chip has ports on each."""
+    if switch is None:
+        return 0
+    ports, radix = tier.links_per_chip[0], switch.ports(one.bandwidth)
+    if tier.chips > radix:
+        raise InputError(
+            f"tiers.{name}: {switch.name} has {radix} ports, so one stage joins "
+            f"{radix} chips at most, not {tier.chips}"
+        )
+    each = radix // tier.chips  # ports of a chip that a switch has room for
+    fewest = math.ceil(ports / each)
+    if tier.switches is not None and tier.switches < fewest:
+        raise InputError(
+            f"tiers.{name}: {tier.chips} chips of {ports:g} ports need {fewest} "
+            f"{switch.name} of {radix} ports, not {tier.switches}"
+        )
+    return tier.switches or fewest
+
+
+def circuits(name: str, tier: TierSpec, inner: int, switch: SwitchSpec | None) -> int:
+    """Return the optical switches: one for each link that leaves a cube one way.
+
+    It joins that link of every cube, coming and going (Jouppi et al. 2023, sec. 2).
+    """
+    if switch is None:
+        return 0
+    cubes = math.prod(d // c for d, c in zip(tier.dims, tier.cube, strict=True))
+    if 2 * cubes > switch.radix:
+        raise InputError(
+            f"tiers.{name}: {cubes} cubes need optical switches of {2 * cubes} ports; "
+            f"{switch.name} has {switch.radix}"
+        )
+    volume = math.prod(tier.cube)
+    return inner * sum(volume // c for c in tier.cube)
+
+
+def plan_tree(
+    system: SystemSpec, name: str, switch: SwitchSpec | None, one: Port, chips: int
+) -> Tree:
+    """Return the fat tree that joins so many chips, as few levels as it takes."""
+    tier = system.tiers[name]
+    links = tier.links_per_chip[0]
+    share = max(1, round(1.0 / links)) if links < 1.0 else 1
+    wide = max(1.0, links * share)
+    nics = -(-chips // share)
+    narrow = 1.0 if tier.oversubscription is None else float(tier.oversubscription)
+    if switch is None:  # something that joins all of them
+        down = nics if narrow == 1.0 else -(-system.node.chips // share)
+        leaves = -(-nics // tier.rails // down) * tier.rails
+        levels = 1 if leaves == 1 else 2
+        up = down / narrow
+        return Tree(nics, share, wide, leaves, 1, levels, down, 1, 1, up, 0.0, leaves)
+    return _levels(name, tier, switch, one, (nics, share, wide, narrow))
+
+
+def _levels(
+    name: str, tier: TierSpec, switch: SwitchSpec, one: Port,
+    asked: tuple[int, int, float, float],
+) -> Tree:  # fmt: skip
+    nics, share, wide, narrow = asked
+    k = switch.ports(one.bandwidth)
+    if k < 2:
+        raise InputError(f"tiers.{name}: {switch.name} has no two ports of {tier.link}")
+    hashed = tier.routing == "hash"
+    if nics <= k and tier.rails == 1:
+        return Tree(nics, share, wide, 1, 1, 1, k, 1, 1, 0.0, 0.0, 1)
+    down = min(k - 1, int(k * narrow / (1.0 + narrow)))
+    up = max(1, min(k - down, round(down / narrow)))
+    leaves = -(-(-(-nics // tier.rails)) // down) * tier.rails
+    if leaves <= k:
+        ways = up if hashed else 1
+        return Tree(
+            nics, share, wide, leaves, 1, 2, down, ways, 1, up / ways, 0.0, leaves
+        )
+    half = k // 2
+    pods = -(-leaves // half)
+    most = down * half * k
+    if pods > k:
+        raise InputError(
+            f"tiers.{name}: {MOST_LEVELS} levels of {switch.name}, {k} ports of "
+            f"{tier.link} each, join {most:,} NICs at most, not {nics:,}"
+        )
+    ways, core_ways = (up, half) if hashed else (1, 1)
+    core_up = up * half / (ways * core_ways)
+    return Tree(
+        nics, share, wide, leaves, pods, 3, down, ways, core_ways, up / ways, core_up,
+        half,
+    )  # fmt: skip
