@@ -28,6 +28,7 @@ from accelsim.specs.price import PriceSpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.sweep import SweepSpec
 from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
 
@@ -46,6 +47,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "software": SoftwareSpec,
     "prices": PriceSpec,
     "runs": RunSpec,
+    "sweeps": SweepSpec,
 }
 MAX_DEPTH = 32
 MAX_BASES = 32
@@ -57,6 +59,7 @@ __all__ = [
     "any_named",
     "find",
     "folders",
+    "has",
     "is_path",
     "load",
     "model",
@@ -95,6 +98,11 @@ def names(kind: str) -> list[str]:
     """Return the names that a kind of thing can be found by."""
     found = {f.stem for folder in folders(kind) for f in folder.glob("*.toml")}
     return sorted(found)
+
+
+def has(kind: str, name: str) -> bool:
+    """Return whether a kind of thing has a name, without listing the others."""
+    return any((folder / f"{name}.toml").is_file() for folder in folders(kind))
 
 
 def find(kind: str, name: str, beside: Path | None = None) -> Path:
@@ -347,6 +355,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
     }
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
+    marks |= {"axes": "sweeps"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]

@@ -101,6 +101,10 @@ _COUPLED: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
 }
 
 
+# A field that says that a figure of a path's own holds against what is derived.
+_HELD: dict[tuple[str, ...], tuple[str, str]] = {("bandwidth",): ("ideal", "path")}
+
+
 def override(spec: AnySpec, changes: Iterable[Override], where: str) -> AnySpec:
     """Return the spec with the changes, and what derives from them scaled.
 
@@ -128,6 +132,9 @@ def _override_one(spec: AnySpec, change: Override, where: str) -> AnySpec:
             if derived is not None:
                 scaled = derived.scaled(ratio, change.text)
                 _put(raw, Override(path, scaled), scaled, where)
+    held, derives = _HELD.get(change.path, ("", ""))
+    if raw.get(derives):
+        raw[held] = True
     return validate(type(spec), _as_raw(raw), where)
 
 

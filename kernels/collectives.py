@@ -22,7 +22,8 @@ from accelsim.kernels.fabric_tables import (
     SENDING,
 )
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.nccl import nccl_across, nccl_inside, nccl_pairs
+from accelsim.kernels.nccl import nccl_inside, nccl_pairs
+from accelsim.kernels.nccl_across import nccl_across
 from accelsim.kernels.tables import MAX_TIERS, MESH, TORUS, Record, Rows
 
 # An all-reduce inside NVSwitch starts about as slowly as a ring of eight: fit to the
@@ -154,7 +155,7 @@ def collective(
     infinite bandwidth would leave, the algorithm an index of ALGORITHMS.
     """
     total, slowest, latency, sent = 0.0, 0.0, 0.0, 0.0
-    inside, below, first = 1.0, 1.0, 1.0
+    inside, below, first, own = 1.0, 1.0, 1.0, 0
     if size <= 0.0 or ranks <= 1.0:
         return 0.0, 0.0, 0.0, NONE
     library = tiers[0].nccl.on > 0.0
@@ -177,19 +178,19 @@ def collective(
                 slowest = max(slowest, seconds)
                 latency += steps * tier.latency
             inside = reach
-        if t == 0:
-            first = inside
+        if tier.nccl.on > 0.0:
+            own, first = t, inside
         below = tier.workers
     if library:
         if first >= ranks:
-            time, latency, algorithm = nccl_inside(tiers[0], kind, size, ranks)
+            time, latency, algorithm = nccl_inside(tiers[own], kind, size, ranks)
         elif kind == ALL_TO_ALL:
             time, latency, algorithm = nccl_pairs(
-                tiers[0], tiers[1], size, ranks, first
+                tiers[own], tiers[own + 1], size, ranks, first
             )
         else:
             time, latency, algorithm = nccl_across(
-                tiers[0], tiers[1], kind, size, ranks, first
+                tiers[own], tiers[own + 1], kind, size, ranks, first
             )
         return time, sent, latency, algorithm
     latency += software.collective_start

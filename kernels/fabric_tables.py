@@ -23,8 +23,10 @@ ALGORITHMS = (
     "direct",
     "hierarchy",
     "send",
+    "NVLS, SHARP",
 )
 NONE, RING, TREE, NVLS, NVLS_TREE, DIRECT, HIERARCHY, SENDING = 0, 1, 4, 7, 8, 9, 10, 11
+SHARP = 12
 
 # How NCCL runs on the ports of a tier, see `kernels/nccl.py`. Belief: what its tuner
 # takes for true when it chooses.
@@ -42,6 +44,7 @@ NCCL = np.dtype(
         ("add_chunk", "f8"),  # s a rank that a chunk costs beside its bytes
         ("add_ranks", "f8"),  # ranks below which it is not used
         ("believed_add_rate", "f8"),  # B/s
+        ("believed_tree_rate", "f8"),  # B/s a member of a domain, of trees between such
         ("pair_start", "f8"),  # s of sends and receives
         ("pair_slots", "f8"),
         ("pair_chunk", "f8"),  # s

@@ -6,9 +6,10 @@ sends (`gather_slots`, `reduce_slots`). Protocols trade rate for latency: LL has
 with every 4 B, LL128 with every 120 B, Simple waits for whole chunks. A chunk that the
 switch adds waits for the flag of each rank, so its cost grows with the ranks.
 
-In one domain NCCL's tuner chooses by what it *believes* (NVIDIA/nccl@5067397
-src/graph/tuning.cc), not by what is fastest, so that measured curves have steps; so
-have ours. Between domains the fastest is taken.
+NCCL's tuner chooses by what it *believes* (NVIDIA/nccl@5067397 graph/tuning.cc), not
+by what is fastest, so that measured curves have steps; so have ours. This file is one
+domain, and pairs between domains; `kernels/nccl_across.py` has the other collectives
+between domains.
 """
 
 import math
@@ -19,10 +20,7 @@ from accelsim.kernels.fabric_tables import (
     DIRECT,
     LL,
     NVLS,
-    NVLS_TREE,
     RING,
-    SIMPLE,
-    TREE,
 )
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import Record
@@ -31,10 +29,6 @@ from accelsim.kernels.tables import Record
 # whole latency of an all-reduce in the switch (hwLatencies NVLINK, NVLS).
 BELIEVED_START = (6.6e-6, 14.0e-6, 8.4e-6)
 BELIEVED_ADD = 25.0e-6
-# A step over the network, by protocol, beside one of Simple (hwLatencies NET, Ring).
-NETWORK_STEP = (2.7 / 14.0, 4.0 / 14.0, 1.0)
-# Bytes of flags and data over bytes of data, by protocol: 8 for 4, 128 for 120.
-ON_THE_WIRE = (2.0, 128.0 / 120.0, 1.0)
 
 
 @kernel
@@ -79,56 +73,6 @@ def nccl_inside(
     slots = nccl.reduce_slots if adding else nccl.gather_slots
     data = part * (steps + slots) / nccl.rate[chosen]
     return latency + data, latency, RING + chosen
-
-
-@kernel
-def nccl_across(
-    tier: Record, net: Record, kind: int, size: float, ranks: float, inside: float
-) -> tuple[float, float, int]:
-    """Return (seconds, latency [s], algorithm) of a collective between domains.
-
-    tier, net : the domain and the network between domains; inside : members in a full
-    domain. A ring crosses each border once for every network port of the emptiest
-    domain; a double binary tree takes each byte up and down once (Sanders, Speck,
-    Traeff 2009), over the network too if there are more than two domains. What runs
-    inside and between domains overlaps: the slower counts.
-    """
-    nccl, part = tier.nccl, size / ranks
-    domains = -(-ranks // inside)
-    ports = net.bandwidth * (ranks - (domains - 1.0) * inside)
-    slot = nccl.reduce_slots if kind == ALL_REDUCE else nccl.gather_slots
-    best, best_latency, algorithm = 1e300, 0.0, RING
-    times = 2.0 if kind == ALL_REDUCE else 1.0
-    hops = times * (domains - 1.0)
-    steps = times * (ranks - 1.0)
-    deep = 2.0 * math.ceil(math.log2(domains))
-    twice = 1.0 if domains <= 2.0 else 2.0
-    for p in range(SIMPLE if net.nccl.simple_only > 0.0 else LL, SIMPLE + 1):
-        step = net.latency * NETWORK_STEP[p]
-        wire = part * steps * ON_THE_WIRE[p]
-        data = (wire + 2.0 * math.sqrt(wire * net.chunk)) / ports
-        if inside > 1.0:
-            data = max(data, part * (steps + slot) / nccl.rate[p])
-        latency = nccl.start[p] + (steps - hops) * nccl.step[p] + hops * step
-        if latency + data < best:
-            best, best_latency, algorithm = latency + data, latency, RING + p
-        if kind != ALL_REDUCE:
-            continue
-        wire = twice * size * ON_THE_WIRE[p]
-        data = (wire + 2.0 * math.sqrt(wire * net.chunk)) / ports
-        within = 2.0 * size / nccl.rate[p] if inside > 1.0 else 0.0
-        latency = nccl.start[p] + 2.0 * (inside - 1.0) * nccl.step[p] + deep * step
-        if latency + max(data, within) < best:
-            best, best_latency = latency + max(data, within), latency
-            algorithm = TREE + p
-        if p == SIMPLE and tier.reduce_bandwidth > 0.0 and inside >= nccl.add_ranks:
-            within = size / tier.reduce_bandwidth
-            within = ramped(within, inside * nccl.add_chunk, nccl.most_chunks)
-            latency = nccl.add_start + deep * step
-            if latency + max(data, within) < best:
-                best, best_latency = latency + max(data, within), latency
-                algorithm = NVLS_TREE
-    return best, best_latency, algorithm
 
 
 @kernel

@@ -111,6 +111,10 @@ TIER = np.dtype(
         ("chunk", "f8"),  # B in flight before a collective reaches its rate
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
+        # of one port, where a link names its path, see `link.port`
+        ("loss", "f8"),  # frames lost before retry
+        ("tail", "f8"),  # s, latency of the hop that all but 1e-9 of the frames keep
+        ("failures", "f8"),  # 1/s of a worker's ports
         ("nccl", NCCL),
     ]
 )

@@ -72,6 +72,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["show", "--help"],
         ["estimate", "--help"],
         ["compare", "--help"],
+        ["sweep", "run", "--help"],
         ["gemm", "--help"],
         ["collective", "--help"],
         ["attention", "--help"],

@@ -52,9 +52,11 @@ def test_a_clock_carries_every_rate_that_runs_on_it() -> None:
 @given(st.floats(0.1, 10.0))
 def test_lane_and_link_rate_stay_in_proportion(factor: float) -> None:
     old = link()
+    assert old.bandwidth is not None
     by_lane = link(f'lane_rate="{factor * old.lane_rate.value} b/s"')
     by_link = link(f'bandwidth="{factor * old.bandwidth.value} B/s per direction"')
     for new in (by_lane, by_link):
+        assert new.bandwidth is not None
         assert new.coding_efficiency == pytest.approx(old.coding_efficiency)
         assert new.bandwidth.value == pytest.approx(factor * old.bandwidth.value)
 

@@ -40,7 +40,9 @@ def test_overrides_reach_every_part() -> None:
         "run.chips=32",
     )
     assert q.chip.hbm.bandwidth.value == 8e12
-    assert q.links["nvlink4"].latency.value == 1e-6
+    latency = q.links["nvlink4"].latency
+    assert latency is not None
+    assert latency.value == 1e-6
     assert (q.system.pue.value, q.model.layers) == (1.5, 40)
     assert (q.software.launch.value, q.plan.tp, q.run.chips) == (1e-6, 4, 32)
 

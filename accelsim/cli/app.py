@@ -23,7 +23,9 @@ from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.show import list_command, show_command
+from accelsim.cli.sweep import sweep_group
 from accelsim.cli.validate import validate_group
+from accelsim.cli.validate_kernels import KERNEL_COMMANDS
 from accelsim.errors import AccelsimError, NoAnswerError
 
 NO_ANSWER = 1
@@ -120,6 +122,7 @@ for _command in (
     show_command,
     estimate_command,
     compare_command,
+    sweep_group,
     gemm_command,
     attention_command,
     collective_command,
@@ -129,3 +132,5 @@ for _command in (
     calibrate_group,
 ):
     main.add_command(_command)
+for _command in KERNEL_COMMANDS:
+    validate_group.add_command(_command)

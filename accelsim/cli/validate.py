@@ -7,7 +7,7 @@ import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_error, print_json, print_tables
-from accelsim.errors import InputError, NoAnswerError
+from accelsim.errors import NoAnswerError
 
 if TYPE_CHECKING:
     from accelsim.validation.contract import Validation
@@ -38,12 +38,6 @@ out_option = click.option(
     help="Write the result of every row.",
 )
 
-chip_option = click.option(
-    "--chip",
-    metavar="NAME",
-    help="The chip of a table without one, or in whose place to put another.",
-)
-
 
 @validate_group.command(
     "training",
@@ -66,32 +60,37 @@ def training_command(file: Path, out: Path | None, as_json: bool) -> None:
     from accelsim.kernels.warm import compiling_beside
     from accelsim.validation.training import validate_training
 
-    _check_target(out, file)
+    check_target(out, file)
     with compiling_beside():
         found = validate_training(file)
-    _tell(found, out, as_json=as_json)
+    tell(found, out, as_json=as_json)
 
 
 @validate_group.command(
-    "systolic",
+    "memory",
     epilog="""\b
 Example:
-  accelsim validate systolic FILE.csv --json""",
+  accelsim validate memory FILE.csv --json""",
 )
 @click.argument("file", type=options.FilePath(path_type=Path))
 @out_option
 @options.json_option
-def systolic_command(file: Path, out: Path | None, as_json: bool) -> None:
-    """Count the cycles of every product in the table FILE on its systolic array.
+def memory_command(file: Path, out: Path | None, as_json: bool) -> None:
+    """Say of every run in the table FILE whether it fits, and what its peak is.
 
-    A row gives M, N, K, the array, its dataflow, scratchpads and bandwidth, and what
-    a cycle-by-cycle simulator says: all cycles, those in which the array waits, and
-    those from the first read to the last write. All three ought to be equal.
+    A row gives model and plan, and whether the run went on or ran out of memory
+    (status), with the peak if it was read; or it is a training run with memory_gb.
+    Peaks are compared where the source says which memory it measured.
+
+    Exit code 1: no row could be judged.
     """
-    from accelsim.validation.systolic import validate_systolic
+    from accelsim.kernels.warm import compiling_beside
+    from accelsim.validation.memory import validate_memory
 
-    _check_target(out, file)
-    _tell(validate_systolic(file), out, as_json=as_json)
+    check_target(out, file)
+    with compiling_beside():
+        found = validate_memory(file)
+    tell(found, out, as_json=as_json)
 
 
 @validate_group.command(
@@ -111,8 +110,8 @@ def hbm_command(file: Path, out: Path | None, as_json: bool) -> None:
     """
     from accelsim.validation.hbm import validate_hbm
 
-    _check_target(out, file)
-    _tell(validate_hbm(file), out, as_json=as_json)
+    check_target(out, file)
+    tell(validate_hbm(file), out, as_json=as_json)
 
 
 @validate_group.command(
@@ -168,9 +167,9 @@ def com_command(
     """
     from accelsim.validation.com import validate_com
 
-    _check_target(out, file)
+    check_target(out, file)
     found = validate_com(file, reference, channels, configs, searched=searched)
-    _tell(found, out, as_json=as_json)
+    tell(found, out, as_json=as_json)
 
 
 @validate_group.command(
@@ -191,51 +190,8 @@ def fec_command(file: Path, out: Path | None, as_json: bool) -> None:
     """
     from accelsim.validation.fec import validate_fec
 
-    _check_target(out, file)
-    _tell(validate_fec(file), out, as_json=as_json)
-
-
-@validate_group.command(
-    "nki",
-    epilog="""\b
-Example:
-  accelsim validate nki FILE.csv --json""",
-)
-@click.argument("file", type=options.FilePath(path_type=Path))
-@out_option
-@options.json_option
-def nki_command(file: Path, out: Path | None, as_json: bool) -> None:
-    """Predict the latency of every Trainium2 kernel in the table FILE.
-
-    A row names a kernel of the NKI library and gives the parameters of its test
-    (params_json), its FLOPs and bytes, and the measured time; a second time is taken
-    as that of Trainium3 and shown apart.
-    """
-    from accelsim.validation.nki import validate_nki
-
-    _check_target(out, file)
-    _tell(validate_nki(file), out, as_json=as_json)
-
-
-@validate_group.command(
-    "attention",
-    epilog="""\b
-Example:
-  accelsim validate attention FILE.csv --out rows.csv""",
-)
-@click.argument("file", type=options.FilePath(path_type=Path))
-@out_option
-@options.json_option
-def attention_command(file: Path, out: Path | None, as_json: bool) -> None:
-    """Predict the time of every fused attention call in the table FILE.
-
-    A row gives chip, sizes and either a kernel's TFLOP/s (FlashAttention's
-    benchmarks) or a prefill latency; the columns say which. FILE is CSV or Parquet.
-    """
-    from accelsim.validation.attention import validate_attention
-
-    _check_target(out, file)
-    _tell(validate_attention(file), out, as_json=as_json)
+    check_target(out, file)
+    tell(validate_fec(file), out, as_json=as_json)
 
 
 @validate_group.command(
@@ -262,8 +218,8 @@ def collectives_command(
     """
     from accelsim.validation.collectives import validate_collectives
 
-    _check_target(out, file)
-    _tell(validate_collectives(file, leave_one_out=leave_one_out), out, as_json=as_json)
+    check_target(out, file)
+    tell(validate_collectives(file, leave_one_out=leave_one_out), out, as_json=as_json)
 
 
 @validate_group.command(
@@ -283,8 +239,8 @@ def moe_command(file: Path, out: Path | None, as_json: bool) -> None:
     """
     from accelsim.validation.moe import validate_moe
 
-    _check_target(out, file)
-    _tell(validate_moe(file), out, as_json=as_json)
+    check_target(out, file)
+    tell(validate_moe(file), out, as_json=as_json)
 
 
 @validate_group.command(
@@ -304,62 +260,11 @@ def astrasim_command(file: Path, out: Path | None, as_json: bool) -> None:
     """
     from accelsim.validation.astrasim import validate_astrasim
 
-    _check_target(out, file)
-    _tell(validate_astrasim(file), out, as_json=as_json)
+    check_target(out, file)
+    tell(validate_astrasim(file), out, as_json=as_json)
 
 
-@validate_group.command(
-    "gemm",
-    epilog="""\b
-Example:
-  accelsim validate gemm FILE.csv --chip h200""",
-)
-@click.argument("file", type=options.FilePath(path_type=Path))
-@chip_option
-@out_option
-@options.json_option
-def gemm_command(file: Path, chip: str | None, out: Path | None, as_json: bool) -> None:
-    """Predict the time of every product in the table FILE.
-
-    A row gives chip, dtype, M, N, K and latency_us. FILE is CSV or Parquet.
-    """
-    _products("gemm", file, chip, out, as_json=as_json)
-
-
-@validate_group.command(
-    "gemm-training",
-    epilog="""\b
-Example:
-  accelsim validate gemm-training FILE.csv --chip b200""",
-)
-@click.argument("file", type=options.FilePath(path_type=Path))
-@chip_option
-@out_option
-@options.json_option
-def gemm_training_command(
-    file: Path, chip: str | None, out: Path | None, as_json: bool
-) -> None:
-    """Predict the efficiency of every training product in the table FILE.
-
-    A row gives m, n, k, the layout, whether it accumulates, and the efficiency against
-    peak_tflops. The chip is --chip, or named by the file. FILE is CSV or Parquet.
-    """
-    _products("gemm-training", file, chip, out, as_json=as_json)
-
-
-def _products(
-    kind: str, file: Path, chip: str | None, out: Path | None, *, as_json: bool
-) -> None:
-    from accelsim.validation.gemm import validate_gemm
-
-    _check_target(out, file)
-    found = validate_gemm(file, chip)
-    if found.kind != kind:
-        raise InputError(f"{file}: is a table for `accelsim validate {found.kind}`")
-    _tell(found, out, as_json=as_json)
-
-
-def _check_target(out: Path | None, table: Path) -> None:
+def check_target(out: Path | None, table: Path) -> None:
     """Refuse what cannot be written before time is spent on it."""
     from accelsim.files import target_of
 
@@ -367,7 +272,7 @@ def _check_target(out: Path | None, table: Path) -> None:
         target_of(out, table)
 
 
-def _tell(found: "Validation", out: Path | None, *, as_json: bool) -> None:
+def tell(found: "Validation", out: Path | None, *, as_json: bool) -> None:
     """Write the rows where they are asked for, and print the answer."""
     from accelsim.validation.contract import write_rows
 

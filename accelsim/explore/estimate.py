@@ -24,7 +24,7 @@ from accelsim.explore.result import (
     MemoryParts,
     TimeParts,
 )
-from accelsim.fabric.lower import energy_per_byte, filled
+from accelsim.fabric.lower import energy_per_byte, filled, ports
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
@@ -35,7 +35,6 @@ from accelsim.training.lower import (
     Cases,
     attention_of,
     lower,
-    table,
 )
 from accelsim.training.plans import candidates, why_none
 from accelsim.units import show_bytes
@@ -106,21 +105,20 @@ def answer(
     must_fit : refuse plans that do not fit in memory; otherwise the fastest plan that
     fits is taken, and where none does the one that needs the least memory.
     """
+    failures = [_failure(q) for q in questions]
+    asked = [q for q, failed in zip(questions, failures, strict=True) if not failed]
     found: list[Estimate | AccelsimError] = []
-    for start in range(0, len(questions), CHUNK):
-        found += _answer_chunk(questions[start : start + CHUNK], must_fit=must_fit)
-    return found
+    for start in range(0, len(asked), CHUNK):
+        found += _answer_chunk(asked[start : start + CHUNK], must_fit=must_fit)
+    answers = iter(found)
+    return [failed or next(answers) for failed in failures]
 
 
 def _answer_chunk(
     questions: Sequence[Question], *, must_fit: bool
 ) -> list[Estimate | AccelsimError]:
     rows = lower(questions)
-    too_large = [_size_error(q) for q in questions]
-    tried = [
-        table(tables.PLAN, 0) if too_large[i] else candidates(q, i)
-        for i, q in enumerate(questions)
-    ]
+    tried = [candidates(q, i) for i, q in enumerate(questions)]
     legal = [plans[plans.reason == tables.OK] for plans in tried]
     done = evaluate(rows, _join(legal), only_fitting=must_fit)
     ends = np.cumsum([len(plans) for plans in legal])
@@ -128,8 +126,6 @@ def _answer_chunk(
     for i, q in enumerate(questions):
         part = slice(int(ends[i]) - len(legal[i]), int(ends[i]))
         try:
-            if too_large[i]:
-                raise InputError(too_large[i])
             if not len(legal[i]):
                 raise _no_legal_plan(q, tried[i])
             best = _best(q, rows, done, part, must_fit=must_fit)
@@ -143,13 +139,18 @@ def _join(parts: list[Rows]) -> Rows:
     return np.concatenate(parts).view(np.recarray)
 
 
-def _size_error(q: Question) -> str:
+def _failure(q: Question) -> AccelsimError | None:
+    """Return why a question cannot be put into tables."""
     if q.run.chips > q.system.max_chips:
-        return (
+        return InputError(
             f"run: chips: {q.run.chips} exceeds the {q.system.max_chips} chips of "
             f"{q.system.name}"
         )
-    return ""
+    try:
+        ports(q.system, q.links, q.run.chips)
+    except AccelsimError as failure:
+        return failure
+    return None
 
 
 def _no_legal_plan(q: Question, tried: Rows) -> AccelsimError:
@@ -269,6 +270,7 @@ def _notes(q: Question) -> tuple[str, ...]:
             notes.append(
                 f"{q.run.chips} chips fill {domains} domains of tier {name}, {each}"
             )
+    notes += _link_notes(q)
     asked = attention_of(q)
     used = attention_kernel(q.chip, asked)
     if asked != "unfused" and used != asked:
@@ -284,3 +286,22 @@ def _notes(q: Question) -> tuple[str, ...]:
     if q.chip.status == "projected" or q.system.status == "projected":
         notes.append(f"{q.system.name} is projected from announced multipliers")
     return tuple(notes)
+
+
+def _link_notes(q: Question) -> list[str]:
+    """Return which links of the job are not inside the budgets of their wires."""
+    notes, inner = {}, 1
+    for name, one in ports(q.system, q.links, q.run.chips).items():
+        tier = q.system.tiers[name]
+        link, asked = tier.link, float(q.links[tier.link].lane_rate) / 1e9
+        if inner < q.run.chips and one.regime == "marginal":
+            notes[link] = (
+                f"link {link} is marginal: frames of {one.loss:.1g} come again"
+            )
+        elif inner < q.run.chips and one.regime == "over":
+            notes[link] = (
+                f"link {link} is over its budget at {asked:g} Gb/s a lane: "
+                f"it runs at {one.lane_rate / 1e9:g} Gb/s"
+            )
+        inner = tier.chips
+    return list(notes.values())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from accelsim.errors import NoAnswerError
 from accelsim.fabric.nccl import FITTED, Fitted, fill_nccl
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
@@ -46,14 +47,40 @@ def fill_tiers(
         row.energy = _ON_PACKAGE_ENERGY
         index = 1
     inner = 1
-    for tier in system.tiers.values():
-        row = rows[index]
-        row.workers = filled(tier.chips, chips) * chip.workers_per_chip
-        _fill_tier(row, tier, port(links[tier.link]), tier.chips // inner, share)
-        if tier.library is not None:
-            fill_nccl(row, tier.library, fitted)
+    found = ports(system, links, chips)
+    for name, tier in system.tiers.items():
+        if name in found:
+            row = rows[index]
+            row.workers = filled(tier.chips, chips) * chip.workers_per_chip
+            _fill_tier(row, tier, found[name], tier.chips // inner, share)
+            if tier.library is not None:
+                fill_nccl(row, tier.library, fitted)
+            index += 1
         inner = tier.chips
-        index += 1
+
+
+def ports(
+    system: SystemSpec, links: Mapping[str, LinkSpec], chips: int
+) -> dict[str, Port]:
+    """Return one port of each tier by its name, inside out.
+
+    A tier whose link works at no rate is left out where the job ends inside of it.
+
+    Raises
+    ------
+    InputError, NoAnswerError
+        The path of a link is wrong, or works at no rate and the job needs the link.
+    """
+    found: dict[str, Port] = {}
+    inner = 1
+    for name, tier in system.tiers.items():
+        try:
+            found[name] = port(links[tier.link])
+        except NoAnswerError:
+            if inner < chips or not found:
+                raise
+        inner = tier.chips
+    return found
 
 
 def filled(domain: int, chips: int) -> int:
@@ -76,6 +103,8 @@ def _fill_tier(
         row.reduce_bandwidth = row.bandwidth * adding
     row.chunk = 0.0 if tier.chunk is None else float(tier.chunk) * share
     row.energy = one.energy
+    row.loss, row.tail = one.loss, one.tail
+    row.failures = sum(tier.links_per_chip) * one.failures * share
     row.nccl.simple_only = tier.protocols == "simple"
     row.wrap = float(tier.wrap)
     row.dims = len(tier.dims)

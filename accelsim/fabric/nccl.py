@@ -11,8 +11,12 @@ from dataclasses import dataclass
 
 from accelsim.kernels.tables import Record
 
-# hwLatencies NVLINK, Ring [s]: what the tuner takes a hop for, by protocol.
-BELIEVED_STEP = (0.6e-6, 1.9e-6, 3.4e-6)
+# hwLatencies NVLINK and PCI, Ring [s]: what the tuner takes a hop for, by protocol.
+NVLINK_STEP = (0.6e-6, 1.9e-6, 3.4e-6)
+PCI_STEP = (1.0e-6, 2.5e-6, 5.7e-6)
+# Gen4 x16 as the tuner counts it, also where the way is really much slower.
+PCI_RATE = 24e9
+NOTHING = 1.0  # B/s of a protocol that is switched off
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class Generation:
         (stas00/ml-engineering@744d01e network/README.md).
     pace : str
         Name of the generation's field of `Fitted`.
+    tree : float
+        Most that a channel of a tree between adding switches carries [B/s], with as
+        many channels as members (perChMaxNVLSTree, four nodes).
+    pci : bool
+        GPUs reach each other over PCIe: its hops, `PCI_RATE`, and no LL128.
     """
 
     low_latency: float
@@ -40,12 +49,15 @@ class Generation:
     adds: float
     add_ranks: float
     pace: str
+    tree: float = NOTHING
+    pci: bool = False
 
 
 GENERATIONS = {
     "nccl-ampere": Generation(87.7e9, 1e12, 0.0, 0.0, "ampere"),
-    "nccl-hopper": Generation(141e9, 1e12, 0.85, 5.0, "hopper"),
-    "nccl-blackwell": Generation(282e9, 640e9, 0.74, 6.0, "blackwell"),
+    "nccl-hopper": Generation(141e9, 1e12, 0.85, 5.0, "hopper", 45.5e9),
+    "nccl-blackwell": Generation(282e9, 640e9, 0.74, 6.0, "blackwell", 80e9),
+    "nccl-pcie": Generation(PCI_RATE / 2.0, NOTHING, 0.0, 0.0, "pcie", pci=True),
 }
 
 
@@ -61,9 +73,9 @@ class Fitted:
         One hop of a ring.
     ll_rate, ll128_rate : float
         Rates beside those that the tuner believes; Simple has the tuner's.
-    gather_slots, reduce_slots, pair_slots : float
-        Parts that a rank copies within itself beside those that it sends, for a ring,
-        a reducing ring, and sends and receives.
+    gather_slots, reduce_slots : float
+        Parts that a rank copies within itself beside those that it sends, for a ring
+        and a reducing ring.
     add_start, add_chunk, add_rate : float
         An all-reduce in the switch: start, cost of a chunk a rank [s], rate beside the
         belief.
@@ -71,30 +83,39 @@ class Fitted:
         Sends and receives: start, cost of a chunk [s].
     most_chunks : float
         Largest chunk, in units of the time that a chunk costs.
-    ampere, hopper, blackwell : float
+    ampere_pairs, hopper_pairs, blackwell_pairs : float
+        Time that a rank's own part of an all-to-all takes, beside that of a part which
+        crosses the port.
+    pcie_ll : float
+        Share of a ring's rate over PCIe that LL reaches.
+    ampere, hopper, blackwell, pcie : float
         Pace of all latencies.
     """
 
-    ll_start: float = 5.83e-6
-    ll_step: float = 0.793e-6
-    ll_rate: float = 1.29
-    ll128_start: float = 13.1e-6
-    ll128_step: float = 0.794e-6
-    ll128_rate: float = 0.85
-    simple_start: float = 11.2e-6
-    simple_step: float = 4.04e-6
-    gather_slots: float = 0.626
-    reduce_slots: float = 0.535
-    add_start: float = 11.7e-6
-    add_chunk: float = 1.75e-6
-    add_rate: float = 0.967
-    pair_start: float = 7.82e-6
-    pair_slots: float = 0.294
-    pair_chunk: float = 2.76e-6
-    most_chunks: float = 11.2
-    ampere: float = 1.65
+    ll_start: float = 5.94e-6
+    ll_step: float = 0.8e-6
+    ll_rate: float = 1.3
+    ll128_start: float = 13.3e-6
+    ll128_step: float = 0.814e-6
+    ll128_rate: float = 0.856
+    simple_start: float = 12.0e-6
+    simple_step: float = 3.88e-6
+    gather_slots: float = 0.619
+    reduce_slots: float = 0.532
+    add_start: float = 11.4e-6
+    add_chunk: float = 1.86e-6
+    add_rate: float = 0.977
+    pair_start: float = 8.13e-6
+    pair_chunk: float = 2.11e-6
+    most_chunks: float = 8.07
+    ampere: float = 1.63
     hopper: float = 1.0
-    blackwell: float = 1.52
+    blackwell: float = 1.49
+    pcie: float = 0.796
+    ampere_pairs: float = 0.312
+    hopper_pairs: float = 0.195
+    blackwell_pairs: float = 0.728
+    pcie_ll: float = 0.539
 
 
 FITTED = Fitted()
@@ -108,30 +129,35 @@ def fill_nccl(row: Record, library: str, fitted: Fitted = FITTED) -> None:
     found = GENERATIONS[library]
     pace, nccl = float(getattr(fitted, found.pace)), row.nccl
     # busBw of tuning.cc: half the wire for LL, 0.92 of it for LL128, all for Simple
+    wire = PCI_RATE if found.pci else row.bandwidth
     believed = (
-        min(found.low_latency, 0.5 * row.bandwidth),
-        min(found.low_latency_128, 0.92 * row.bandwidth),
-        row.bandwidth,
+        min(found.low_latency, 0.5 * wire),
+        min(found.low_latency_128, 0.92 * wire),
+        wire,
     )
-    reached = (fitted.ll_rate, fitted.ll128_rate, 1.0)
+    ll = fitted.pcie_ll * row.bandwidth if found.pci else believed[0] * fitted.ll_rate
+    reached = (ll, believed[1] * fitted.ll128_rate, row.bandwidth)
     starts = (fitted.ll_start, fitted.ll128_start, fitted.simple_start)
     steps = (fitted.ll_step, fitted.ll128_step, fitted.simple_step)
+    hops = PCI_STEP if found.pci else NVLINK_STEP
     nccl.on = 1.0
     for p in range(3):
         nccl.start[p] = pace * starts[p]
-        nccl.step[p] = pace * steps[p]
-        nccl.rate[p] = believed[p] * reached[p]
-        nccl.believed_step[p] = BELIEVED_STEP[p]
+        nccl.step[p] = pace * steps[p] * hops[p] / NVLINK_STEP[p]
+        nccl.rate[p] = reached[p]
+        nccl.believed_step[p] = hops[p]
         nccl.believed_rate[p] = believed[p]
-    nccl.gather_slots = fitted.gather_slots
-    nccl.reduce_slots = fitted.reduce_slots
+    copies = 0.0 if found.pci else 1.0  # a copy within a GPU is no copy over PCIe
+    nccl.gather_slots = copies * fitted.gather_slots
+    nccl.reduce_slots = copies * fitted.reduce_slots
     nccl.add_start = pace * fitted.add_start
     nccl.add_chunk = pace * fitted.add_chunk
     nccl.add_ranks = found.add_ranks
     # the switch halves what a ring of two passes would carry: the tuner counts it twice
-    nccl.believed_add_rate = 2.0 * found.adds * row.bandwidth
+    nccl.believed_add_rate = max(NOTHING, 2.0 * found.adds * row.bandwidth)
+    nccl.believed_tree_rate = found.tree
     nccl.pair_start = pace * fitted.pair_start
-    nccl.pair_slots = fitted.pair_slots
+    nccl.pair_slots = 0.0 if found.pci else getattr(fitted, f"{found.pace}_pairs")
     nccl.pair_chunk = pace * fitted.pair_chunk
     nccl.most_chunks = fitted.most_chunks
     row.reduce_bandwidth = found.adds * row.bandwidth * fitted.add_rate

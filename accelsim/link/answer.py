@@ -21,11 +21,11 @@ from accelsim.link.budget import (
     raw_rate,
     solve,
 )
-from accelsim.link.path import SERDES, Item, Path, Placed, read_link_path
+from accelsim.link.path import SERDES, Path, Placed, read_link_path, words_of
+from accelsim.link.rates import tried_rates
 from accelsim.link.retry import Retry
 
 RATES = (425e9, 212.5e9, 128e9, 106.25e9, 64e9, 53.125e9, 32e9)  # b/s, raw, of a lane
-FALL_BACKS = 3  # halvings of the rate that are tried
 TAIL = 1.0 - 1e-9
 STEPS = 65  # lengths tried at once for the reach that is left
 HOUR = 3600.0
@@ -180,7 +180,7 @@ def question(
     """
     read = read_link_path(path, serdes)
     lane_rate = _rate(read) if rate is None else _si("rate", rate, "bit_rate")
-    name = _code_name(read, lane_rate) if code is None else code
+    name = code_name(read, lane_rate) if code is None else code
     size = _si("packet", packet, "bytes")
     link = Link(read, lane_rate, lanes, catalog.load("codes", name), size)
     check(link)
@@ -204,7 +204,8 @@ def _rate(path: Path) -> float:
     return found[0]
 
 
-def _code_name(path: Path, lane_rate: float) -> str:
+def code_name(path: Path, lane_rate: float) -> str:
+    """Return the code that goes with a path's SerDes at a rate."""
     ends = path.devices[0].spec
     if ends.levels == 2:
         return "pcie5"
@@ -258,7 +259,7 @@ def explain(link: Link, crosstalk: float = 0.0) -> LinkBudget:
 def _spans(link: Link, found: Budgets) -> list[SpanBudget]:
     return [
         SpanBudget(
-            text=", ".join(_text(link.path.items[i]) for i in each.span.items),
+            text=words_of(link.path.items[i] for i in each.span.items),
             receiver=each.span.receiver.name,
             sheet=each.span.receiver.sheet,
             com_db=float(each.com_db[0]),
@@ -272,18 +273,9 @@ def _spans(link: Link, found: Budgets) -> list[SpanBudget]:
     ]
 
 
-def _text(item: Item) -> str:
-    if not item.length:
-        return item.spec.name
-    return f"{item.spec.name} {units.show(item.length, 'm', digits=4)}"
-
-
 def _by_rate(link: Link, crosstalk: float) -> dict[float, str]:
     found = {}
-    for halving in range(FALL_BACKS + 1):
-        rate = link.lane_rate / 2.0**halving
-        if rate < RATES[-1] / 2.0:
-            break
+    for rate in tried_rates(link.lane_rate):
         slower = solve(replace(link, lane_rate=rate), crosstalk=crosstalk)
         found[rate] = REGIMES[int(slower.regime[0])]
     return found

@@ -14,7 +14,10 @@ from accelsim.link.path import SERDES
 HOST = "pcb-megtron8 50 mm"  # from a package to the connector of a cable or module
 TRACES = ("pcb-megtron7", "pcb-megtron8")
 CABLES = ("twinax-26awg", "twinax-28awg", "twinax-30awg")
-RETIMERS = ("retimer-taurus-100g", "retimer-dsp-224g", "retimer-448g")
+RETIMERS = (
+    *("retimer-aries-5", "retimer-aries-6"),
+    *("retimer-taurus-100g", "retimer-dsp-224g", "retimer-448g"),
+)
 OPTICS = (
     *("optics-lpo-100g", "optics-dsp-100g", "optics-lpo-200g", "optics-dsp-200g"),
     *("optics-cpo-200g", "optics-cpo-400g"),

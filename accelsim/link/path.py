@@ -4,7 +4,7 @@ This file knows how such a path is written, and which of its parts make one span
 wire: what lies between two devices that make the signal anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from accelsim import catalog, units
@@ -82,6 +82,16 @@ def goes_by_length(item: Item) -> bool:
     return item.spec.what == "optics"
 
 
+def words_of(items: Iterable[Item]) -> str:
+    """Return parts of a path as it is written."""
+    return ", ".join(
+        f"{item.spec.name} {units.show(item.length, 'm', digits=4)}"
+        if goes_by_length(item)
+        else item.spec.name
+        for item in items
+    )
+
+
 def _spans(items: tuple[Item, ...]) -> Iterator[Span]:
     inside: list[int] = []
     for place, item in enumerate(items[1:], 1):
@@ -133,9 +143,9 @@ def _item(words: str, text: str) -> Item:
             return _placed(spec, length.strip())
         if kind != "segments":
             raise InputError(f"{name}: is one of {kind}, not a segment or device")
-    if name in catalog.names("devices"):
+    if catalog.has("devices", name):
         return _placed(catalog.load("devices", name), length.strip())
-    if not catalog.is_path(name) and name not in catalog.names("segments"):
+    if not catalog.is_path(name) and not catalog.has("segments", name):
         known = catalog.names("segments") + catalog.names("devices")
         hint = nearest(name, known) or "see `accelsim list segments` and `… devices`"
         raise InputError(f"unknown segment or device {name!r}; {hint}")

@@ -13,6 +13,15 @@ from accelsim.link.sheet import Ctle, Package, PackageCase, Sheet
 from accelsim.link.spec_sheet import sheet_of_spec
 from accelsim.specs.device import DeviceSpec
 
+FALL_BACKS = 3  # halvings of the rate that are tried
+SLOWEST = 16e9  # b/s, raw, of a lane
+
+
+def tried_rates(lane_rate: float) -> list[float]:
+    """Return a lane's rate and those that it may fall back to, the highest first."""
+    slower = (lane_rate / 2.0**halving for halving in range(1, FALL_BACKS + 1))
+    return [lane_rate, *(rate for rate in slower if rate >= SLOWEST)]
+
 
 def sheet_of_device(spec: DeviceSpec, lane_rate: float) -> tuple[Sheet, int]:
     """Return the sheet that a device's spans are judged by, and the index of its case.

@@ -94,6 +94,10 @@ def _price(spec: Any) -> str:
     return f"{len(spec.offers)} offers to {newest}: {kinds}"
 
 
+def _sweep(spec: Any) -> str:
+    return f"{spec.question} ({', '.join(axis.path for axis in spec.axes)})"
+
+
 def _run(spec: Any) -> str:
     return f"{spec.model} on {spec.chips:,} chips of {spec.system}"
 
@@ -112,6 +116,7 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "software": _software,
     "prices": _price,
     "runs": _run,
+    "sweeps": _sweep,
 }
 
 

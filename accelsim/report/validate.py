@@ -18,6 +18,7 @@ WORST_SHOWN = 10
 OFF_UNITS = {"com": " dB", "fec": " of the value"}
 GROUP_WORDS = {"source": "source family"}
 UNITS: dict[str, Callable[[float], str]] = {
+    "memory": lambda size: f"{numbers.gib(size)} GiB",
     "systolic": lambda cycles: f"{cycles:,.0f} cycles",
     "hbm": lambda value: f"{value:,.6g}",
     "fec": lambda ratio: f"{ratio:.6g}",
@@ -50,7 +51,7 @@ def _overall(found: Mapping[str, Any]) -> list[RenderableType]:
             f"naive baseline: {numbers.percent(naive.get(key))}"
         ),
     ]
-    lines += _exact(found)
+    lines += _exact(found) + _fitting(found)
     made = table("all rows", "median", "mean", "bias", "p90")
     for label, metrics in (("accelsim", ours), ("naive", naive)):
         made.add_row(label, *_figures(metrics))
@@ -72,6 +73,25 @@ def _exact(found: Mapping[str, Any]) -> list[RenderableType]:
         for exact, off in (ours, naive)
     ]
     return [heading(f"{words[0]}   naive baseline: {words[1]}")]
+
+
+def _fitting(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Return how often it is known whether a run fits, of a kind that asks for it."""
+    if found.get("accuracy") is None:
+        return []
+    percent = numbers.percent
+    return [
+        heading(
+            f"fits or not: {percent(found['accuracy'])} right (balanced "
+            f"{percent(found['balanced_accuracy'])})   everything fits: "
+            f"{percent(found['naive'].get('accuracy'))}"
+        ),
+        f"said to fit of what ran out of memory: {percent(found['false_fit'])}   "
+        f"said not to fit of what did: {percent(found['false_oom'])}",
+        f"near the capacity: {percent(found['near_capacity_accuracy'])} of "
+        f"{found['near_capacity_rows']:,.0f} right   reported apart: "
+        f"{percent(found['suspect_accuracy'])}",
+    ]
 
 
 def _figures(metrics: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from accelsim.specs.figure import (
 )
 
 Topology = Literal["switch", "mesh", "torus", "fat-tree"]
-Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell"]
+Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell", "nccl-pcie"]
 Routing = Literal["spread", "hash", "rail"]
 
 
@@ -52,9 +52,10 @@ class TierSpec(Spec):
         Share of the ports' payload rate that an all-reduce reaches so (message over
         time over rate); `efficiency` if left out. Other collectives do not use it.
     library : str, optional
-        Innermost tier only: collectives run as NCCL does on a generation of GPUs, its
+        Innermost tiers only: collectives run as NCCL does on a generation of GPUs, its
         own figures for starts, steps and the switch's adding in the place of
-        `latency`, `chunk` and `reduction_efficiency`.
+        `latency`, `chunk` and `reduction_efficiency`. One flat ring joins the members
+        of all such tiers, at the rate of the outermost that it spans.
     protocols : str
         `simple` where the network does not keep the order that NCCL's LL and LL128
         need; `all` else.
@@ -175,10 +176,11 @@ class SystemSpec(NamedSpec):
 
     @model_validator(mode="after")
     def _tiers_nest(self) -> "SystemSpec":
-        inner = 1
+        inner, library = 1, True
         for name, tier in self.tiers.items():
-            if tier.library is not None and inner > 1:
-                raise ValueError(f"tiers.{name}.library: of the innermost tier only")
+            if tier.library is not None and not library:
+                raise ValueError(f"tiers.{name}.library: of the innermost tiers only")
+            library = tier.library is not None
             if tier.chips % inner or (tier.chips == inner and inner > 1):
                 raise ValueError(
                     f"tiers.{name}.chips {tier.chips} must be a multiple of the "

@@ -26,10 +26,10 @@ FREE = tuple(each.name for each in fields(Fitted) if each.name != "hopper")
 SCALE = 0.08  # error at which a row counts less
 ROUNDS = 8  # of the fit: it starts from what is fitted to all
 # Figures of a system's own tiers that its own rows in public tables gave, and what one
-# would take without them: EFA as AWS's tuner has it (aws/aws-ofi-nccl@2daf7d3, P5).
+# would take without them: EFA as it was measured on P5.
 CARRIED: dict[str, dict[str, Any]] = {
     "p4de": {
-        "tiers.fabric.latency": "19 us",
+        "tiers.fabric.latency": "79 us",
         "tiers.fabric.efficiency": 0.91,
     },
 }
@@ -124,10 +124,11 @@ def left_out(rows: Sequence[Measured]) -> list[Measured]:
     """Return the rows with systems whose figures were fitted without them.
 
     A source whose clock shows its host is asked, but nothing is fitted on it.
-    Rows of systems that have no NCCL generation are not among them: their tiers were
-    measured on these very systems and on no other of their kind.
+    Rows of systems that have no NCCL generation, or have PCIe between their GPUs, are
+    not among them: their tiers were measured on these very systems and on no other of
+    their kind.
     """
-    mine = [row for row in rows if library_of(row.system)]
+    mine = [row for row in rows if library_of(row.system) and not _of_its_own(row)]
     found = []
     for words in dict.fromkeys(row.words for row in mine):
         clean = [row for row in mine if row.words != words and row.host == 0.0]
@@ -140,6 +141,11 @@ def left_out(rows: Sequence[Measured]) -> list[Measured]:
                     asked[name] = _without_own_figures(row.system, fitted)
                 found.append(replace(row, system=asked[name]))
     return found
+
+
+def _of_its_own(row: Measured) -> bool:
+    """Return whether the rates of a system's PCIe tiers are from its very rows."""
+    return any(tier.library == "nccl-pcie" for tier in row.system.spec.tiers.values())
 
 
 def _without_own_figures(on: System, fitted: Fitted) -> System:

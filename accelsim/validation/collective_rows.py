@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from accelsim import catalog
 from accelsim.fabric.collective import KINDS, System, system
@@ -29,35 +30,62 @@ INSIDE, ACROSS = "one node", "inter-node or rack-scale"
 # Words of a table, in the order they are tried, and the built-in system they mean.
 # None: the source does not say what it ran on.
 _SYSTEMS: tuple[tuple[str, str | None], ...] = (
-    (r"unspecified|not stated|pairwise", None),
+    (r"unspecified|not stated", None),
+    (r"a100.*(pairwise|pairs)", "a100-pairs-4"),
     (r"p4de", "p4de"),
     (r"p4d\b", "p4d"),
     (r"p5en", "p5en-h200"),
     (r"p5\b|p5e?\.", "p5-h100"),
     (r"p6-b200", "p6-b200"),
     (r"p6-b300", "p6-b300"),
+    (r"rubin|vr200|nvl144", "rubin-nvl144"),
     (r"gb300", "gb300-nvl72"),
     (r"gb200", "gb200-nvl72"),
+    (r"gh200", "gh200-nvl"),
     (r"b300", "dgx-b300"),
     (r"b200", "dgx-b200"),
+    (r"h200.*nvl", "h200-nvl-8"),
     (r"h200", "dgx-h200"),
+    (r"h100.*(roce|ethernet)", "roce-h100"),
     (r"h100", "dgx-h100"),
-    (r"h800", "dgx-h800"),
+    (r"h[82]00", "dgx-h800"),
+    (r"a100.*(roce|ethernet)", "roce-a100-80gb"),
+    (r"a100.*pcie", "a100-pcie-8"),
     (r"a100", "dgx-a100"),
-    (r"l40s", "l40s-8"),
+    (r"v100|dgx-?2\b", "dgx2-v100"),
+    (r"l40s?", "l40s-8"),
+    (r"rtx.*6000", "rtx-pro-6000-8"),
     (r"mi300x", "mi300x-8"),
     (r"mi325x", "mi325x-8"),
     (r"mi350x", "mi350x-8"),
     (r"mi355x", "mi355x-8"),
-    (r"trn1", "trn1-32xlarge"),
-    (r"trn2.*ultra", "trn2-ultraserver"),
-    (r"trn2", "trn2-48xlarge"),
+    (r"tpu.?v?7|ironwood", "tpu-v7-pod"),
+    (r"tpu.?v6e|trillium", "tpu-v6e-pod"),
+    (r"tpu.?v5e", "tpu-v5e-pod"),
+    (r"tpu.?v5p?", "tpu-v5p-pod"),
+    (r"tpu.?v4", "tpu-v4-pod"),
+    (r"tpu.?v3", "tpu-v3-pod"),
+    (r"(trn|trainium).?1", "trn1-32xlarge"),
+    (r"(trn|trainium).?2.*ultra", "trn2-ultraserver"),
+    (r"(trn|trainium).?2", "trn2-48xlarge"),
+    (r"(trn|trainium).?3.*gen.?1", "trn3-ultraserver-gen1"),
+    (r"(trn|trainium).?3", "trn3-ultraserver-gen2"),
 )
 # A kernel profiler that calls from PyTorch sees its host where the collective is
 # shorter: the median of what a source prints below 64 KiB in one node, where nothing
 # is scored [s].
 _HOSTS = {"microsoft/vidur": 38e-6, "stas00/ml-engineering": 46e-6}
-_XDR = re.compile(r"\bXDR\b", re.IGNORECASE)
+# Words of a network that change the built-in system, and how.
+_NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (r"\bXDR\b", {"tiers.fabric.link": "infiniband-xdr"}),
+    (
+        r"\bSHARP\b",
+        {
+            "tiers.fabric.in_network_reduction": True,
+            "tiers.fabric.reduction_efficiency": 0.95,
+        },
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +195,10 @@ def _system(words: str) -> System:
         if re.search(pattern, words, re.IGNORECASE):
             if name is None:
                 raise LeftOutError(NO_HARDWARE)
-            xdr = _XDR.search(words) and "fabric" in catalog.load("systems", name).tiers
-            changes = {"tiers.fabric.link": "infiniband-xdr"} if xdr else {}
+            changes: dict[str, Any] = {}
+            if "fabric" in catalog.load("systems", name).tiers:
+                for network, change in _NETWORKS:
+                    if re.search(network, words, re.IGNORECASE):
+                        changes |= change
             return system(name, changes)
     raise LeftOutError(NO_SYSTEM)

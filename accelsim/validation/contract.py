@@ -84,6 +84,8 @@ class Validation:
         The same for each member of a group, its rows, and its naive baseline.
     details : tuple of dict
         Row by row, for `write_rows`.
+    headline : dict
+        Figures of this kind alone, at the top of its answer.
     """
 
     kind: str
@@ -96,6 +98,7 @@ class Validation:
     groups: dict[str, dict[str, dict[str, Any]]]
     worst: tuple[dict[str, Any], ...]
     details: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    headline: dict[str, float | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract of `validate --json`, as plain data."""
@@ -109,6 +112,7 @@ class Validation:
             "naive": dict(self.naive),
             "groups": self.groups,
             "worst": [dict(row) for row in self.worst],
+            **self.headline,
         }
 
 

@@ -48,7 +48,7 @@ def validate_training(path: Path | str) -> Validation:
         The file is no such table.
     """
     blank = dict.fromkeys(OPTIONAL, "")
-    rows = [_with_family(blank | row) for row in table.read(Path(path), REQUIRED)]
+    rows = [with_family(blank | row) for row in table.read(Path(path), REQUIRED)]
     reasons, cases = _select(rows)
     answers = answer([case.question for case in cases.values()], must_fit=False)
     scored: dict[int, Scored] = {}
@@ -72,7 +72,7 @@ def validate_training(path: Path | str) -> Validation:
     )
 
 
-def _with_family(row: dict[str, str]) -> dict[str, str]:
+def with_family(row: dict[str, str]) -> dict[str, str]:
     """Return the row with a family: its own, or what its source begins with."""
     source = row["source"].partition(" ")[0]
     return row | {"family": row.get("family") or source or "not named"}

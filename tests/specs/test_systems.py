@@ -11,6 +11,7 @@ import pytest
 
 import accelsim
 from accelsim import catalog
+from accelsim.link.port import port
 from accelsim.specs.figure import KINDS, figures
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.system import SystemSpec, TierSpec
@@ -42,6 +43,8 @@ GPU = [
     "h200-nvl-8",
     "gh200-nvl",
     "l40s-8",
+    "rtx-pro-6000-8",
+    "a100-pairs-4",
     "dgx-b200",
     "p6-b200",
     "dgx-b300",
@@ -155,7 +158,7 @@ def load(name: str) -> SystemSpec:
 def ports(tier: TierSpec) -> float:
     """Return the payload rate of a chip's ports into a tier, one way [B/s]."""
     link: LinkSpec = catalog.load("links", tier.link)
-    return sum(tier.links_per_chip) * float(link.bandwidth)
+    return sum(tier.links_per_chip) * port(link).bandwidth
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -193,7 +193,7 @@ def test_slower_network_is_taken_from_the_source(row: MakeRow) -> None:
     # vTrain: 800 Gb/s a node of 8, half of a DGX A100's
     q = case_of(row("T01267")).question
     tier = list(q.system.tiers.values())[-1]
-    port = float(q.links[tier.link].bandwidth)
+    port = float(q.links[tier.link].bandwidth or 0.0)
     assert tier.links_per_chip[0] * port * 8 == pytest.approx(100e9)
 
 

@@ -1,0 +1,133 @@
+"""Run a sweep on Dask: chunks as tasks, parts written by the workers.
+
+This file knows Dask, which it loads when it is asked for. Every worker sees the sweep's
+folder under the same path and has the same accelsim; a part appears whole or not at
+all, so that a lost worker costs the chunks it was at, and a lost scheduler those that
+were under way.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from accelsim.errors import InputError, NoAnswerError
+from accelsim.explore.sweep.run import (
+    Listener,
+    Progress,
+    in_worker,
+    missing_chunks,
+    unheard,
+)
+from accelsim.explore.sweep.store import Store
+
+TRIES = 5  # of a chunk whose workers die, and of a scheduler that does not answer
+PATIENCE = 30.0  # s to wait for a scheduler
+
+
+def run_on_dask(store: Store, address: str, *, tell: Listener = unheard) -> None:
+    """Compute what is missing of a sweep on a Dask cluster.
+
+    Parameters
+    ----------
+    address : str
+        `tcp://host:port` of a scheduler, or `local:N` for N processes of this machine.
+
+    Raises
+    ------
+    InputError
+        No such address, Dask is not installed, or the folder cannot be written.
+    NoAnswerError
+        The scheduler stays away, or workers die again and again.
+    """
+    _checked(address)
+    with store.locked():
+        for attempt in range(TRIES):
+            left, progress = missing_chunks(store)
+            tell(progress)
+            if not left:
+                return
+            try:
+                _run_once(store, address, left, progress, tell)
+            except OSError as error:  # a lost scheduler is a closed connection
+                if attempt + 1 == TRIES:
+                    raise NoAnswerError(
+                        f"the scheduler at {address} is lost ({error}); finished parts "
+                        f"are kept: accelsim sweep resume {store.folder}"
+                    ) from None
+                time.sleep(2.0**attempt / 4.0)
+            else:
+                return
+
+
+def _checked(address: str) -> None:
+    try:
+        import distributed  # noqa: F401 - only asked whether it is there
+    except ImportError:
+        raise InputError("--dask: Dask is missing: pip install distributed") from None
+    local = address.removeprefix("local:")
+    if address.startswith("local:"):
+        if not local.isdigit() or int(local) < 1:
+            raise InputError(f"--dask {address}: write local:N, with N processes")
+    elif "://" not in address:
+        raise InputError(f"--dask {address}: write tcp://HOST:PORT or local:N")
+
+
+def _run_once(
+    store: Store, address: str, chunks: list[int], progress: Progress, tell: Listener
+) -> None:
+    from distributed import Client, LocalCluster
+
+    cluster = None
+    if address.startswith("local:"):
+        cluster = LocalCluster(
+            n_workers=int(address.removeprefix("local:")),
+            threads_per_worker=1,
+            dashboard_address=None,
+            host="127.0.0.1",
+        )
+    try:
+        with Client(cluster or address, timeout=PATIENCE) as client:
+            done = progress.points
+            for chunk in _finished(client, store, chunks):
+                first, last = store.manifest.span(chunk)
+                done += last - first
+                tell(Progress(done, store.manifest.points))
+    finally:
+        if cluster is not None:
+            cluster.close()
+
+
+def _finished(client: Any, store: Store, chunks: list[int]) -> Iterator[int]:
+    """Yield chunks as they are done, with a bounded number of them under way."""
+    from distributed import as_completed
+
+    folder, waiting = str(store.folder.resolve()), iter(chunks)
+    window = 4 * max(1, sum(client.nthreads().values()))
+    running = as_completed(raise_errors=False)
+
+    def submit() -> None:
+        for chunk in waiting:
+            # not pure: a chunk that is asked for again is computed again
+            running.add(
+                client.submit(in_worker, folder, chunk, retries=TRIES, pure=False)
+            )
+            return
+
+    for _ in range(window):
+        submit()
+    for future in running:
+        if future.status == "cancelled":
+            raise ConnectionError("the connection was closed")
+        yield _result(future)
+        submit()
+
+
+def _result(future: Any) -> int:
+    from distributed.scheduler import KilledWorker
+
+    try:
+        return int(future.result())
+    except KilledWorker as error:
+        raise NoAnswerError(
+            f"workers die at one part again and again (out of memory?): {error}"
+        ) from None

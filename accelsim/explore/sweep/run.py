@@ -1,0 +1,171 @@
+"""Run a sweep on this machine: chunks to worker processes, parts to the folder.
+
+This file knows which chunks are missing and who computes them. A chunk is computed and
+written by one worker; what is killed is computed again by the next run.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from accelsim.errors import InputError
+from accelsim.explore.sweep.ask import Sweep, question_of, sweep_of
+from accelsim.explore.sweep.store import Store, open_store
+from accelsim.specs.sweep import SweepSpec
+
+CHUNK = 4096  # points of a part; fewer for small sweeps, so that all cores have work
+ASK_FIRST = 10_000_000  # points above which a run must be confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is, told after each part.
+
+    Attributes
+    ----------
+    points, total : int
+        Points done (those of earlier runs included), and of the sweep.
+    lines : tuple of str
+        What the user should know, such as a damaged part.
+    """
+
+    points: int
+    total: int
+    lines: tuple[str, ...] = ()
+
+
+Listener = Callable[[Progress], None]
+
+
+def unheard(_progress: Progress) -> None:
+    """Tell nobody."""
+
+
+def chunk_of(points: int, workers: int = 8) -> int:
+    """Return the points of a part: a power of two, at most `CHUNK`."""
+    size = CHUNK
+    while size > 16 and points < 4 * workers * size:
+        size //= 2
+    return size
+
+
+def check(spec: SweepSpec) -> int:
+    """Return the points of a sweep, after asking its first one.
+
+    Raises
+    ------
+    InputError
+        The sweep is wrong: an axis, an expression, or the base run itself.
+    """
+    sweep = sweep_of(spec)
+    question_of(spec, {p: c[0] for p, c in sweep.points.chunk(0, 1).items()})
+    return sweep.points.count
+
+
+def run(store: Store, *, workers: int = 1, tell: Listener = unheard) -> None:
+    """Compute what is missing of a sweep.
+
+    Parameters
+    ----------
+    workers : int
+        Processes; 1 computes in this one.
+    tell : callable
+        Called with a `Progress` after every part.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written, another run is at work in it, or a worker died
+        again and again.
+    """
+    with store.locked():
+        missing, progress = missing_chunks(store)
+        tell(progress)
+        done = progress.points
+        compute = _in_processes if workers > 1 else _here
+        for chunk in compute(store, missing, workers):
+            first, last = store.manifest.span(chunk)
+            done += last - first
+            tell(Progress(done, store.manifest.points))
+
+
+def missing_chunks(store: Store) -> tuple[list[int], Progress]:
+    """Return the chunks that are to be computed, and how far earlier runs got."""
+    store.remove_temporary()
+    finished, lines = store.sort_out()
+    spans = [store.manifest.span(chunk) for chunk in finished]
+    points = sum(last - first for first, last in spans)
+    missing = sorted(set(range(store.manifest.chunks)) - set(finished))
+    return missing, Progress(points, store.manifest.points, tuple(lines))
+
+
+def compute_chunk(store: Store, sweep: Sweep, chunk: int) -> int:
+    """Compute one chunk and write its part; returns the chunk."""
+    store.write(chunk, sweep.ask(*store.manifest.span(chunk)))
+    return chunk
+
+
+def _here(store: Store, chunks: Iterable[int], _workers: int) -> Iterator[int]:
+    sweep = sweep_of(store.manifest.spec)
+    for chunk in chunks:
+        yield compute_chunk(store, sweep, chunk)
+
+
+_OPEN: dict[str, tuple[Store, Sweep]] = {}  # of a worker process: its sweep, read once
+
+
+def in_worker(folder: str, chunk: int) -> int:
+    """Compute one chunk of a folder in a process that may have seen it before."""
+    if folder not in _OPEN:
+        store = open_store(Path(folder))
+        _OPEN[folder] = (store, sweep_of(store.manifest.spec))
+    return compute_chunk(*_OPEN[folder], chunk)
+
+
+def _leave_interrupts() -> None:
+    """Let the process that the user sees answer Ctrl-C; a part is finished first."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _in_processes(store: Store, chunks: list[int], workers: int) -> Iterator[int]:
+    """Yield chunks as they are done; a pool whose worker was killed is made anew."""
+    left, deaths = dict.fromkeys(chunks), 0
+    while left:
+        try:
+            for chunk in _in_pool(store, list(left), workers):
+                del left[chunk]
+                deaths = 0
+                yield chunk
+        except BrokenProcessPool:
+            deaths += 1
+            if deaths > 3:
+                raise InputError(
+                    f"{store.folder}: workers die before they finish a part (out of "
+                    "memory?); try --workers 1"
+                ) from None
+
+
+def _in_pool(store: Store, chunks: list[int], workers: int) -> Iterator[int]:
+    folder = str(store.folder.resolve())
+    context = get_context("spawn")  # a fork would copy the threads of NumPy
+    waiting = iter(chunks)
+    with ProcessPoolExecutor(workers, context, _leave_interrupts) as pool:
+        running: set[Future[int]] = set()
+        try:
+            while True:
+                for chunk in waiting:
+                    running.add(pool.submit(in_worker, folder, chunk))
+                    if len(running) >= 2 * workers:
+                        break
+                if not running:
+                    return
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
