@@ -241,6 +241,30 @@ def end_round(
 
 
 @kernel
+def run_batch(
+    net: Net, clock: Clock, work: Work, now: float, again: int
+) -> tuple[int, int, int]:
+    """Let happen what is due now; return (dirty edges, -1 if cut; flows; jobs ended).
+
+    Jobs that end again do not count.
+    """
+    soiled, ended, over = 0, 0, 0
+    late, flows = now + EQUAL * now, len(net.flows)
+    while clock.size[0] > 0 and clock.items[clock.heap[0]].due <= late and soiled >= 0:
+        item = clock.heap[0]
+        take(clock, item)
+        if item < flows:
+            ended += 1
+            soiled = end_flow(net, clock, work.phases, item, soiled)
+        else:
+            job = work.jobs[work.phases[item - flows].job]
+            before = job.ends
+            soiled = end_round(net, clock, work, item - flows, now, again, soiled)
+            over += before == 0 and job.ends == 1
+    return soiled, ended, over
+
+
+@kernel
 def run_flows(
     net: Net, clock: Clock, work: Work, again: int, most: float
 ) -> tuple[int, float]:
@@ -249,34 +273,21 @@ def run_flows(
     again : 1 to begin each job anew until all have ended once. most : events after
     which it gives up.
     """
-    soiled, events, run, unfinished = 0, 0.0, 0, len(work.jobs)
+    soiled, events, run, now = 0, 0.0, 0, 0.0
+    unfinished = len(work.jobs)
     for j in range(len(work.jobs)):
         if soiled >= 0:
-            soiled = start_phases(net, clock, work, work.jobs[j], 0.0, soiled)
-    now, flows = 0.0, len(net.flows)
+            soiled = start_phases(net, clock, work, work.jobs[j], now, soiled)
     while soiled >= 0:
         if soiled > 0:
             run += 1
             reschedule(net, clock, soiled, run, now)
-            soiled = 0
         if events > most:
             return LONG, events
         if clock.size[0] == 0 or unfinished == 0:
             return OK, events
         now = clock.items[clock.heap[0]].due
-        late = now + EQUAL * now
-        while clock.size[0] > 0 and clock.items[clock.heap[0]].due <= late:
-            item = clock.heap[0]
-            take(clock, item)
-            if item < flows:
-                events += 2.0  # its beginning and its end
-                soiled = end_flow(net, clock, work.phases, item, soiled)
-                continue
-            job = work.jobs[work.phases[item - flows].job]
-            before = job.ends
-            soiled = end_round(net, clock, work, item - flows, now, again, soiled)
-            if before == 0 and job.ends == 1:
-                unfinished -= 1
-            if soiled < 0:
-                break
+        soiled, ended, over = run_batch(net, clock, work, now, again)
+        events += 2.0 * ended  # each began and ended
+        unfinished -= over
     return CUT, events

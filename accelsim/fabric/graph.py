@@ -19,6 +19,7 @@ from accelsim.errors import InputError, NoAnswerError, nearest
 from accelsim.fabric.collective import System
 from accelsim.fabric.routes import routes
 from accelsim.fabric.wiring import Ints, Wiring, whole_domains, wire
+from accelsim.kernels.fabric_tables import SIMPLE
 from accelsim.kernels.graph_tables import CHIP, NIC, RANK
 from accelsim.kernels.tables import Rows
 from accelsim.specs.switch import SwitchSpec
@@ -83,12 +84,10 @@ class Graph:
     @cached_property
     def names(self) -> list[str]:
         """Return the name of every node: `chip3`, `node0`, `leaf2`."""
-        found = []
-        for row in self.nodes:
-            found.append(f"{self._word(row)}{row.number}")
-        return found
+        return [f"{self.word(row)}{row.number}" for row in self.nodes]
 
-    def _word(self, row: Rows) -> str:
+    def word(self, row: Rows) -> str:
+        """Return what a node is called beside its number."""
         if row.kind in (CHIP, RANK, NIC):
             return {int(CHIP): "chip", int(RANK): "rank", int(NIC): "nic"}[row.kind]
         tier = self.wirings[row.tier]
@@ -231,18 +230,19 @@ class Graph:
         """Send what would cross an edge that is down a shortest way around it."""
         from accelsim.kernels.paths import detours
 
-        dead = np.append(self.edges.rate <= 0.0, False)  # noqa: FBT003 - of edge -1
+        dead = np.zeros(len(self.edges) + 1, bool)  # the last stands for edge -1
+        dead[:-1] = self.edges.rate <= 0.0
         cut = np.flatnonzero(dead[table].any(axis=1))
         if not len(cut):
             return table
-        ends = [self.node_of(ranks[cut]) for ranks in (source, target)]
+        one, other = self.node_of(source[cut]), self.node_of(target[cut])
         start, order = self.adjacency
         scratch = np.empty((3, len(self.nodes)), np.int64)
         found = np.full((len(cut), 64 + table.shape[1]), -1, np.int64)
         detours(
             start, order, np.ascontiguousarray(self.edges.source),
             np.ascontiguousarray(self.edges.target),
-            np.ascontiguousarray(self.edges.rate), *ends, scratch, found,
+            np.ascontiguousarray(self.edges.rate), one, other, scratch, found,
         )  # fmt: skip
         lost = np.flatnonzero(found[:, 0] < 0)
         if len(lost):
@@ -282,7 +282,25 @@ def fabric_of(on: System, chips: int | None = None) -> Graph:
     chips = min(whole_domains(spec, chips), spec.max_chips)
     switches = switches_of(on)
     nodes, edges, wirings = wire(spec, on.chip, on.links, switches, chips)
+    wirings = _library_steps(on, chips, edges, wirings)
     link = on.chip.core_link
     inside = 0.0 if link is None else float(link.latency)
     per_chip = on.chip.workers_per_chip
     return Graph(spec.name, chips, per_chip, nodes, edges, wirings, inside)
+
+
+def _library_steps(
+    on: System, chips: int, edges: Rows, wirings: list[Wiring]
+) -> list[Wiring]:
+    """Give the tiers that a library runs its own step, for whole chunks (Simple)."""
+    rows = on.tiers(chips * on.chip.workers_per_chip)
+    found = []
+    for index, one in enumerate(wirings):
+        row = rows[index]
+        if one.spec.library is not None and row.nccl.on > 0.0:
+            there = 2.0 * float(edges.latency[one.edges])  # to the switch, and back
+            step = max(0.0, float(row.nccl.step[SIMPLE]) - there)
+            found.append(replace(one, step=step))
+        else:
+            found.append(one)
+    return found

@@ -77,7 +77,8 @@ def replay(
         raise NoAnswerError(
             f"more than {most:.0e} flow events; take a coarser grain or fewer ranks"
         )
-    time, bottleneck = np.zeros(len(jobs)), np.full(len(jobs), -1)
+    time = np.zeros(len(jobs))
+    bottleneck = np.full(len(jobs), -1, np.int64)
     phases = work.phases
     time[moving] = work.jobs.end
     for place, job in zip(moving, work.jobs, strict=True):
@@ -85,7 +86,8 @@ def replay(
         bottleneck[place] = mine.edge[np.argmax(mine.took)]
     sent = flows["size"] * (phases.rounds / phases.steps * phases.done)[flows.phase]
     owner = np.repeat(np.arange(len(flows)), flows["last"] - flows["first"])
-    carried = np.bincount(hops, sent[owner], len(graph.edges))
+    carried = np.zeros(len(graph.edges))
+    carried += np.bincount(hops, sent[owner], len(graph.edges))
     return Replay(time, carried, float(time.max(initial=0.0)), bottleneck, events)
 
 
@@ -172,7 +174,7 @@ def _state(graph: Graph, flows: Rows, edges: Ints, phases: int) -> tuple[Rows, R
     roads.capacity, roads.head = graph.edges.rate, -1
     some = flows["first"] < flows["last"]
     if np.any(some):
-        rates = roads.capacity[edges]
+        rates = np.asarray(graph.edges.rate)[edges]
         flows.bound[some] = np.minimum.reduceat(rates, flows["first"][some])
         tight = np.flatnonzero(rates <= flows.bound[hops.flow])[::-1]
         flows.narrow[hops.flow[tight]] = edges[tight]

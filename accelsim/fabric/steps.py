@@ -190,6 +190,7 @@ PLAIN: dict[str, Callable[[str, Ints, float], Steps]] = {
     "tree": trees,
     "nvls": added,
 }
+PAIRS = "direct, pairwise"
 ALGORITHMS = ("auto", "hierarchy", "torus", *PLAIN)
 
 
@@ -200,7 +201,8 @@ def steps_of(
     """Return the steps of one collective.
 
     members : ranks in the order of the group; size : as nccl-tests count it [B].
-    `auto` is direct for an all-to-all, and else the hierarchy of the system's tiers.
+    `auto` is direct for an all-to-all, and else the hierarchy of the system's tiers, or
+    a ring where these hold unequal parts of the group.
 
     Raises
     ------
@@ -218,16 +220,26 @@ def steps_of(
     if kind == "send_recv":
         return send(kind, ranks, size)
     if kind == "all_to_all":
-        found = {"auto": direct, "direct": direct, "pairwise": pairwise}.get(algorithm)
-        if found is None:
-            raise InputError(f"{algorithm}: no all_to_all; valid: direct, pairwise")
-        return found(kind, ranks, size)
+        algorithm = "direct" if algorithm == "auto" else algorithm
+    if (algorithm == "pairwise") != (kind == "all_to_all") and algorithm != "direct":
+        raise InputError(
+            f"{algorithm}: cannot do {kind}; valid for all_to_all: {PAIRS}"
+        )
     if algorithm in PLAIN:
-        if algorithm == "pairwise":
-            raise InputError(f"pairwise: an all_to_all only, not {kind}")
         return PLAIN[algorithm](kind, ranks, size)
-    levels = levels_of(graph, ranks)
-    if algorithm == "torus" and len(levels) != 1:
+    return _by_levels(graph, kind, ranks, size, algorithm)
+
+
+def _by_levels(
+    graph: Graph, kind: str, ranks: Ints, size: float, algorithm: str
+) -> Steps:
+    try:
+        levels = levels_of(graph, ranks)
+    except InputError:
+        if algorithm == "auto":
+            return ring(kind, ranks, size)
+        raise
+    if algorithm == "torus" and (len(levels) != 1 or not levels[0].shares):
         raise InputError("torus: the ranks must fill one torus and no other tier")
     return hierarchy(kind, levels, size)
 
@@ -266,7 +278,9 @@ def levels_of(graph: Graph, ranks: Ints) -> list[Level]:
         Domains that hold unequal numbers of the group.
     """
     found: list[Level] = []
-    domains = [(1, graph.per_chip, None)] if graph.per_chip > 1 else []
+    domains: list[tuple[int, int, Wiring | None]] = []
+    if graph.per_chip > 1:
+        domains.append((1, graph.per_chip, None))
     domains += [
         (w.inner * graph.per_chip, w.chips * graph.per_chip, w) for w in graph.wirings
     ]
@@ -287,14 +301,12 @@ def levels_of(graph: Graph, ranks: Ints) -> list[Level]:
         ordered = ranks.reshape(-1, inside, held).transpose(0, 2, 1)
         if not np.all(home.reshape(-1, reach) == home.reshape(-1, reach)[:, :1]):
             raise InputError("hierarchy: the ranks must stand domain by domain")
-        found.append(_level(graph, ordered.reshape(-1, inside), wiring, inner))
+        found.append(_level(ordered.reshape(-1, inside), wiring, inner))
         held = reach
     return found
 
 
-def _level(
-    graph: Graph, members: Ints, wiring: Wiring | None, inner: int
-) -> Level:
+def _level(members: Ints, wiring: Wiring | None, inner: int) -> Level:
     if wiring is None or wiring.spec.topology != "torus":
         return Level(members, wiring)
     dims = wiring.spec.dims
@@ -308,9 +320,7 @@ def _level(
         stride *= extent
     if math.prod(extents) != members.shape[1]:
         return Level(members, wiring)  # no block: a ring through all of them
-    wide = [
-        torus_ports(wiring.spec, d) * (n > 1) for d, n in enumerate(extents)
-    ]
+    wide = [torus_ports(wiring.spec, d) * (n > 1) for d, n in enumerate(extents)]
     shaped = members.reshape(len(members), *extents[::-1])
     axes = (0, *range(len(dims), 0, -1))  # the first dimension first
     shares = tuple(w / sum(wide) for w in wide)
@@ -326,7 +336,9 @@ def hierarchy(kind: str, levels: Sequence[Level], size: float) -> Steps:
     parts = [size]
     for level in levels:
         parts.append(parts[-1] / level.size)
-    scatter = [_at("reduce_scatter", *pair) for pair in zip(levels, parts, strict=False)]
+    scatter = [
+        _at("reduce_scatter", *pair) for pair in zip(levels, parts, strict=False)
+    ]
     gather = [_at("all_gather", *pair) for pair in zip(levels, parts, strict=False)]
     order = {
         "reduce_scatter": scatter,
@@ -353,5 +365,3 @@ def _at(kind: str, level: Level, size: float) -> Steps:
     if wiring is not None and wiring.spec.topology == "mesh":
         return direct(kind, level.members, size)
     return ring(kind, level.members, size)
-
-

@@ -95,6 +95,15 @@ class Wiring:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One port as an edge needs it: bandwidth [B/s], energy [J/B], loss ratio."""
+
+    bandwidth: float
+    energy: float
+    loss: float = 0.0
+
+
 @dataclass
 class Builder:
     """Nodes and edges as they grow."""
@@ -115,7 +124,7 @@ class Builder:
         return self.n_nodes - count
 
     def add_edges(
-        self, source: Ints, target: Ints, tier: int, one: Port, share: float,
+        self, source: Ints, target: Ints, tier: int, one: Lane | Port, share: float,
         ports: float | NDArray[np.float64], latency: float,
     ) -> int:  # fmt: skip
         """Add edges of `ports` links each and return the first; share : of the rate."""
@@ -126,7 +135,7 @@ class Builder:
         rows["rate"] = rows["bandwidth"] * share
         rows["latency"] = latency
         rows["energy"] = one.energy
-        rows["loss"] = getattr(one, "loss", 0.0)
+        rows["loss"] = one.loss
         self.edges.append(rows)
         self.n_edges += len(rows)
         return self.n_edges - len(rows)
@@ -194,7 +203,7 @@ def _package(built: Builder, each: int, bandwidth: float) -> None:
     first = built.add_nodes(RANK, -1, built.chips * each)
     ranks = first + np.arange(built.chips * each)
     home = np.arange(built.chips * each) // each
-    one = Port(bandwidth / each, 0.0, ON_PACKAGE_ENERGY)
+    one = Lane(bandwidth / each, ON_PACKAGE_ENERGY)
     built.add_edges(ranks, home, -1, one, 1.0, 1.0, 0.0)
     built.add_edges(home, ranks, -1, one, 1.0, 1.0, 0.0)
 
@@ -263,10 +272,10 @@ def _tree(
     share = float(tier.efficiency)
     chips, nics = np.arange(built.chips), np.arange(tree.nics)
     first = built.add_nodes(NIC, index, tree.nics)
-    inside = Port(one.bandwidth, 0.0, 0.0)
+    inside = Lane(one.bandwidth, 0.0)
     home = first + chips // tree.share
 
-    def pair(a: Ints, b: Ints, kind: Port, ports: float, latency: float) -> None:
+    def pair(a: Ints, b: Ints, kind: Lane | Port, ports: float, latency: float) -> None:
         built.add_edges(a, b, index, kind, share, ports, latency)
         built.add_edges(b, a, index, kind, share, ports, latency)
 
@@ -333,6 +342,22 @@ def circuits(name: str, tier: TierSpec, inner: int, switch: SwitchSpec | None) -
     return inner * sum(volume // c for c in tier.cube)
 
 
+def devices(wiring: Wiring, chips: int) -> int:
+    """Return how many switches a tier of so many chips takes, whole ones."""
+    tree = wiring.tree
+    if tree is None:
+        return wiring.count * (chips // wiring.chips)
+    if wiring.switch is None:
+        return 0
+    up, total = round(tree.up * tree.ways), tree.leaves
+    if tree.levels == 2:
+        total += -(-tree.leaves * up // (up + tree.down))
+    elif tree.levels == 3:
+        links = tree.pods * round(tree.core_up * tree.core_ways * tree.ways)
+        total += tree.pods * up + -(-links // (2 * tree.pod_leaves))
+    return math.ceil(total * tree.planes)
+
+
 def plan_tree(
     system: SystemSpec, name: str, switch: SwitchSpec | None, one: Port, chips: int
 ) -> Tree:
@@ -365,7 +390,8 @@ def _levels(
         return Tree(nics, share, wide, 1, 1, 1, k, 1, 1, 0.0, 0.0, 1)
     down = min(k - 1, int(k * narrow / (1.0 + narrow)))
     up = max(1, min(k - down, round(down / narrow)))
-    leaves = -(-(-(-nics // tier.rails)) // down) * tier.rails
+    units = math.ceil(math.ceil(nics / tier.rails) / down)
+    leaves = units * tier.rails
     if leaves <= k:
         ways = up if hashed else 1
         return Tree(
