@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from accelsim.explore.compare import compare
     from accelsim.explore.estimate import estimate, estimate_many
     from accelsim.explore.result import Estimate
+    from accelsim.explore.search import search
     from accelsim.fabric.collective import system
+    from accelsim.silicon.scale import port
     from accelsim.specs.run import PlanSpec, RunSpec
 
 __version__ = "0.1.0"
@@ -38,6 +40,8 @@ __all__ = [
     "estimate_many",
     "link",
     "load",
+    "port",
+    "search",
     "system",
 ]
 
@@ -54,6 +58,8 @@ _HOME = {
     "estimate_many": "accelsim.explore.estimate",
     "link": "accelsim.link",
     "load": "accelsim.catalog",
+    "port": "accelsim.silicon.scale",
+    "search": "accelsim.explore.search",
     "system": "accelsim.fabric.collective",
 }
 

@@ -24,7 +24,9 @@ from accelsim.specs.figure import KINDS, NamedSpec, Spec, cite
 from accelsim.specs.hbm import HbmSpec
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.model import ModelSpec
+from accelsim.specs.packaging import PackageSpec
 from accelsim.specs.price import PriceSpec
+from accelsim.specs.process import ProcessSpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
@@ -46,6 +48,8 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "models": ModelSpec,
     "software": SoftwareSpec,
     "prices": PriceSpec,
+    "processes": ProcessSpec,
+    "packages": PackageSpec,
     "runs": RunSpec,
     "sweeps": SweepSpec,
 }
@@ -67,6 +71,7 @@ __all__ = [
     "override",
     "parse_overrides",
     "read_toml",
+    "singular",
     "validate",
 ]
 
@@ -122,19 +127,20 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
         path = folder / f"{name}.toml"
         if path.is_file():
             return path
-    raise InputError(f"unknown {_singular(kind)} {name!r}; {_hint(kind, name)}")
+    raise InputError(f"unknown {singular(kind)} {name!r}; {_hint(kind, name)}")
 
 
-def _singular(kind: str) -> str:
-    if kind == "switches":
-        return "switch"
-    return kind if kind == "software" else kind.removesuffix("s")
+def singular(kind: str) -> str:
+    """Return the word for one thing of a kind."""
+    if kind in ("switches", "processes"):
+        return kind.removesuffix("es")
+    return kind.removesuffix("s")
 
 
 def _hint(kind: str, name: str) -> str:
     other = [k for k in KINDS_OF_THING if k != kind and name in names(k)]
     if other:
-        return f"it is a {_singular(other[0])}"
+        return f"it is a {singular(other[0])}"
     return nearest(name, names(kind)) or f"see `accelsim list {kind}`"
 
 
@@ -303,7 +309,7 @@ def load(
         raise InputError(f"unknown kind {kind!r}; {nearest(kind, KINDS_OF_THING)}")
     name = f"{name.parent}/{name.name}" if isinstance(name, Path) else name
     if not isinstance(name, str):
-        raise InputError(f"{_singular(kind)}: {name!r} must be a name or a path")
+        raise InputError(f"{singular(kind)}: {name!r} must be a name or a path")
     path = find(kind, name, beside)
     if kind == "models" and path.suffix == ".json":
         from accelsim.workload.huggingface import read_config
@@ -354,6 +360,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
         "heads": "models",
     }
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
+    marks |= {"curve": "processes", "interposer": "packages"}
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
     marks |= {"axes": "sweeps"}
     raw = read_toml(path)

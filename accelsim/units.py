@@ -66,12 +66,16 @@ UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "edge_rate": ("b/s/m", {"Gb/s/mm": 1e12, "Tb/s/mm": 1e15, "b/s/m": 1.0}),
     "failure_rate": ("1/s", {"FIT": 1e-9 / 3600.0, "1/s": 1.0}),
     "price_per_length": ("USD/m", {"USD/m": 1.0}),
+    "defect_density": ("1/m2", {"/cm2": 1e4, "/mm2": 1e6, "/m2": 1.0}),
+    "price_per_area": ("USD/m2", {"USD/mm2": 1e6, "USD/cm2": 1e4, "USD/m2": 1.0}),
+    "price_per_byte": ("USD/B", {"USD/GB": 1e-9, "USD/GiB": 2.0**-30, "USD/B": 1.0}),
+    "carbon_intensity": ("kg/J", {"kg/kWh": 1 / 3.6e6, "g/kWh": 1e-3 / 3.6e6}),
     "length": (
         "m",
         _scaled("m", {"": 1.0, "k": 1e3, "c": 1e-2} | _SMALL)
         | {"in": 0.0254, "mil": 25.4e-6, "ft": 0.3048},
     ),
-    "area": ("m2", {"m2": 1.0, "cm2": 1e-4, "mm2": 1e-6}),
+    "area": ("m2", {"m2": 1.0, "cm2": 1e-4, "mm2": 1e-6, "um2": 1e-12}),
     "money": ("USD", {"USD": 1.0, "kUSD": 1e3, "MUSD": 1e6, "BUSD": 1e9}),
     "money_rate": ("USD/s", {"USD/h": 1 / 3600.0, "USD/s": 1.0}),
     "energy_price": (
@@ -112,6 +116,11 @@ _EXAMPLES = {
     "failure_rate": "20 FIT",
     "money": "40 USD",
     "price_per_length": "4 USD/m",
+    "defect_density": "0.1 /cm2",
+    "price_per_area": "0.3 USD/mm2",
+    "price_per_byte": "15 USD/GB",
+    "carbon_intensity": "0.35 kg/kWh",
+    "energy_price": "0.07 USD/kWh",
 }
 _DIRECTIONS = {
     "per direction": 1.0,
@@ -204,8 +213,22 @@ _PREFIXES = [
 ]
 
 
+# SI units that no prefix stands well before: (unit as people write it, its number).
+_CUSTOMARY = {
+    "m2": ("mm2", 1e6),
+    "1/m2": ("/cm2", 1e-4),
+    "USD/m2": ("USD/mm2", 1e-6),
+    "USD/B": ("USD/GB", 1e9),
+    "USD/J": ("USD/kWh", 3.6e6),
+    "kg/J": ("kg/kWh", 3.6e6),
+}
+
+
 def show(value: float, unit: str, digits: int = 3) -> str:
     """Return `value` in SI with a decimal prefix: ``show(3.35e12, "B/s")``."""
+    if unit in _CUSTOMARY:
+        unit, scale = _CUSTOMARY[unit]
+        return f"{value * scale:.{digits}g} {unit}"
     if value == 0 or not isfinite(value):
         return f"{value:g} {unit}".rstrip()
     fitting = (pair for pair in _PREFIXES if abs(value) >= pair[0] * 0.9995)

@@ -17,6 +17,7 @@ import pytest
 
 from accelsim import catalog
 from accelsim.link.answer import question
+from accelsim.link.bits import simulate
 from accelsim.link.budget import solve
 from accelsim.link.channel import Channel, TwoPort
 from accelsim.link.channel_files import find_channel
@@ -118,6 +119,21 @@ def test_ten_thousand_budgets(benchmark: Any) -> None:
     assert found.regime[0] == 0
     if benchmark.stats is not None:
         benchmark.extra_info["budgets_per_s"] = count / benchmark.stats.stats.min
+
+
+def test_symbols_one_by_one(benchmark: Any) -> None:
+    # noise, jitter, feedback and a sequence detector, three aggressors of four levels
+    made = sheet("8023dj-kr")
+    paths = responses(channel(3), made, made.cases[1])
+    com = com_at(paths, made, Setting(-10.0, -2.0, (1.0,), 0, phase=4))
+    count = 10_000 if benchmark.disabled else 4_000_000
+    simulate(com, paths, made, 10, noise_scale=4.0)
+    found = benchmark.pedantic(
+        simulate, (com, paths, made, count), {"noise_scale": 4.0}, rounds=3
+    )
+    assert found.feedback.errors > 0
+    if benchmark.stats is not None:
+        benchmark.extra_info["symbols_per_s"] = count / benchmark.stats.stats.min
 
 
 def test_sweep_of_ten_thousand_links(benchmark: Any) -> None:

@@ -3,125 +3,33 @@
 Members of a group sit at a stride in the rank order: tensor parallelism is innermost
 (stride 1), data parallelism outside. A tier of D workers holds up to D // stride
 members. Every worker has its own share of the ports, so groups that run at the same
-time do not disturb each other unless the fabric is oversubscribed.
+time do not disturb each other unless the fabric is oversubscribed. A hierarchy goes
+tier by tier, each outer one on what the inner has not got.
 
-Bandwidth terms: reduce-scatter or all-gather of S bytes over n ranks moves
-S (n-1)/n through each port in n-1 steps (Thakur, Rabenseifner, Gropp 2005, sec. 4);
-a hierarchy does it level by level, each outer level on what the inner has not got.
+Which algorithm runs is what the library would choose, or what is wanted.
 """
 
 import math
 
+from accelsim.kernels.algorithms import phase, tier_rate, tier_traffic
 from accelsim.kernels.fabric_tables import (
     ALL_GATHER,
-    ALL_REDUCE,
     ALL_TO_ALL,
+    AUTO,
+    BROADCAST,
+    HALVING,
+    HAMILTONIAN,
     HIERARCHY,
     NONE,
+    PAIRWISE,
     SEND,
     SENDING,
+    WANTED,
 )
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.nccl import nccl_inside, nccl_pairs
+from accelsim.kernels.nccl import nccl_inside, nccl_pairs, nccl_runs
 from accelsim.kernels.nccl_across import nccl_across
-from accelsim.kernels.tables import MAX_TIERS, MESH, TORUS, Record, Rows
-
-# An all-reduce inside NVSwitch starts about as slowly as a ring of eight: fit to the
-# 64 KiB to 16 MiB all-reduces of 8 x H100 and 8 x B200 (nccl-tests).
-SWITCH_STEPS = 14.0
-
-
-@kernel
-def torus_bandwidth(
-    tier: Record, kind: int, offset: float, members: float
-) -> tuple[float, float]:
-    """Return (bandwidth [B/s], steps) of one worker for a group on a torus.
-
-    offset : domains that the stride skips; members : extent of the group. Each whole
-    dimension gives both ports of its ring, a part of one a line, that is one port
-    each way; groups that interleave in a ring share its links. A ring collective
-    walks each dimension once. In an all-to-all a byte travels a quarter of a ring, or
-    a third of a line, in each dimension on average, and the slowest dimension counts.
-    """
-    bandwidth, slowest, steps = 0.0, 1e300, 0.0
-    for d in range(tier.dims):
-        extent = tier.extent[d]
-        if offset >= extent:
-            offset = offset / extent
-            continue
-        inside = min(members, max(1.0, extent // offset))
-        if inside > 1.0:
-            whole = inside >= extent and extent > 2.0 and tier.wrap > 0.0
-            ports = tier.port_bandwidth[d] * (1.0 if whole else 0.5) / offset
-            hops = max(1.0, inside * (0.25 if whole else 1.0 / 3.0))
-            slowest = min(slowest, ports / hops)
-            bandwidth += ports
-            steps += inside - 1.0
-        offset = 1.0
-        members = -(-members // inside)
-    return (slowest if kind == ALL_TO_ALL else bandwidth), steps
-
-
-@kernel
-def tier_rate(
-    tier: Record, kind: int, offset: float, members: float
-) -> tuple[float, float]:
-    """Return (bandwidth [B/s], steps) of one worker for a collective at one tier.
-
-    On a switch a ring takes members - 1 steps, an all-reduce twice that; where the
-    switch adds, its start-up counts at most `SWITCH_STEPS`. In a mesh everyone is one
-    hop away, but only the ports that lead to a member of the group carry anything.
-    """
-    times = 2.0 if kind == ALL_REDUCE else 1.0
-    if tier.topology == TORUS:
-        bandwidth, steps = torus_bandwidth(tier, kind, offset, members)
-        return bandwidth, times * (1.0 if kind == ALL_TO_ALL else steps)
-    if tier.topology == MESH:
-        share = min(1.0, (members - 1.0) / (tier.extent[0] - 1.0))
-        return float(tier.bandwidth * share), times
-    if kind == ALL_TO_ALL:
-        return float(tier.bandwidth), 1.0
-    steps = times * (members - 1.0)
-    if kind == ALL_REDUCE and tier.reduce_bandwidth > 0.0:
-        steps = min(steps, SWITCH_STEPS)
-    return float(tier.bandwidth), steps
-
-
-@kernel
-def tier_traffic(
-    kind: int, size: float, inside: float, reach: float, ranks: float
-) -> float:
-    """Return the bytes that one worker sends at one tier, as if nothing adds.
-
-    size : bytes of the whole buffer [B] (each rank's own for an all-to-all). inside,
-    reach : members of the group inside a domain of the tiers below and of this one.
-    The workers of the emptiest inner domain carry most: `least` of them fetch for
-    all.
-    """
-    members = -(-reach // inside)
-    least = reach - (members - 1.0) * inside
-    if kind == ALL_TO_ALL:
-        return size * (reach - least) / ranks
-    once = size * (reach - least) / (reach * least)
-    return 2.0 * once if kind == ALL_REDUCE else once
-
-
-@kernel
-def tier_seconds(
-    tier: Record, kind: int, traffic: float, bandwidth: float, share: float
-) -> float:
-    """Return the time [s] of the bytes at one tier, latency apart.
-
-    A pipelined collective cuts its bytes into chunks; with the best cut it takes
-    (sqrt(bytes) + sqrt(chunk))^2 / bandwidth, of which the constant part is counted as
-    latency. share : bytes [B] that this worker puts into an all-reduce. A switch that
-    adds lets it cross each port once, at its own rate; the library takes the faster.
-    """
-    seconds = (traffic + 2.0 * math.sqrt(traffic * tier.chunk)) / bandwidth
-    if kind == ALL_REDUCE and tier.reduce_bandwidth > 0.0:
-        ramp = 2.0 * math.sqrt(share * tier.chunk)
-        seconds = min(seconds, (share + ramp) / tier.reduce_bandwidth)
-    return float(seconds)
+from accelsim.kernels.tables import MAX_TIERS, TORUS, Record, Rows
 
 
 @kernel
@@ -133,13 +41,147 @@ def members_inside(workers: float, ranks: float, stride: float) -> float:
     """
     span = ranks * stride
     if span > workers:
-        return max(1.0, workers // stride)
-    if workers % span == 0.0:
+        return max(1.0, math.floor(workers / stride))
+    if span * math.floor(workers / span) == workers:
         return ranks
     a, b = workers, span
     while b > 0.0:
         a, b = b, a % b
-    return max(1.0, a // stride)
+    return max(1.0, math.floor(a / stride))
+
+
+@kernel
+def reach_of(tiers: Rows, t: int, ranks: float, stride: float) -> float:
+    """Return how many members of a group one domain of tier t holds."""
+    if t + 1 == MAX_TIERS or tiers[t + 1].workers == 0.0:
+        return ranks
+    return members_inside(tiers[t].workers, ranks, stride)
+
+
+@kernel
+def phases(
+    tiers: Rows, want: int, kind: int, size: float, ranks: float, stride: float,
+    overlapped: float,
+) -> tuple[float, float, float]:  # fmt: skip
+    """Return (seconds, latency [s], bytes sent) tier by tier, by one algorithm.
+
+    overlapped : more than zero if phases overlap, so that the slowest alone counts,
+    else they add up. Neuron's two Hamiltonian rings (KangaRing) go through every other
+    worker of a package and copy to its neighbour on the way: its package costs no
+    phase of its own.
+    """
+    inside, below, sent, latency, data = 1.0, 1.0, 0.0, 0.0, 0.0
+    packed = 1.0
+    for t in range(MAX_TIERS):
+        tier = tiers[t]
+        if tier.workers == 0.0 or inside >= ranks:
+            break
+        reach = max(inside, reach_of(tiers, t, ranks, stride))
+        if reach > inside:
+            offset = max(1.0, stride / below)
+            # cores of a package are one hop apart, whatever joins the packages
+            chosen = want in (HALVING, HAMILTONIAN) and tier.neuron > 1.0
+            mine = PAIRWISE if chosen else want
+            time, start, out = phase(
+                tier, mine, kind, size, inside, reach, ranks, offset
+            )
+            kanga = want == HAMILTONIAN and packed > 1.0 and tier.topology == TORUS
+            if kanga:  # (members - 1) steps become members x packed / 2 - 1
+                members = math.ceil(reach / inside)
+                more = (members * packed / 2.0 - 1.0) / (members - 1.0) - 1.0
+                time, start = time + more * start, start + more * start
+                latency, packed = 0.0, 1.0
+            sent += out
+            latency += start
+            data = (
+                max(data, time - start)
+                if overlapped > 0.0 or kanga
+                else (data + time - start)
+            )
+            if tier.neuron > 1.0:
+                packed = reach
+            inside = reach
+        below = tier.workers
+    return latency + data, latency, sent
+
+
+@kernel
+def neuron_choice(
+    tiers: Rows, kind: int, size: float, ranks: float, stride: float, overlapped: float
+) -> tuple[float, float, float, int]:
+    """Return (seconds, latency [s], bytes sent, algorithm) as Neuron chooses.
+
+    Mesh, recursive halving-doubling or KangaRing, whichever is fastest: crossovers
+    follow from the links (aws-neuron-sdk, intranode-collective-comm.rst names them).
+    """
+    best, latency, sent, algorithm = 1e300, 0.0, 0.0, NONE
+    for want in (PAIRWISE, HALVING, HAMILTONIAN):
+        time, start, out = phases(tiers, want, kind, size, ranks, stride, overlapped)
+        if time < best:
+            best, latency, sent, algorithm = time, start, out, WANTED + want
+    return best, latency, sent, algorithm
+
+
+@kernel
+def nccl_choice(
+    tiers: Rows, want: int, kind: int, size: float, ranks: float, stride: float
+) -> tuple[float, float, float, int]:
+    """Return (seconds, bytes sent, latency [s], algorithm) as NCCL chooses.
+
+    Its own tiers are the innermost; what leaves them crosses a network. Bytes are
+    counted tier by tier, as if nothing added.
+    """
+    own, first, inside, sent = 0, 1.0, 1.0, 0.0
+    for t in range(MAX_TIERS):
+        if tiers[t].workers == 0.0 or inside >= ranks:
+            break
+        reach = max(inside, reach_of(tiers, t, ranks, stride))
+        if reach > inside:
+            sent += tier_traffic(kind, size, inside, reach, ranks)
+        inside = reach
+        if tiers[t].nccl.on > 0.0:
+            own, first = t, reach
+    tier = tiers[own]
+    if first >= ranks:
+        time, latency, algorithm = nccl_inside(tier, kind, size, ranks, want)
+    elif kind == ALL_TO_ALL:
+        net = tiers[own + 1]
+        time, latency, algorithm = nccl_pairs(tier, net, size, ranks, first)
+    else:
+        net = tiers[own + 1]
+        time, latency, algorithm = nccl_across(
+            tier, net, kind, size, ranks, first, want
+        )
+    return time, sent, latency, algorithm
+
+
+@kernel
+def collective_by(
+    tiers: Rows, want: int, kind: int, size: float, ranks: float, stride: float,
+    software: Record,
+) -> tuple[float, float, float, int]:  # fmt: skip
+    """Return (seconds, bytes sent, latency [s], algorithm) of one worker's collective.
+
+    want : of `WANTS`, AUTO for the library's choice; the others as in `collective`. The
+    time is 1e300 and more where the algorithm has no such collective.
+    """
+    if size <= 0.0 or ranks <= 1.0:
+        return 0.0, 0.0, 0.0, NONE
+    overlapped, start = software.pipelined, software.collective_start
+    first = tiers[0]
+    if first.neuron > 0.0 and want == AUTO and kind != BROADCAST:
+        time, latency, sent, algorithm = neuron_choice(
+            tiers, kind, size, ranks, stride, overlapped
+        )
+        return time + start, sent, latency + start, algorithm
+    if first.nccl.on > 0.0:
+        domains = ranks / reach_of(tiers, 0, ranks, stride)
+        if nccl_runs(want, kind, domains):
+            return nccl_choice(tiers, want, kind, size, ranks, stride)
+    time, latency, sent = phases(tiers, want, kind, size, ranks, stride, overlapped)
+    if want == AUTO:
+        return time + start, sent, latency + start, HIERARCHY
+    return time + start, sent, latency + start, WANTED + want
 
 
 @kernel
@@ -149,53 +191,12 @@ def collective(
     """Return (seconds, bytes sent, latency [s], algorithm) of one worker's collective.
 
     tiers : row of TIER of one case, inside out. kind : ALL_GATHER (also
-    reduce-scatter), ALL_REDUCE, ALL_TO_ALL. size : B, see `tier_traffic`. ranks,
-    stride : the group. software : SOFTWARE row; `pipelined` phases of a hierarchy
-    overlap, so that the slowest alone counts, else they add up. The latency is what
-    infinite bandwidth would leave, the algorithm an index of ALGORITHMS.
+    reduce-scatter), ALL_REDUCE, ALL_TO_ALL, BROADCAST. size : B, see `tier_traffic`.
+    ranks, stride : the group. software : SOFTWARE row; `pipelined` phases of a
+    hierarchy overlap. The latency is what infinite bandwidth would leave, the algorithm
+    an index of ALGORITHMS.
     """
-    total, slowest, latency, sent = 0.0, 0.0, 0.0, 0.0
-    inside, below, first, own = 1.0, 1.0, 1.0, 0
-    if size <= 0.0 or ranks <= 1.0:
-        return 0.0, 0.0, 0.0, NONE
-    library = tiers[0].nccl.on > 0.0
-    for t in range(MAX_TIERS):
-        tier = tiers[t]
-        if tier.workers == 0.0 or inside >= ranks:
-            break
-        last = t + 1 == MAX_TIERS or tiers[t + 1].workers == 0.0
-        reach = ranks if last else members_inside(tier.workers, ranks, stride)
-        reach = max(inside, reach)
-        if reach > inside:
-            traffic = tier_traffic(kind, size, inside, reach, ranks)
-            sent += traffic
-            if not library:
-                members = -(-reach // inside)
-                offset = max(1.0, stride / below)
-                bandwidth, steps = tier_rate(tier, kind, offset, members)
-                seconds = tier_seconds(tier, kind, traffic, bandwidth, size / inside)
-                total += seconds
-                slowest = max(slowest, seconds)
-                latency += steps * tier.latency
-            inside = reach
-        if tier.nccl.on > 0.0:
-            own, first = t, inside
-        below = tier.workers
-    if library:
-        if first >= ranks:
-            time, latency, algorithm = nccl_inside(tiers[own], kind, size, ranks)
-        elif kind == ALL_TO_ALL:
-            time, latency, algorithm = nccl_pairs(
-                tiers[own], tiers[own + 1], size, ranks, first
-            )
-        else:
-            time, latency, algorithm = nccl_across(
-                tiers[own], tiers[own + 1], kind, size, ranks, first
-            )
-        return time, sent, latency, algorithm
-    latency += software.collective_start
-    time = latency + (slowest if software.pipelined > 0.0 else total)
-    return time, sent, latency, HIERARCHY
+    return collective_by(tiers, AUTO, kind, size, ranks, stride, software)
 
 
 @kernel
@@ -211,20 +212,20 @@ def send(tiers: Rows, size: float, stride: float, ranks: float) -> float:
         tier = tiers[t]
         last = t + 1 == MAX_TIERS or tiers[t + 1].workers == 0.0
         if last or tier.workers >= stride * ranks:
-            bandwidth, _ = tier_rate(tier, ALL_GATHER, 1.0, 2.0)
+            bandwidth, _ = tier_rate(tier, AUTO, ALL_GATHER, 1.0, 2.0)
             return float(tier.latency + size / bandwidth)
     return 0.0
 
 
 @kernel
 def fill_collectives(
-    tiers: Rows, which: Rows, kind: int, sizes: Rows, ranks: Rows, software: Record,
-    found: Rows,
+    tiers: Rows, which: Rows, want: int, kind: int, sizes: Rows, ranks: Rows,
+    software: Record, found: Rows,
 ) -> None:  # fmt: skip
     """Fill COLLECTIVE rows: one collective of `sizes` [B] among `ranks` a row.
 
-    tiers : (jobs, MAX_TIERS) rows of TIER; which : the job of each row. Groups are the
-    whole job, at stride 1.
+    tiers : (jobs, MAX_TIERS) rows of TIER; which : the job of each row. want : of
+    `WANTS`. Groups are the whole job, at stride 1.
     """
     for i in range(len(sizes)):
         job, row = tiers[which[i]], found[i]
@@ -236,6 +237,6 @@ def fill_collectives(
             row.sent = size if n > 1.0 else 0.0
             row.algorithm = SENDING if row.time > 0.0 else NONE
         else:
-            row.time, row.sent, row.latency, row.algorithm = collective(
-                job, kind, size, n, 1.0, software
+            row.time, row.sent, row.latency, row.algorithm = collective_by(
+                job, want, kind, size, n, 1.0, software
             )

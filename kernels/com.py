@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.kernels.com_floating import fill_banks
+from accelsim.kernels.com_tables import BALANCE, DIFFERENCE, PEAK
 from accelsim.kernels.jit import kernel
 
 THRESHOLD = 0.01  # of the peak, where the pulse counts as begun
@@ -17,7 +18,12 @@ THRESHOLD = 0.01  # of the peak, where the pulse counts as begun
 
 @kernel
 def cursor_of(
-    pulse: NDArray[np.float64], start: int, stop: int, samples: int, first_max: float
+    pulse: NDArray[np.float64],
+    start: int,
+    stop: int,
+    samples: int,
+    first_max: float,
+    anchor: int,
 ) -> tuple[int, int]:
     """Return where a pulse is sampled and where it peaks; -1 if it never begins.
 
@@ -30,30 +36,54 @@ def cursor_of(
         Of a unit interval.
     first_max : float
         Largest first tap of the decision feedback.
-
-    From the last rise through 1 % of the peak, at most four unit intervals before it,
-    the sample in the next two at which the value one interval before is nearest to
-    what decision feedback leaves one after: [1] (93A-25).
+    anchor : int
+        Of `com_tables`.
     """
     peak = start
     for i in range(start, stop):
         if pulse[i] > pulse[peak]:
             peak = i
-    level = THRESHOLD * pulse[peak]
-    rise = -1
-    for i in range(max(peak - 4 * samples, 0), peak):
-        before, after = np.sign(pulse[i] - level), np.sign(pulse[i + 1] - level)
-        if after - before >= 1.0:
-            rise = i
-    if rise < samples or rise + 3 * samples >= len(pulse):
-        return -1, peak
+    if anchor == PEAK:
+        return peak, peak
+    first = max(peak - 5 * samples, 0)
+    window = pulse[first : peak + 3 * samples + 1]
+    at = instant_in(window, peak - first, samples, first_max, anchor)
+    return (first + at if at >= 0 else -1), peak
+
+
+@kernel
+def instant_in(
+    window: NDArray[np.float64], peak: int, samples: int, first_max: float, anchor: int
+) -> int:
+    """Return the sampling instant of a window about a peak, or -1.
+
+    Balanced, [1] (93A-25): from the last rise through 1 % of the peak, at most four
+    unit intervals before it, the sample in the next two at which the value one interval
+    before is nearest to what decision feedback leaves one after.
+    """
     best, cursor = np.inf, -1
+    if anchor == DIFFERENCE:
+        for i in range(max(peak - samples, samples), peak + samples + 1):
+            off = window[i - samples] - window[i]
+            if off < best:
+                best, cursor = off, i
+        return cursor
+    level = THRESHOLD * window[peak]
+    rise = -1
+    for i in range(peak - 1, max(peak - 4 * samples, 0) - 1, -1):
+        if window[i] <= level < window[i + 1] or window[i] < level <= window[i + 1]:
+            rise = i
+            break
+    if rise < samples or rise + 3 * samples >= len(window):
+        return -1
     for i in range(rise, rise + 2 * samples + 1):
-        left = pulse[i + samples] - first_max * pulse[i]
-        off = abs(pulse[i - samples] - max(left, 0.0))
+        left = window[i + samples] - first_max * window[i]
+        off = abs(left)
+        if anchor == BALANCE:
+            off = abs(window[i - samples] - max(left, 0.0))
         if off < best:
             best, cursor = off, i
-    return cursor, peak
+    return cursor
 
 
 @kernel
@@ -65,6 +95,14 @@ def clipped(value: float, low: float, high: float) -> float:
     if value < low:
         result = low
     return result
+
+
+@kernel
+def stepped(value: float, cursor: float, step: float) -> float:
+    """Return a sample rounded towards 0 to whole steps of the cursor."""
+    if step == 0.0:
+        return value
+    return float(np.floor(abs(value / cursor) / step) * step * np.sign(value) * cursor)
 
 
 @kernel
@@ -100,7 +138,8 @@ def fill_feedback(
             high[place - 1] = rules.floating_max
             low[place - 1] = -rules.floating_max
     for n in range(len(post)):
-        taps[n] = clipped(post[n], cursor * low[n], cursor * high[n]) / cursor
+        wanted = stepped(post[n], cursor, rules.step)
+        taps[n] = clipped(wanted, cursor * low[n], cursor * high[n]) / cursor
     begin = rules.tail_start - 1
     if begin < 0 or begin >= len(post):
         return 0.0
@@ -109,7 +148,8 @@ def fill_feedback(
         for n in range(begin, len(post)):
             bound = min(tail, rules.tail_max) * abs(taps[n]) / tail
             high[n], low[n] = bound, -bound
-            taps[n] = clipped(post[n], cursor * low[n], cursor * high[n]) / cursor
+            wanted = stepped(post[n], cursor, rules.step)
+            taps[n] = clipped(wanted, cursor * low[n], cursor * high[n]) / cursor
     return tail
 
 
@@ -172,7 +212,7 @@ def fill_residual(
 def fill_worst_phase(
     pulse: NDArray[np.float64],
     samples: int,
-    thirds: float,
+    levels: int,
     width: float,
     out: NDArray[np.float64],
 ) -> int:
@@ -181,10 +221,8 @@ def fill_worst_phase(
     Parameters
     ----------
     pulse : (T,)
-    samples : int
-        Of a unit interval.
-    thirds : float
-        The inner level of the symbols, 1/3; 1 for two levels.
+    samples, levels : int
+        Of a unit interval; of a symbol.
     width : float
         Of a bin [V]: the variance is that of the binned levels, as [2] takes it.
     """
@@ -195,9 +233,10 @@ def fill_worst_phase(
         for i in range(count):
             size = abs(pulse[(i + 1) * samples + phase])
             if size > width:
-                outer = np.floor(size / width + 0.5)
-                inner = np.floor(thirds * size / width + 0.5)
-                total += outer * outer + inner * inner
+                for level in range(levels // 2):
+                    part = 1.0 - 2.0 * level / (levels - 1.0)
+                    bins = np.floor(part * size / width + 0.5)
+                    total += bins * bins
         if total > worst:
             worst, best = total, phase
     for i in range(count):

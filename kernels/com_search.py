@@ -9,7 +9,8 @@ feedback taps are placed; no setting is dropped otherwise. Formulas as in `com`.
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.kernels.com import fill_feedback
+from accelsim.kernels.com import fill_feedback, instant_in
+from accelsim.kernels.com_tables import PEAK
 from accelsim.kernels.jit import kernel
 
 Floats = NDArray[np.float64]
@@ -125,28 +126,44 @@ def peak_of(
 
 
 @kernel
-def sampled_at(
-    window: NDArray[np.float64], value: float, samples: int, first_max: float
-) -> int:
-    """Return the sampling instant in a window that starts 5 M before the peak, or -1.
+def slopes_near(
+    shifted: NDArray[np.float64],
+    taps: NDArray[np.float64],
+    cursor: int,
+    samples: int,
+    span: int,
+) -> float:
+    """Return the power of the slopes from one interval before to the last tap."""
+    total = 0.0
+    for k in range(-1, span + 1):
+        at = cursor + k * samples
+        if at < 1 or at + 1 >= shifted.shape[1]:
+            continue
+        slope = 0.0
+        for n in range(len(taps)):
+            slope += taps[n] * (shifted[n, at + 1] - shifted[n, at - 1])
+        total += slope * slope
+    return total * samples * samples / 4.0
 
-    The window is 8 M + 1 long; the rule is that of `com.cursor_of`.
-    """
-    level = 0.01 * value
-    rise = -1
-    for i in range(5 * samples - 1, samples - 1, -1):
-        if window[i] <= level < window[i + 1] or window[i] < level <= window[i + 1]:
-            rise = i
+
+@kernel
+def fill_posts(
+    shifted: NDArray[np.float64],
+    taps: NDArray[np.float64],
+    cursor: int,
+    samples: int,
+    post: NDArray[np.float64],
+) -> float:
+    """Fill the pulse one, two, … intervals after the cursor; return its energy."""
+    total = 0.0
+    for m in range(len(post)):
+        at = cursor + (m + 1) * samples
+        if at >= shifted.shape[1]:
             break
-    if rise < 0:
-        return -1
-    best, cursor = np.inf, -1
-    for i in range(rise, rise + 2 * samples + 1):
-        left = window[i + samples] - first_max * window[i]
-        off = abs(window[i - samples] - max(left, 0.0))
-        if off < best:
-            best, cursor = off, i
-    return cursor
+        for n in range(len(taps)):
+            post[m] += taps[n] * shifted[n, at]
+        total += post[m] * post[m]
+    return total
 
 
 @kernel
@@ -201,14 +218,16 @@ def search_transmitter(
     found, found_phase = -1, 0
     for k in range(len(settings)):
         taps = settings[k]
-        peak, value = peak_of(shifted, taps, tops, span, guess, work)
+        peak, _ = peak_of(shifted, taps, tops, span, guess, work)
         begin = peak - 5 * samples
         if begin < 0 or begin + len(window) > shifted.shape[1]:
             continue
         guess, anchor = peak, 5 * samples
-        if not rules.at_peak:
+        if rules.anchor != PEAK:
             fill_window(shifted, taps, begin, window)
-            anchor = sampled_at(window, value, samples, rules.first_max)
+            anchor = instant_in(
+                window, 5 * samples, samples, rules.first_max, rules.anchor
+            )
             if anchor < 0:
                 continue
         for phase in range(rules.phase_low, rules.phase_high + 1):
@@ -238,7 +257,6 @@ def merit_at(
     """
     shifted, energy, slope, limits = tables
     samples, span = rules.samples, feedback.span
-    length = shifted.shape[1]
     value = 0.0
     for n in range(len(taps)):
         value += taps[n] * shifted[n, cursor]
@@ -247,20 +265,18 @@ def merit_at(
     signal = (rules.signal_share * value) ** 2
     phase = cursor % samples
     slopes = form_at(slope, taps, phase)
-    disturbed = rules.noise + crosstalk + rules.tx_noise * value * value
+    if rules.jitter_span:
+        slopes = slopes_near(shifted, taps, cursor, samples, span)
+    sent = value
+    if rules.tx_cursor >= 0:
+        sent /= taps[rules.tx_cursor]
+    disturbed = rules.noise + crosstalk + rules.tx_noise * sent * sent
     disturbed += rules.jitter * slopes
     if signal < best * disturbed:
         return -1.0
     post = np.zeros(span)
     left = form_at(energy, taps, phase) - value * value
-    for m in range(span):
-        at = cursor + (m + 1) * samples
-        if at >= length:
-            break
-        for n in range(len(taps)):
-            post[m] += taps[n] * shifted[n, at]
-        left -= post[m] * post[m]
-    left = max(left, 0.0)
+    left = max(left - fill_posts(shifted, taps, cursor, samples, post), 0.0)
     if signal < best * (disturbed + rules.symbol_power * left):
         return -1.0
     low, high = limits[0].copy(), limits[1].copy()

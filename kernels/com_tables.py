@@ -2,6 +2,11 @@
 
 import numpy as np
 
+# Where a pulse is sampled: before equals after, less what feedback takes (Annex 93A);
+# its peak; where it exceeds itself an interval earlier the most; after equals what
+# feedback takes.
+BALANCE, PEAK, DIFFERENCE, AFTER = 0, 1, 2, 3
+
 # A decision feedback equalizer with fixed taps and floating groups.
 FEEDBACK = np.dtype(
     [
@@ -15,6 +20,7 @@ FEEDBACK = np.dtype(
             "i8",
         ),  # first tap, from 1, of what is limited as a whole; 0 none
         ("tail_max", "f8"),  # norm of those taps
+        ("step", "f8"),  # that taps are rounded down to; 0 none
     ]
 )
 
@@ -24,7 +30,9 @@ SEARCH = np.dtype(
         ("samples", "i8"),
         ("start", "i8"),  # where the peak is looked for
         ("stop", "i8"),
-        ("at_peak", "i8"),  # 1 if the anchor of the phase is the peak
+        ("anchor", "i8"),  # BALANCE, PEAK, …
+        ("jitter_span", "i8"),  # 1 if jitter counts next to the taps alone
+        ("tx_cursor", "i8"),  # of the transmitter's noise without taps; -1 with them
         ("phase_low", "i8"),
         ("phase_high", "i8"),
         ("first_max", "f8"),  # of the decision feedback

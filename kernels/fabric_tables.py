@@ -6,9 +6,35 @@ import numpy as np
 
 # Kinds of collectives, as NumPy integers (see `tables.codes`); ALL_GATHER stands for a
 # reduce-scatter, too.
-_KINDS: Any = np.arange(4)
-ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, SEND = _KINDS
+_KINDS: Any = np.arange(5)
+ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, SEND, BROADCAST = _KINDS
 LL, LL128, SIMPLE = range(3)  # NCCL's protocols
+# What one may want; `auto` is the library's choice. `kernels/algorithms.py` says what
+# each is.
+WANTS = (
+    "auto",
+    "ring",
+    "bidirectional",
+    "tree",
+    "halving-doubling",
+    "bruck",
+    "direct",
+    "bucket",
+    "hamiltonian",
+    "in-network",
+    "rail",
+    "hierarchy",
+)
+_WANTS: Any = np.arange(len(WANTS))
+AUTO, ROUND, BIDIRECTIONAL, TREES, HALVING, BRUCK, PAIRWISE = _WANTS[:7]
+BUCKET, HAMILTONIAN, ADDING, RAIL, HIERARCHICAL = _WANTS[7:]
+
+
+def want(algorithm: str) -> Any:
+    """Return the code of an algorithm's name."""
+    return _WANTS[WANTS.index(algorithm)]
+
+
 # What a library runs; `kernels/nccl.py` and `kernels/collectives.py` say when.
 ALGORITHMS = (
     "none",
@@ -24,9 +50,13 @@ ALGORITHMS = (
     "hierarchy",
     "send",
     "NVLS, SHARP",
+    *("auto", "ring", "bidirectional ring", "double binary tree"),
+    *("halving-doubling", "Bruck", "mesh", "torus bucket"),
+    *("two Hamiltonian rings", "in-network", "rail", "hierarchy"),
 )
 NONE, RING, TREE, NVLS, NVLS_TREE, DIRECT, HIERARCHY, SENDING = 0, 1, 4, 7, 8, 9, 10, 11
 SHARP = 12
+WANTED = 13  # of the first that is named by what was wanted
 
 # How NCCL runs on the ports of a tier, see `kernels/nccl.py`. Belief: what its tuner
 # takes for true when it chooses.

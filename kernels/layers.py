@@ -7,6 +7,7 @@ context or expert group exchange is added. Nothing here knows schedules or optim
 
 import math
 
+from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL
@@ -33,18 +34,24 @@ from accelsim.kernels.tables import (
     Rows,
 )
 
+# Of the host for one collective: an event is recorded and waited for, the kernel
+# starts, an event is recorded (`collective` in ProcessGroupNCCL.cpp, PyTorch 2.3).
+COLLECTIVE_CALLS = 4.0
+
 
 @kernel
 def time_product(
-    row: Record, chip: Record, case: Record, op: Record
+    row: Record, chip: Record, case: Record, software: Record, op: Record
 ) -> tuple[float, float]:
     """Return (forward, backward) seconds of a product and add its FLOPs.
 
     Backward are the gradients of both factors; the one of the right factor is
-    accumulated in place. Narrow formats cast and transpose the activations first
-    (Transformer Engine documentation, FP8 primer).
+    accumulated in place, by the product or by a kernel after it. Narrow formats cast
+    and transpose the activations first (Transformer Engine documentation, FP8 primer),
+    and the weights, where the stack keeps no narrow copy of them.
     """
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
+    fused = software.fused_accumulation > 0.0 or op.core > 0.0
     wide = case.activation_bytes
     counts = 1.0 if op.part == PART_MATMUL else 0.0
     product = op.product
@@ -61,7 +68,7 @@ def time_product(
             product.n, product.k = op.k, op.n
         elif turn == 2:
             product.m, product.n, product.k = op.n, op.k, op.m
-            product.bytes_out = out
+            product.bytes_out = out if fused else wide
         parts = product_parts(chip, product)
         time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
         bound = counts * parts[4]
@@ -71,10 +78,15 @@ def time_product(
         else:
             backward += time
             row.backward_memory_bound += bound
+    if not fused:
+        moved = op.batch * op.n * op.k * (out + wide)
+        row.backward_elementwise += stream_seconds(chip, moved, 1.0)
+        row.backward_kernels += 1.0
     if width < wide:
-        cast = op.batch * op.m * (wide + 2.0 * width)
-        forward_cast = stream_seconds(chip, cast * op.k, 1.0)
-        backward_cast = stream_seconds(chip, cast * op.n, 1.0)
+        cast = op.batch * op.m * (wide + 2.0 * width + software.cast_activation)
+        weights = op.batch * op.n * op.k * software.cast_weight
+        forward_cast = stream_seconds(chip, cast * op.k + weights, 1.0)
+        backward_cast = stream_seconds(chip, cast * op.n + weights, 1.0)
         row.forward_elementwise += forward_cast
         row.backward_elementwise += backward_cast
         row.forward_kernels += 1.0
@@ -108,10 +120,12 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
 
 
 @kernel
-def add_operator(row: Record, chip: Record, case: Record, op: Record) -> None:
+def add_operator(
+    row: Record, chip: Record, case: Record, software: Record, op: Record
+) -> None:
     """Add one operator to the times of its layer."""
     if op.kind == MATMUL:
-        forward, backward = time_product(row, chip, case, op)
+        forward, backward = time_product(row, chip, case, software, op)
     elif op.kind == FUSED_ATTENTION:
         forward, backward = time_attention(row, chip, op)
     else:
@@ -158,6 +172,9 @@ def add_group_traffic(
             tiers, call, volumes[group_kind], ranks, stride, software
         )
         time, sent = times * time, times * sent
+        if ranks > 1.0 and volumes[group_kind] > 0.0:
+            row.forward_kernels += times * COLLECTIVE_CALLS
+            row.backward_kernels += times * COLLECTIVE_CALLS
         if group_kind == 0:
             row.forward_tp += time
             row.backward_tp += time
@@ -176,41 +193,6 @@ def add_group_traffic(
 
 
 @kernel
-def keep_activations(
-    row: Record, mixture: int, chip: Record, model: Record, case: Record, shard: Record
-) -> None:
-    """Write the bytes that a transformer layer keeps for its backward pass.
-
-    Inputs of norms, products and activation functions, queries, keys, values and
-    context, masks (Korthikanti et al. 2022, sec. 4.1, generalised to grouped heads,
-    gates and experts); unfused attention keeps the scores too. What only a product
-    reads again is kept in the format of its operands.
-    """
-    tokens, own = shard.tokens, shard.own_tokens
-    heads, kv_heads = shard.heads, shard.kv_heads
-    width = case.activation_bytes
-    size = width * own * model.hidden
-    row.input = size
-    narrow = min(1.0, ELEMENT_BYTES[case.precision] / width)
-    blocks = model.blocks * size * (1.0 + narrow + 0.5 * model.dropout)
-    projected = heads * (model.head_dim + model.v_dim)
-    projected += kv_heads * (model.head_dim + model.v_dim)
-    low_rank = 0.0
-    if model.kv_rank > 0.0:
-        low_rank = model.q_rank + model.kv_rank + model.rope_dim
-    inner = model.ffn / shard.tp
-    if mixture:
-        inner = (model.top_k * model.expert_ffn + model.shared_ffn) / shard.tp
-        blocks += 2.0 * width * own * model.top_k * model.hidden
-    inner *= model.up_matrices + narrow
-    row.saved = blocks + width * tokens * (projected + low_rank + inner)
-    if chip.attention_forward.block == 0.0:
-        scores = shard.micro_batch * heads * (case.seq_len / shard.cp) * case.seq_len
-        row.saved_core = scores * (width + model.dropout * (width + 1.0))
-        row.saved += row.saved_core
-
-
-@kernel
 def fill_transformer_layer(
     row: Record, mixture: int, chip: Record, model: Record, software: Record,
     case: Record, tiers: Rows, shard: Record, ops: Rows, volumes: Rows,
@@ -218,8 +200,8 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
-        add_operator(row, chip, case, ops[i])
-    keep_activations(row, mixture, chip, model, case, shard)
+        add_operator(row, chip, case, software, ops[i])
+    keep_activations(row, mixture, chip, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
     kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
@@ -243,14 +225,13 @@ def fill_ends(
     Both exchange the hidden states of the micro-batch once over the tensor group.
     """
     for i in range(embedding_operators(ops, model, case, shard)):
-        add_operator(embed, chip, case, ops[i])
+        add_operator(embed, chip, case, software, ops[i])
     for i in range(head_operators(ops, model, software, case, shard)):
-        add_operator(head, chip, case, ops[i])
+        add_operator(head, chip, case, software, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
-    bytes_each = 4.0 if software.fused_loss > 0.0 else 10.0
     head.saved = (
-        bytes_each * logits
+        software.logit_bytes * logits
         + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
     )
     volumes[0] = 0.5 * case.activation_bytes * tokens * model.hidden

@@ -1,14 +1,16 @@
-"""What fills the memory of the fullest worker, and whether a plan fits.
+"""What fills the memory of a worker of each stage, and whether a plan fits.
 
 Weights, gradients and optimizer state follow the sharding (Rajbhandari et al. 2020,
-fig. 1); activations follow what each layer keeps for its backward pass (Korthikanti
-et al. 2022, sec. 4) times the micro-batches in flight under 1F1B: as many as stages
-for the first stage, and (pp - 1)/(pp v) more if interleaved (ibid., sec. 4.2.3).
+fig. 1); activations follow what each layer keeps for its backward pass (`activations`)
+times the micro-batches in flight. A step has three moments that may be its fullest: the
+end of the last forward pass, the end of the first backward pass, when the gradients of
+all layers have been written beside those that are added up, and the update. The
+fullest moment of the fullest stage is what a plan needs.
 """
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.pipeline import layers_of_stage
-from accelsim.kernels.step import stage_parameters
 from accelsim.kernels.tables import (
     DENSE,
     FULL,
@@ -23,6 +25,63 @@ from accelsim.kernels.tables import (
 )
 
 BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
+ON_THE_WAY = 2.0  # layers whose offloaded activations are on their way to the host
+ROUNDING = 1e-9  # of a layer, so that equal shares are equal
+
+
+@kernel
+def in_flight(plan: Record, stage: int) -> float:
+    """Return the micro-batches that a stage holds at most, in whole-stage units.
+
+    1F1B: as many as there are stages from it to the last; interleaved, 2 more chunks
+    for each of these after it and pp for each of the vp - 1 other chunks (Narayanan et
+    al. 2021, sec. 2.2; Korthikanti et al. 2022, sec. 4.2.3).
+    """
+    later = plan.pp - 1.0 - stage
+    depth = 1.0 + later
+    if plan.vp > 1:
+        depth = (2.0 * later + (plan.vp - 1.0) * plan.pp + 1.0) / plan.vp
+    return float(min(depth, float(plan.micro_batches)))
+
+
+@kernel
+def stage_layers(model: Record, software: Record, plan: Record, stage: int) -> float:
+    """Return the layers of a stage.
+
+    Cut evenly, the first stages fuller; or, where the software counts the LM head as
+    the layers that it costs, each stage takes layers until it has its share.
+    """
+    if software.head_counts == 0.0 or plan.pp == 1:
+        full, last = layers_of_stage(model, plan)
+        return last if stage == plan.pp - 1 and plan.pp > 1 else full
+    layer = model.layer_parameters
+    share = (model.layers + model.vocab * model.hidden / layer) / plan.pp
+    before = -(-(share * stage - ROUNDING) // 1.0)
+    after = -(-(share * (stage + 1.0) - ROUNDING) // 1.0)
+    if stage == plan.pp - 1:
+        after = model.layers
+    return float(min(model.layers, after) - min(model.layers, max(0.0, before)))
+
+
+@kernel
+def parameters_at(
+    model: Record, plan: Record, layers: float, stage: int
+) -> tuple[float, float, float]:
+    """Return one worker's parameters in a stage of so many layers.
+
+    (dense, experts, ends), cut over tp and ep. The embedding is on the first stage, the
+    LM head on the last; a stage that is not both has its own copy of a tied one.
+    """
+    moe = layers * model.moe_layers / model.layers
+    dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
+    experts = moe * model.expert_parameters / (plan.tp * plan.ep)
+    ends = 0.0
+    if stage == 0:
+        ends += model.embed_parameters
+    if stage == plan.pp - 1:
+        copy = model.vocab * model.hidden if plan.pp > 1 else 0.0
+        ends += max(model.head_parameters, copy)
+    return dense / plan.tp, experts, ends / plan.tp
 
 
 @kernel
@@ -44,73 +103,147 @@ def layer_activations(
 
 
 @kernel
-def in_flight(plan: Record) -> float:
-    """Return the micro-batches that the first stage holds, in whole-stage units."""
-    if plan.pp == 1:
-        return 1.0
-    extra = (plan.pp - 1.0) / plan.vp if plan.vp > 1 else 0.0
-    depth = plan.pp + extra
-    return float(min(depth, float(plan.micro_batches)))
+def stage_activations(
+    layers: Rows, chip: Record, model: Record, software: Record, plan: Record,
+    here: float,
+) -> tuple[float, float]:  # fmt: skip
+    """Return what a stage's layers keep of a micro-batch, and one layer's workspace.
+
+    A layer that is repeated holds for a moment what it does not keep; so many of them
+    are, and the rest keeps all. Bytes [B].
+    """
+    moe = model.moe_layers / model.layers
+    again = here
+    if plan.recompute == FULL:
+        again *= 1.0 - plan.kept_share
+    kept, workspace = 0.0, 0.0
+    for kind in (DENSE, MOE):
+        share = moe if kind == MOE else 1.0 - moe
+        if share == 0.0:
+            continue
+        row = layers[kind]
+        each = layer_activations(row, chip, software, plan.recompute)
+        kept += share * (again * each + (here - again) * row.saved)
+        workspace = max(workspace, row.workspace + row.saved - each)
+    return kept, workspace
+
+
+@kernel
+def left_here(plan: Record, kept: float, layers: float) -> float:
+    """Return what stays on the device of what a stage keeps of a micro-batch [B].
+
+    Offloaded activations leave but for those of the layers that are on the way.
+    """
+    moving = min(kept, ON_THE_WAY * kept / max(1.0, layers))
+    return max((1.0 - plan.offload) * kept, moving) if plan.offload > 0.0 else kept
+
+
+@kernel
+def fill_states(
+    memory: Record, case: Record, software: Record, plan: Record, dense: float,
+    experts: float, ends: float, layers: float,
+) -> None:  # fmt: skip
+    """Fill weights, gradients, optimizer and the buffers of data parallelism [B]."""
+    replicas, expert_replicas = float(plan.dp * plan.cp), plan.dp * plan.cp / plan.ep
+    mine = dense + experts + ends
+    shard = (dense + ends) / replicas + experts / expert_replicas
+    # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers
+    memory.weights = 0.0 if plan.sharding == ZERO3 else case.weight_bytes * mine
+    memory.gradients = software.grad_bytes * (shard if plan.sharding >= ZERO2 else mine)
+    held = shard if plan.sharding != UNSHARDED else mine
+    memory.optimizer = 0.0
+    if plan.offload_optimizer == 0:
+        memory.optimizer = optimizer_bytes(software, plan.optimizer) * held
+    memory.buffers = 0.0
+    if plan.sharding == ZERO3:
+        per_layer = (dense + experts) / max(1.0, layers)
+        memory.buffers = BUCKETS * (case.weight_bytes + software.grad_bytes) * per_layer
+    elif plan.sharding == UNSHARDED and replicas > 1.0:
+        memory.buffers = software.bucket_bytes * mine
+
+
+@kernel
+def fill_stage(
+    memory: Record, layers: Rows, case: Record, chip: Record, model: Record,
+    software: Record, plan: Record, stage: int,
+) -> None:  # fmt: skip
+    """Fill one MEMORY row [B]: a worker of one stage at its fullest moment."""
+    here = stage_layers(model, software, plan, stage)
+    dense, experts, ends = parameters_at(model, plan, here, stage)
+    fill_states(memory, case, software, plan, dense, experts, ends, here)
+    memory.stage, memory.layers, memory.depth = stage, here, in_flight(plan, stage)
+    if plan.tp > 1:
+        tokens = plan.micro_batch * case.seq_len / plan.cp
+        size = case.activation_bytes * tokens * model.hidden
+        memory.buffers += software.gather_buffers * size
+    kept, workspace = stage_activations(layers, chip, model, software, plan, here)
+    kept = left_here(plan, kept, here)
+    logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
+    mine = dense + experts + ends
+    written = software.working_gradient * mine
+    update = 0.0
+    if plan.sharding != UNSHARDED and plan.dp * plan.cp > 1:
+        update = software.update_bytes * mine
+    forward = memory.depth * kept + max(workspace, logits)
+    backward = (memory.depth - 1.0) * kept + written + workspace
+    memory.activations, memory.head, memory.workspace = 0.0, 0.0, update
+    if max(forward, backward) > update:
+        memory.activations, memory.workspace = memory.depth * kept, workspace
+        if backward > forward:
+            memory.activations = (memory.depth - 1.0) * kept
+            memory.workspace = written + workspace
+        elif logits > workspace:
+            memory.head, memory.workspace = logits, 0.0
+    momentary = memory.activations + memory.head + memory.workspace
+    memory.fragmentation = software.fragmentation * momentary
+    memory.context = software.reserved_memory
+    memory.total = (
+        memory.weights + memory.gradients + memory.optimizer + momentary
+        + memory.buffers + memory.fragmentation + memory.context
+    )  # fmt: skip
 
 
 @kernel
 def fill_memory_row(
-    memory: Record, layers: Rows, case: Record, chip: Record, model: Record,
-    software: Record, plan: Record,
+    memory: Record, other: Record, layers: Rows, case: Record, chip: Record,
+    model: Record, software: Record, plan: Record,
 ) -> None:  # fmt: skip
-    """Fill one MEMORY row [B]; the fuller of the first and the last stage counts."""
-    dense, experts, ends = stage_parameters(model, plan)
-    replicas, expert_replicas = float(plan.dp * plan.cp), plan.dp * plan.cp / plan.ep
-    mine = dense + experts + ends
-    shard = (dense + ends) / replicas + experts / expert_replicas
-    layers_here, _ = layers_of_stage(model, plan)
-    # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers
-    memory.weights = 0.0 if plan.sharding == ZERO3 else case.weight_bytes * mine
-    memory.gradients = software.grad_bytes * (shard if plan.sharding >= ZERO2 else mine)
-    memory.optimizer = software.master_bytes * (
-        shard if plan.sharding != UNSHARDED else mine
-    )
-    if plan.sharding == ZERO3:
-        per_layer = (dense + experts) / max(1.0, layers_here)
-        memory.buffers = BUCKETS * (case.weight_bytes + software.grad_bytes) * per_layer
-    moe = model.moe_layers / model.layers
-    a = layer_activations(layers[DENSE], chip, software, plan.recompute)
-    b = layer_activations(layers[MOE], chip, software, plan.recompute)
-    kept = layers_here * ((1.0 - moe) * a + moe * b)
-    # a layer that is repeated holds for a moment what it does not keep
-    workspace = max(
-        (layers[DENSE].saved - a) * (moe < 1.0), (layers[MOE].saved - b) * (moe > 0.0)
-    )
-    loose = 1.0 + software.fragmentation
-    first = kept * in_flight(plan) + workspace
-    # the last stage waits for its last virtual chunk only
-    depth = ((plan.vp - 1.0) * plan.pp + 1.0) / plan.vp
-    last = kept * min(depth, float(plan.micro_batches)) + workspace
-    if plan.pp == 1:
-        last = first
-    logits = layers[HEAD].saved
-    if last + logits > first:
-        memory.activations = loose * last
-        memory.head = loose * logits
-    else:
-        memory.activations = loose * first
-    memory.reserved = software.reserved_memory
-    memory.total = (
-        memory.weights + memory.gradients + memory.optimizer + memory.activations
-        + memory.head + memory.buffers + memory.reserved
-    )  # fmt: skip
+    """Fill one MEMORY row [B] with the fullest stage; `other` is scratch.
+
+    The first stage has most in flight and the embedding, the last one the logits; those
+    between hold no more than the first but for its embedding.
+    """
+    fill_stage(memory, layers, case, chip, model, software, plan, 0)
+    for stage in (1, plan.pp - 1):
+        if 0 < stage < plan.pp:
+            fill_stage(other, layers, case, chip, model, software, plan, stage)
+            if other.total > memory.total:
+                fill_stage(memory, layers, case, chip, model, software, plan, stage)
 
 
 @kernel
 def fill_memory(
     cases: Rows, chips: Rows, models: Rows, software: Rows, plans: Rows, layers: Rows,
-    memory: Rows,
+    memory: Rows, other: Rows,
 ) -> None:  # fmt: skip
-    """Fill `memory[i]` (MEMORY, zeroed) for every row of `plans` (PLAN)."""
+    """Fill `memory[i]` (MEMORY, zeroed) for every row of `plans` (PLAN).
+
+    other : scratch, one row of MEMORY.
+    """
     for i in range(len(plans)):
         plan = plans[i]
         c = plan.case
         fill_memory_row(
-            memory[i], layers[plan.shard], cases[c], chips[c], models[c], software[c],
-            plan,
+            memory[i], other[0], layers[plan.shard], cases[c], chips[c], models[c],
+            software[c], plan,
         )  # fmt: skip
+
+
+@kernel
+def fill_stages(
+    case: Record, chip: Record, model: Record, software: Record, plan: Record,
+    layers: Rows, memory: Rows,
+) -> None:  # fmt: skip
+    """Fill `memory[s]` (MEMORY) for every stage s of one plan."""
+    for stage in range(len(memory)):
+        fill_stage(memory[stage], layers, case, chip, model, software, plan, stage)

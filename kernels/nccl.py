@@ -15,12 +15,18 @@ between domains.
 import math
 
 from accelsim.kernels.fabric_tables import (
+    ADDING,
     ALL_REDUCE,
     ALL_TO_ALL,
+    AUTO,
+    BROADCAST,
     DIRECT,
     LL,
     NVLS,
+    PAIRWISE,
     RING,
+    ROUND,
+    TREES,
 )
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import Record
@@ -44,12 +50,29 @@ def ramped(seconds: float, chunk: float, most: float) -> float:
 
 
 @kernel
+def nccl_runs(want: int, kind: int, domains: float) -> bool:
+    """Return whether NCCL has what is wanted in so many domains."""
+    if want == AUTO:
+        return bool(kind != BROADCAST)
+    if kind == ALL_TO_ALL:
+        return bool(want == PAIRWISE)
+    if kind == BROADCAST:
+        return False
+    return (
+        want == ROUND
+        or (want == ADDING and kind == ALL_REDUCE)
+        or (want == TREES and kind == ALL_REDUCE and domains > 1.0)
+    )
+
+
+@kernel
 def nccl_inside(
-    tier: Record, kind: int, size: float, ranks: float
+    tier: Record, kind: int, size: float, ranks: float, want: int
 ) -> tuple[float, float, int]:
     """Return (seconds, latency [s], algorithm) of a collective in one domain.
 
-    size : B of a rank's whole buffer. A pair-wise all-to-all moves every part at once.
+    size : B of a rank's whole buffer. want : AUTO for the tuner's choice, or a ring or
+    the switch's adding alone. A pair-wise all-to-all moves every part at once.
     """
     nccl, part = tier.nccl, size / ranks
     if kind == ALL_TO_ALL:
@@ -64,11 +87,15 @@ def nccl_inside(
         believed += part * steps / nccl.believed_rate[p]
         if believed < least:
             chosen, least = p, believed
-    may_add = adding and tier.reduce_bandwidth > 0.0 and ranks >= nccl.add_ranks
-    if may_add and BELIEVED_ADD + part * steps / nccl.believed_add_rate < least:
+    may_add = adding and tier.reduce_bandwidth > 0.0
+    may_add = may_add and (want == ADDING or ranks >= nccl.add_ranks)
+    belief = BELIEVED_ADD + part * steps / nccl.believed_add_rate
+    if may_add and want != ROUND and (want == ADDING or belief < least):
         data = size / tier.reduce_bandwidth
         data = ramped(data, ranks * nccl.add_chunk, nccl.most_chunks)
         return nccl.add_start + data, nccl.add_start, NVLS
+    if want == ADDING:
+        return 1e300, 0.0, NVLS
     latency = nccl.start[chosen] + steps * nccl.step[chosen]
     slots = nccl.reduce_slots if adding else nccl.gather_slots
     data = part * (steps + slots) / nccl.rate[chosen]
@@ -85,7 +112,7 @@ def nccl_pairs(
     network, and the slower counts.
     """
     nccl, part = tier.nccl, size / ranks
-    least = ranks - (-(-ranks // inside) - 1.0) * inside
+    least = ranks - (math.ceil(ranks / inside) - 1.0) * inside
     wire = part * (ranks - least)
     data = (wire + 2.0 * math.sqrt(wire * net.chunk)) / net.bandwidth
     within = part * (inside - 1.0 + nccl.pair_slots) / tier.bandwidth

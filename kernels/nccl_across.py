@@ -11,13 +11,17 @@ of the cloud chooses, from measurements, and so the fastest is taken.
 import math
 
 from accelsim.kernels.fabric_tables import (
+    ADDING,
     ALL_REDUCE,
+    AUTO,
     LL,
     NVLS_TREE,
     RING,
+    ROUND,
     SHARP,
     SIMPLE,
     TREE,
+    TREES,
 )
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.nccl import BELIEVED_ADD, BELIEVED_START, ramped
@@ -145,25 +149,27 @@ def adding_across(
 
 @kernel
 def nccl_across(
-    tier: Record, net: Record, kind: int, size: float, ranks: float, inside: float
-) -> tuple[float, float, int]:
+    tier: Record, net: Record, kind: int, size: float, ranks: float, inside: float,
+    want: int,
+) -> tuple[float, float, int]:  # fmt: skip
     """Return (seconds, latency [s], algorithm) of a collective between domains.
 
     tier, net : the domain and the network between domains; inside : members in a full
-    domain. size : B of a rank's whole buffer.
+    domain. size : B of a rank's whole buffer. want : AUTO for the tuner's choice, or
+    rings, trees or adding switches alone.
     """
-    domains = -(-ranks // inside)
+    domains = math.ceil(ranks / inside)
     ports = net.bandwidth * (ranks - (domains - 1.0) * inside)
     measured = net.nccl.simple_only > 0.0
-    best, latency, time, algorithm = 1e300, 0.0, 0.0, RING
+    best, latency, time, algorithm = 1e300, 0.0, 1e300, RING
     for p in range(SIMPLE if measured else LL, SIMPLE + 1):
         belief, start, taken = ring_across(
             tier, net, kind, size / ranks, ranks, domains, ports, p
         )
         judged = taken if measured else belief
-        if judged < best:
+        if judged < best and (want in (AUTO, ROUND)):
             best, latency, time, algorithm = judged, start, taken, RING + p
-        if kind == ALL_REDUCE:
+        if kind == ALL_REDUCE and (want in (AUTO, TREES)):
             belief, start, taken = tree_across(
                 tier, net, size, inside, domains, ports, p
             )
@@ -171,6 +177,7 @@ def nccl_across(
             if judged < best:
                 best, latency, time, algorithm = judged, start, taken, TREE + p
     adds = tier.reduce_bandwidth > 0.0 and inside >= tier.nccl.add_ranks
+    adds = adds and (want in (AUTO, ADDING))
     if kind == ALL_REDUCE and adds:
         belief, start, taken = adding_across(tier, net, size, inside, domains, ports)
         judged = taken if measured else belief

@@ -10,10 +10,8 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
-    CHAINED_LOSS,
     DROPOUT,
     EMBEDDING,
-    FUSED_LOSS,
     MASK,
     NORM,
     PERMUTATION,
@@ -243,12 +241,41 @@ def add_norms(
 
 
 @kernel
+def add_unfused(
+    ops: Rows, at: int, mixture: int, model: Record, software: Record, case: Record,
+    shard: Record,
+) -> int:  # fmt: skip
+    """Append what the stack moves beyond fused kernels, see `specs.software`."""
+    if software.extra_kernels == 0.0:
+        return at
+    width = model.ffn
+    if mixture:
+        width = model.top_k * model.expert_ffn + model.shared_ffn
+    inner = case.activation_bytes * shard.tokens * width / shard.tp
+    keys = shard.kv_heads * model.head_dim
+    turned = (
+        case.activation_bytes * shard.tokens * (shard.heads * model.head_dim + keys)
+    )
+    joined = (
+        turned + case.activation_bytes * shard.tokens * shard.kv_heads * model.v_dim
+    )
+    hidden = case.activation_bytes * shard.own_tokens * model.hidden
+    passes = software
+    forward = passes.extra_activation[0] * inner + passes.extra_rotary[0] * turned
+    forward += passes.extra_layout[0] * joined + passes.extra_residual[0] * hidden
+    backward = passes.extra_activation[1] * inner + passes.extra_rotary[1] * turned
+    backward += passes.extra_layout[1] * joined + passes.extra_residual[1] * hidden
+    return add_stream(ops, at, forward, backward, software.extra_kernels)
+
+
+@kernel
 def transformer_operators(
     ops: Rows, mixture: int, chip: Record, model: Record, software: Record,
     case: Record, shard: Record,
 ) -> int:  # fmt: skip
     """Write the operators of a dense or mixture layer; returns their number."""
     at = add_norms(ops, FIRST, model, software, case, shard)
+    at = add_unfused(ops, at, mixture, model, software, case, shard)
     at = add_projections(ops, at, model, software, case, shard)
     if chip.attention_forward.block > 0.0:
         at = add_fused_attention(ops, at, model, case, shard)
@@ -281,11 +308,9 @@ def head_operators(
     )
     logits = tokens * columns
     norm = case.activation_bytes * shard.own_tokens * model.hidden
-    loss, kernels = CHAINED_LOSS, 7.0
-    if software.fused_loss > 0.0:
-        loss, kernels = FUSED_LOSS, 2.0
-    forward = NORM[0] * norm + loss[0] * logits
-    backward = NORM[1] * norm + loss[1] * logits
+    kernels = 2.0 if software.fused_loss > 0.0 else 7.0
+    forward = NORM[0] * norm + software.loss[0] * logits
+    backward = NORM[1] * norm + software.loss[1] * logits
     return add_stream(ops, at, forward, backward, kernels)
 
 

@@ -9,17 +9,12 @@ Overlap: what may run behind computation (the software says) is exposed as far a
 longer; while it runs it takes `communication_share` of the computing units.
 """
 
-from accelsim.kernels.collectives import collective
-from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.overlap import bucketed, exposed
+from accelsim.kernels.memory import stage_activations
+from accelsim.kernels.offload import add_offload
+from accelsim.kernels.overlap import exposed
 from accelsim.kernels.pipeline import add_pipeline, layers_of_stage
-from accelsim.kernels.streams import (
-    GRADIENT_PASSES,
-    STATE_PASSES,
-    WEIGHT_PASSES,
-    stream_seconds,
-)
+from accelsim.kernels.replicas import add_data_parallel, add_optimizer
 from accelsim.kernels.tables import (
     DENSE,
     EMBED,
@@ -27,9 +22,6 @@ from accelsim.kernels.tables import (
     HEAD,
     MOE,
     SELECTIVE,
-    UNSHARDED,
-    ZERO2,
-    ZERO3,
     Record,
     Rows,
 )
@@ -49,23 +41,28 @@ def selective_seconds(row: Record, chip: Record, software: Record) -> float:
 
 
 @kernel
+def repeated(plan: Record) -> float:
+    """Return the share of the layers whose whole forward pass is done again."""
+    return 1.0 - plan.kept_share if plan.recompute == FULL else 0.0
+
+
+@kernel
 def add_layer(
     result: Record, row: Record, chip: Record, software: Record, plan: Record,
     count: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Add `count` layers of one kind for one micro-batch to the result's parts.
 
-    Returns (forward, backward) seconds of these layers without sharded weights.
+    Returns (forward, backward) seconds of these layers on the device, without sharded
+    weights.
     """
-    again = 1.0 if plan.recompute == FULL else 0.0
+    again = repeated(plan)
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
     backward = row.backward_matmul + row.backward_attention + row.backward_elementwise
     recompute = again * compute
     if plan.recompute == SELECTIVE:
         recompute = selective_seconds(row, chip, software)
-    kernels = (1.0 + again) * row.forward_kernels + row.backward_kernels
     busy = compute + backward + recompute
-    launch = max(0.0, kernels * software.launch - busy)
     share = software.communication_share
     tp = (1.0 + again) * row.forward_tp + row.backward_tp
     cp = (1.0 + again) * row.forward_cp + row.backward_cp
@@ -86,13 +83,39 @@ def add_layer(
     result.attention += count * (row.forward_attention + row.backward_attention)
     result.elementwise += count * (row.forward_elementwise + row.backward_elementwise)
     result.recompute += count * recompute
-    result.launch += count * launch
     result.tp += count * tp
     result.cp += count * cp
     result.ep += count * ep
-    total = busy + launch + tp + cp + ep
+    total = busy + tp + cp + ep
     forward = compute + (total - busy) / (3.0 + again)
     return count * forward, count * (total - forward)
+
+
+@kernel
+def host_seconds(
+    row: Record, model: Record, software: Record, plan: Record
+) -> tuple[float, float]:
+    """Return what the host takes to launch a layer, forward and backward [s]."""
+    again = repeated(plan) * row.forward_kernels
+    backward = row.backward_kernels + again
+    backward += software.tensor_kernels[0] * model.tensors
+    repeat = repeated(plan) * software.checkpoint
+    return row.forward_kernels * software.launch, backward * software.launch + repeat
+
+
+@kernel
+def host_wait(
+    forward: float, backward: float, host_forward: float, host_backward: float,
+    staged: int,
+) -> float:  # fmt: skip
+    """Return how long a worker waits for its host in one micro-batch [s].
+
+    The host launches ahead of the device, so that only the sums of both count. Stages
+    of a pipeline hand over between passes, where neither can run ahead.
+    """
+    if not staged:
+        return max(0.0, host_forward + host_backward - forward - backward)
+    return max(0.0, host_forward - forward) + max(0.0, host_backward - backward)
 
 
 @kernel
@@ -115,106 +138,31 @@ def add_end(result: Record, row: Record) -> float:
 
 
 @kernel
-def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
-    """Return the parameters of one worker in the fullest stage: (dense, experts, ends).
-
-    Tables of the embedding and the head are on the first and last stage, on both if
-    there is one stage. Numbers of parameters, cut over tp and ep.
-    """
-    layers, _ = layers_of_stage(model, plan)
-    moe = layers * model.moe_layers / model.layers
-    dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
-    experts = moe * model.expert_parameters / (plan.tp * plan.ep)
-    ends = max(model.embed_parameters, model.head_parameters)
-    if plan.pp == 1:
-        ends = model.embed_parameters + model.head_parameters
-    return dense / plan.tp, experts, ends / plan.tp
+def end_host(row: Record, software: Record) -> float:
+    """Return what the host takes to launch embedding or head [s]."""
+    return float((row.forward_kernels + row.backward_kernels) * software.launch)
 
 
 @kernel
-def group_exchange(
-    tiers: Rows, software: Record, plan: Record, kind: int, dense: float,
-    experts: float, calls: float,
-) -> tuple[float, float]:  # fmt: skip
-    """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
+def add_layers(
+    result: Record, layers: Rows, chip: Record, model: Record, software: Record,
+    plan: Record, count: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
+    """Add `count` layers, dense and mixture as the model has them.
 
-    Dense weights are replicated over dp x cp workers at stride tp, experts over that
-    group divided by ep, at stride tp x ep. calls : collectives that share the bytes
-    (one a layer where layers are gathered one by one).
+    Returns seconds of the device, forward and backward, and of the host.
     """
-    ranks, tp = float(plan.dp * plan.cp), float(plan.tp)
-    a, sent, _, _ = collective(tiers, kind, dense / calls, ranks, tp, software)
-    ep = float(plan.ep)
-    b, more, _, _ = collective(
-        tiers, kind, experts / calls, ranks / ep, tp * ep, software
-    )
-    return calls * (a + b), calls * (sent + more)
-
-
-@kernel
-def add_data_parallel(
-    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, forward: float, backward: float,
-) -> None:  # fmt: skip
-    """Add what keeps the data-parallel replicas equal.
-
-    forward, backward : seconds of the stage on one micro-batch, to hide behind. ZeRO-3
-    gathers each layer's weights twice and reduces its gradients in each micro-batch,
-    ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once
-    a step, plain replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
-    """
-    dense, experts, ends = stage_parameters(model, plan)
-    dense += ends
-    fullest, _ = layers_of_stage(model, plan)
-    layers = max(1.0, fullest)
-    share, grad = software.communication_share, software.grad_bytes
-    calls = layers if plan.sharding >= ZERO2 else 1.0
-    kind = ALL_REDUCE if plan.sharding == UNSHARDED else ALL_GATHER
-    reduce, sent = group_exchange(
-        tiers, software, plan, kind, dense * grad, experts * grad, calls
-    )
-    gather, gathered = 0.0, 0.0
-    if plan.sharding != UNSHARDED:
-        weight = case.weight_bytes
-        calls = layers if plan.sharding == ZERO3 else 1.0
-        gather, gathered = group_exchange(
-            tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls
-        )
-    # gradients of a pipeline stage wait for its last micro-batch
-    each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)
-    times = float(plan.micro_batches) if each else 1.0
-    behind, gathers = backward, 1.0
-    time = bucketed(software.overlap_gather, gather, forward, layers, share)
-    if plan.sharding == ZERO3:
-        gathers = 2.0 * plan.micro_batches
-        again = bucketed(software.overlap_gather, gather, backward, layers, share)
-        time = plan.micro_batches * (time + again)
-        behind = max(0.0, backward - software.overlap_gather * gather)
-    time += times * bucketed(software.overlap_dp, reduce, behind, layers, share)
-    result.dp += time
-    result.dp_bytes += times * sent + gathers * gathered
-
-
-@kernel
-def add_optimizer(
-    result: Record, model: Record, chip: Record, software: Record, case: Record,
-    plan: Record,
-) -> None:  # fmt: skip
-    """Add the update: it streams gradient, master copy and moments of each parameter.
-
-    Chained kernels move about twice as much.
-    """
-    dense, experts, ends = stage_parameters(model, plan)
-    mine = dense + ends
-    if plan.sharding != UNSHARDED:
-        mine = mine / (plan.dp * plan.cp)
-        experts = experts * plan.ep / (plan.dp * plan.cp)
-    traffic = GRADIENT_PASSES * software.grad_bytes
-    traffic += STATE_PASSES * software.master_bytes + WEIGHT_PASSES * case.weight_bytes
-    passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
-    moved = passes * traffic * (mine + experts)
-    result.optimizer += stream_seconds(chip, moved, 1.0)
-    result.host += software.step_overhead
+    forward, backward, host_f, host_b = 0.0, 0.0, 0.0, 0.0
+    moe = model.moe_layers / model.layers
+    for kind in (DENSE, MOE):
+        share = moe if kind == MOE else 1.0 - moe
+        if share > 0.0:
+            row, here = layers[kind], count * share
+            f, b = add_layer(result, row, chip, software, plan, here)
+            of_host = host_seconds(row, model, software, plan)
+            forward, backward = forward + f, backward + b
+            host_f, host_b = host_f + here * of_host[0], host_b + here * of_host[1]
+    return forward, backward, host_f, host_b
 
 
 @kernel
@@ -236,9 +184,8 @@ def scale_micro_batches(result: Record, times: float) -> None:
 def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> float:
     """Return the FLOPs of one layer on one micro-batch, recomputation included."""
     flops = row.forward_flops + row.backward_flops
-    if plan.recompute == FULL:
-        flops += row.forward_flops
-    elif plan.recompute == SELECTIVE:
+    flops += repeated(plan) * row.forward_flops
+    if plan.recompute == SELECTIVE:
         flops += software.selective_matmul * (row.forward_flops - row.core_flops)
         if chip.attention_forward.block == 0.0:
             flops += software.selective_core * row.core_flops
@@ -255,7 +202,7 @@ def add_mean_worker(
     The slowest stage decides the time, but every stage computes and sends.
     """
     each = count * plan.micro_batches / plan.pp
-    passes = 2.0 if plan.recompute == FULL else 1.0
+    passes = 1.0 + repeated(plan)
     result.hardware_flops += each * layer_flops(row, chip, software, plan)
     result.tp_bytes += each * (passes * row.forward_tp_bytes + row.backward_tp_bytes)
     result.cp_bytes += each * (passes * row.forward_cp_bytes + row.backward_cp_bytes)
@@ -277,34 +224,38 @@ def fill_step(
 ) -> None:  # fmt: skip
     """Fill one RESULT row from the four LAYER rows of the plan's shard."""
     full, rest = layers_of_stage(model, plan)
-    moe = model.moe_layers / model.layers
-    d = layers[DENSE]
-    m = layers[MOE]
-    whole_f, whole_b = 0.0, 0.0
-    if moe < 1.0:
-        whole_f, whole_b = add_layer(
-            result, d, chip, software, plan, full * (1.0 - moe)
-        )
-    if moe > 0.0:
-        f, b = add_layer(result, m, chip, software, plan, full * moe)
-        whole_f, whole_b = whole_f + f, whole_b + b
-    middle = whole_f + whole_b
-    head = layers[HEAD]
-    last = middle * rest / full + end_seconds(head)
-    slowest = middle
+    forward, backward, host_f, host_b = add_layers(
+        result, layers, chip, model, software, plan, full
+    )
+    embed, head, share = layers[EMBED], layers[HEAD], rest / full
+    middle = last = slowest = forward + backward
     if plan.pp == 1:
-        slowest += add_end(result, layers[EMBED])
-        slowest += add_end(result, head)
-    elif last > middle:
-        slowest = last
-        scale_micro_batches(result, rest / full)
-        add_end(result, head)
+        slowest += add_end(result, embed) + add_end(result, head)
+        host_b += end_host(embed, software) + end_host(head, software)
+        wait = host_wait(slowest, 0.0, host_f, host_b, 0)
     else:
-        slowest += add_end(result, layers[EMBED])
+        wait = host_wait(forward, backward, host_f, host_b, 1)
+        there = end_seconds(head)
+        host_last = share * host_b + end_host(head, software)
+        wait_last = host_wait(
+            share * forward, share * backward + there, share * host_f, host_last, 1
+        )
+        last = share * middle + there + wait_last
+        middle += wait
+        if last > middle:
+            scale_micro_batches(result, share)
+            slowest, wait = last - wait_last, wait_last
+            add_end(result, head)
+        else:
+            slowest += add_end(result, embed)
+    result.launch += wait
+    slowest += wait
     scale_micro_batches(result, float(plan.micro_batches))
     add_pipeline(result, model, software, case, tiers, plan, slowest, middle, last)
-    add_data_parallel(result, model, software, case, tiers, plan, whole_f, whole_b)
+    add_data_parallel(result, model, software, case, tiers, plan, forward, backward)
     add_optimizer(result, model, chip, software, case, plan)
+    kept, _ = stage_activations(layers, chip, model, software, plan, full)
+    add_offload(result, case, plan, kept)
     dense = model.layers - model.moe_layers
     add_mean_worker(result, layers[DENSE], chip, software, plan, dense)
     add_mean_worker(result, layers[MOE], chip, software, plan, model.moe_layers)

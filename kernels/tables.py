@@ -43,6 +43,7 @@ MAX_DIMS = 3
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
+ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
 DENSE, MOE, EMBED, HEAD = range(4)  # rows of a shard's layer table
 N_LAYER_KINDS = 4
 
@@ -111,6 +112,7 @@ TIER = np.dtype(
         ("chunk", "f8"),  # B in flight before a collective reaches its rate
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
+        ("neuron", "f8"),  # 1 if Neuron chooses, 2 if besides the tier is a package
         # of one port, where a link names its path, see `link.port`
         ("loss", "f8"),  # frames lost before retry
         ("tail", "f8"),  # s, latency of the hop that all but 1e-9 of the frames keep
@@ -144,6 +146,7 @@ MODEL = np.dtype(
         ("top_k", "f8"),
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
+        ("tensors", "f8"),  # parameter tensors of a layer
         ("layer_parameters", "f8"),  # dense layer
         ("moe_parameters", "f8"),  # of a mixture layer without its routed experts
         ("expert_parameters", "f8"),  # routed experts of a mixture layer
@@ -156,7 +159,21 @@ SOFTWARE = np.dtype(
     [
         ("fused_norms", "f8"),
         ("fused_optimizer", "f8"),
+        ("loss", "f8", (2,)),  # B of a logit, forward and backward
+        # passes beyond fused kernels, forward and backward
+        ("extra_activation", "f8", (2,)),
+        ("extra_rotary", "f8", (2,)),
+        ("extra_layout", "f8", (2,)),
+        ("extra_residual", "f8", (2,)),
+        ("extra_kernels", "f8"),
         ("fused_loss", "f8"),
+        ("fused_accumulation", "f8"),
+        ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
+        # B moved beside one fused cast of an activation, and for a weight in each pass
+        ("cast_activation", "f8"),
+        ("cast_weight", "f8"),
+        ("checkpoint", "f8"),  # s of the host to repeat a layer
+        ("scatter", "f8"),
         ("launch", "f8"),  # s
         # what selective recomputation repeats of core, products and streams, and keeps
         ("selective_core", "f8"),
@@ -177,6 +194,16 @@ SOFTWARE = np.dtype(
         ("collective_start", "f8"),  # s
         ("communication_share", "f8"),
         ("step_overhead", "f8"),  # s
+        # memory, see `memory` and `activations`
+        ("gathered_inputs", "f8"),
+        ("activation_kept", "f8"),
+        ("kv_copied", "f8"),
+        ("logit_bytes", "f8"),
+        ("working_gradient", "f8"),  # B a parameter
+        ("bucket_bytes", "f8"),  # B a parameter
+        ("update_bytes", "f8"),  # B a parameter
+        ("gather_buffers", "f8"),
+        ("head_counts", "f8"),
     ]
 )
 
@@ -189,6 +216,7 @@ CASE = np.dtype(
         ("seq_len", "f8"),
         ("global_batch", "f8"),
         ("workers", "f8"),
+        ("host_bandwidth", "f8"),  # B/s of a worker to its host, one way; 0 = unknown
     ]
 )
 
@@ -208,6 +236,11 @@ PLAN = np.dtype(
         ("sharding", "i8"),
         ("recompute", "i8"),
         ("reason", "i8"),  # index of REASONS
+        ("recompute_layers", "i8"),  # of a stage that are recomputed, 0 = all
+        ("kept_share", "f8"),  # of a stage's layers that are not
+        ("offload", "f8"),  # share of the kept activations that goes to the host
+        ("offload_optimizer", "i8"),
+        ("optimizer", "i8"),
     ]
 )
 
@@ -323,6 +356,7 @@ LAYER = np.dtype(
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
+        ("workspace", "f8"),  # B that its backward pass needs for a moment
     ]
 )
 
@@ -355,22 +389,6 @@ RESULT = np.dtype(
             "dp_bytes",
             # FLOPs of one worker in a step
             "hardware_flops",
-        )
-    ]
-)
-
-MEMORY = np.dtype(
-    [
-        (name, "f8")
-        for name in (
-            "weights",
-            "gradients",
-            "optimizer",
-            "activations",
-            "head",
-            "buffers",
-            "reserved",
-            "total",
         )
     ]
 )

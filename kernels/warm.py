@@ -15,6 +15,7 @@ import numpy as np
 from accelsim.kernels import tables
 from accelsim.kernels.jit import cached
 from accelsim.kernels.memory import fill_memory
+from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.step import fill_steps
 
 
@@ -42,10 +43,11 @@ def compile_steps() -> None:
     tiers = np.zeros((1, tables.MAX_TIERS), tables.TIER).view(np.recarray)
     plans = np.zeros(0, tables.PLAN).view(np.recarray)
     layers = np.zeros((0, tables.N_LAYER_KINDS), tables.LAYER).view(np.recarray)
-    memory = np.zeros(0, tables.MEMORY).view(np.recarray)
+    memory = np.zeros(0, MEMORY).view(np.recarray)
+    other = np.zeros(1, MEMORY).view(np.recarray)
     results = np.zeros(0, tables.RESULT).view(np.recarray)
     fill_steps(cases, chips, models, software, tiers, plans, layers, results)
-    fill_memory(cases, chips, models, software, plans, layers, memory)
+    fill_memory(cases, chips, models, software, plans, layers, memory, other)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from accelsim.kernels import tables
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory
+from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.step import fill_steps
+from accelsim.kernels.streams import FUSED_LOSS
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.chip import ChipSpec
@@ -182,10 +184,14 @@ def software(**changes: Any) -> Record:
         "fused_norms": 1.0,
         "fused_optimizer": 1.0,
         "fused_loss": 1.0,
+        "loss": FUSED_LOSS,
+        "fused_accumulation": 1.0,
+        "scatter": 1.0,
         "selective_core": 1.0,
         "selective_kept": 1.0,
         "grad_bytes": 4.0,
         "master_bytes": 12.0,
+        "logit_bytes": 4.0,
         "pipelined": 1.0,
     }
     return row(tables.SOFTWARE, **values | changes)[0]
@@ -254,11 +260,11 @@ class World:
         for name in tables.SHARD_FIELDS:
             shards[name] = plans[name]
         rows, layers = self.rows, fill(self.rows, shards)
-        memory, results = table(tables.MEMORY, 1), table(tables.RESULT, 1)
+        memory, results = table(MEMORY, 1), table(tables.RESULT, 1)
         four = (rows.cases, rows.chips, rows.models, rows.software)
-        fill_memory(*four, plans, layers, memory)
+        fill_memory(*four, plans, layers, memory, table(MEMORY, 1))
         fill_steps(*four, rows.tiers, plans, layers, results)
-        return Evaluated(plans, memory, results)
+        return Evaluated(plans, memory, results, layers)
 
     def step(self, **sizes: Any) -> Record:
         """Return the RESULT row of one plan."""

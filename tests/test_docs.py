@@ -176,7 +176,8 @@ def test_configs_page_names_every_kind_and_dimension() -> None:
 
 
 def test_nomenclature_names_every_public_name_of_an_answer() -> None:
-    from accelsim.explore.result import Plan, TimeParts
+    from accelsim.explore.plan import Plan
+    from accelsim.explore.result import TimeParts
 
     page = (ROOT / "docs" / "nomenclature.md").read_text("utf-8")
     fields = (*Plan.__dataclass_fields__, *TimeParts.__dataclass_fields__)

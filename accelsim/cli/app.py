@@ -22,7 +22,9 @@ from accelsim.cli.hbm import hbm_command
 from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
+from accelsim.cli.search import search_command
 from accelsim.cli.show import list_command, show_command
+from accelsim.cli.silicon import silicon_command
 from accelsim.cli.sweep import sweep_group
 from accelsim.cli.validate import validate_group
 from accelsim.cli.validate_kernels import KERNEL_COMMANDS
@@ -122,12 +124,14 @@ for _command in (
     show_command,
     estimate_command,
     compare_command,
+    search_command,
     sweep_group,
     gemm_command,
     attention_command,
     collective_command,
     hbm_command,
     link_command,
+    silicon_command,
     validate_group,
     calibrate_group,
 ):

@@ -1,4 +1,4 @@
-"""`accelsim calibrate`: the constants of a chip from a user's own measurements."""
+"""`accelsim calibrate`: constants of a chip or a system from a user's measurements."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ Example:
 )
 @click.pass_context
 def calibrate_group(context: click.Context) -> None:
-    """Fit a chip's named constants to measurements; a part is held out to judge by."""
+    """Fit named constants to a user's measurements; a part is held out to judge by."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -82,3 +82,74 @@ def gemm_command(
     from accelsim.report.calibrate import calibration_tables
 
     print_tables(calibration_tables(answer))
+
+
+@calibrate_group.command(
+    "collectives",
+    epilog="""\b
+Examples:
+  accelsim calibrate collectives FILE.txt --system p5-h100
+  accelsim calibrate collectives FILE.txt --system dgx-h100 --out mine.toml""",
+)
+@click.argument(
+    "logs", nargs=-1, required=True, type=options.FilePath(path_type=Path),
+    metavar="LOG...",
+)  # fmt: skip
+@click.option("--system", "base", required=True, metavar="NAME", help="To start from.")
+@click.option(
+    "--kind", metavar="KIND", help="The collective, where a log does not say."
+)
+@click.option(
+    "--ranks", type=click.IntRange(2), metavar="N", help="Where a log does not say."
+)
+@click.option(
+    "--nodes", type=click.IntRange(1), default=None, metavar="N",
+    help="Where a log does not say.",
+)  # fmt: skip
+@click.option(
+    "--out", type=options.FilePath(path_type=Path), metavar="NEW.toml",
+    help="Write a system file with these figures, the rest from NAME.",
+)  # fmt: skip
+@options.json_option
+def collectives_command(
+    logs: tuple[Path, ...], base: str, kind: str | None, ranks: int | None,
+    nodes: int | None, out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Fit a system's links to what nccl-tests or nccom-test printed.
+
+    Each LOG is the text of one run; the times out of place are taken. One size in four
+    is held out: the error there is what a fit is worth.
+    """
+    from accelsim.validation.calibrate_collectives import (
+        calibrate_collectives,
+        written,
+    )
+    from accelsim.validation.chip_file import check_chip_file, write_figures
+
+    if out is not None:
+        options.check_ending(out, "--out", (".toml",))
+        check_chip_file(out, base, logs, "systems")
+    found = calibrate_collectives(logs, base, kind, ranks, nodes or 0)
+    if out is not None:
+        names = ", ".join(dict.fromkeys(log.name for log in logs))
+        about = f"# {found.system.spec.name}, its links calibrated on collectives."
+        source = f"accelsim calibrate collectives on {names}"
+        write_figures(out, base, about, source, written(found), logs)
+    answer: dict[str, Any] = {
+        "system": found.system.spec.name,
+        "files": [str(path) for path in logs],
+        "rows": dict(found.rows),
+        "before_mape": dict(found.before),
+        "after_mape": dict(found.after),
+        "figures": {
+            path: {"before": before, "after": after}
+            for path, (before, after) in found.figures.items()
+        },
+        "out": None if out is None else str(out),
+    }
+    if as_json:
+        print_json(answer)
+        return
+    from accelsim.report.calibrate import collective_calibration_tables
+
+    print_tables(collective_calibration_tables(answer))

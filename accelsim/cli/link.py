@@ -10,12 +10,13 @@ from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
 
 if TYPE_CHECKING:
+    from accelsim.link.bits import Counted
     from accelsim.link.channel import Channel, TwoPort
     from accelsim.link.judge import Judgement
 
 FILES = (".s4p", ".s2p", ".npz")
 # options of each kind of question
-OF_CHANNEL = ("sheet", "cases", "fext", "next_", "ports", "figure", "changes")
+OF_CHANNEL = ("sheet", "cases", "fext", "next_", "ports", "figure", "changes", "bits")
 OF_CHOICE = ("rate", "code", "lanes", "serdes")
 OF_BUDGET = (*OF_CHOICE, "packet", "crosstalk", "population")
 
@@ -52,6 +53,12 @@ Examples:
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="Draw loss, pulse, eye and bathtub of the worst case (.png, .svg or .pdf).",
+)
+@click.option(
+    "--bits",
+    default=0,
+    metavar="N",
+    help="Also simulate N symbols of the worst case, with bursts of errors.",
 )
 @click.option("--budget", is_flag=True, help="The budget of a path, not its margin.")
 @click.option("--rate", help="Raw, of a lane, such as '212.5 Gb/s'.")
@@ -104,6 +111,7 @@ def link_command(
     next_: tuple[str, ...],
     ports: str,
     figure: str | None,
+    bits: int,
     budget: bool,
     rate: str | None,
     code: str | None,
@@ -145,7 +153,8 @@ def link_command(
         link_budget.tell_budget(channel, asked)
     else:
         _refuse(context, "a channel", "channel", "as_json", *OF_CHANNEL)
-        _judge(channel, sheet, cases, fext, next_, ports, figure, changes, as_json)
+        given = (fext, next_, ports)
+        _judge(channel, sheet, cases, given, figure, bits, changes, as_json)
 
 
 def _refuse(context: click.Context, what: str, *allowed: str) -> None:
@@ -172,10 +181,9 @@ def _judge(
     channel: str,
     sheet: str,
     cases: tuple[str, ...],
-    fext: tuple[str, ...],
-    next_: tuple[str, ...],
-    ports: str,
+    given: tuple[tuple[str, ...], tuple[str, ...], str],
     figure: str | None,
+    bits: int,
     changes: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -186,13 +194,15 @@ def _judge(
     if figure is not None:
         check_figure(figure)
     spec = override(load("com", sheet), parse_overrides(changes), f"com {sheet}")
-    made = _channel(channel, fext, next_, ports)
+    made = _channel(channel, *given)
     found = judge(made, spec, cases)
     if figure is not None:
         from accelsim.report.link_figure import draw
 
         draw(figure, found)
     plain = _plain(found)
+    if bits:
+        plain["bits"] = _bits(found, bits)
     if as_json:
         print_json(plain)
         return
@@ -245,6 +255,37 @@ def _plain(found: "Judgement") -> dict[str, Any]:
         "passes": bool(found.passes),
         "cases": [_case(case) for case in found.cases],
         "warnings": list(found.warnings),
+    }
+
+
+def _bits(found: "Judgement", symbols: int) -> list[dict[str, Any]]:
+    """Return what is decided of symbols as the worst case is, and with more noise."""
+    from accelsim.link.bits import with_more_noise
+
+    worst = found.worst
+    runs = with_more_noise(worst.com, worst.paths, found.sheet, symbols)
+    return [
+        {
+            "case": worst.name,
+            "noise_scale": run.noise_scale,
+            "predicted": run.predicted,
+            "predicted_carry": run.predicted_carry,
+            "feedback": _counted(run.feedback),
+            "sequence": _counted(run.sequence) if run.sequence else None,
+        }
+        for run in runs
+    ]
+
+
+def _counted(counted: "Counted") -> dict[str, Any]:
+    return {
+        "symbols": counted.symbols,
+        "errors": counted.errors,
+        "symbol_error_ratio": counted.ratio,
+        "interval_95": list(counted.interval()),
+        "carry": counted.carry,
+        "errors_precoded": counted.decoded,
+        "runs": counted.runs.tolist(),
     }
 
 

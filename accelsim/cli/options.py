@@ -26,6 +26,7 @@ PRECISIONS = (
 OFFERS = ("on-demand", "capacity-block", "reserved", "spot", "own")
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
+OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
 MATCHES = ("chips", "power", "usd_per_hour", "throughput")
 PLAN_FIELDS = (
     "tp",
@@ -38,6 +39,10 @@ PLAN_FIELDS = (
     "micro_batch",
     "sharding",
     "recompute",
+    "recompute_layers",
+    "optimizer",
+    "offload_activations",
+    "offload_optimizer",
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -98,6 +103,19 @@ plan_options = stack(
     ),
     click.option(
         "--recompute", type=click.Choice(RECOMPUTES), help="What backward does again."
+    ),
+    click.option(
+        "--recompute-layers", type=int, metavar="N", help="Layers of a stage, not all."
+    ),
+    click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[default: adam]"),
+    click.option(
+        "--offload-activations",
+        type=float,
+        metavar="SHARE",
+        help="To the host, 0 to 1.",
+    ),
+    click.option(
+        "--offload-optimizer", is_flag=True, default=None, help="Update on the host."
     ),
 )
 

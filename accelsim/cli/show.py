@@ -28,7 +28,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
     """List what the catalog holds, or one KIND of it.
 
     Kinds: chips, hbm, com, segments, devices, codes, links, switches, systems, models,
-    software, prices, runs, sweeps.
+    software, prices, processes, packages, runs, sweeps.
     Files in the folders of ACCELSIM_PATH are listed with the built-in ones.
     """
     from accelsim.catalog import KINDS_OF_THING
@@ -58,30 +58,24 @@ def show_command(name: str, changes: tuple[str, ...], as_json: bool) -> None:
     NAME is a name of the catalog or the path of a TOML file or a Hugging Face
     config.json; kind:NAME says which kind it is where that is not clear.
     """
-    from accelsim.catalog import override, parse_overrides
+    from accelsim.catalog import override, parse_overrides, singular
     from accelsim.report.catalog import spec_fields, spec_tables
 
     kind, spec = _find(name)
     own = [_inside(change, kind, spec) for change in parse_overrides(changes)]
-    spec = override(spec, own, f"{_singular(kind)} {spec.name}")
+    spec = override(spec, own, f"{singular(kind)} {spec.name}")
     if as_json:
         print_json(spec_fields(kind, spec))
     else:
         print_tables(spec_tables(kind, spec, _namesakes(kind, name)))
 
 
-def _singular(kind: str) -> str:
-    if kind == "switches":
-        return "switch"
-    return kind if kind == "software" else kind.removesuffix("s")
-
-
 def _kind(word: str) -> str:
     """Return the kind that a word means: `chip` is as good as `chips`."""
-    from accelsim.catalog import KINDS_OF_THING
+    from accelsim.catalog import KINDS_OF_THING, singular
 
     for kind in KINDS_OF_THING:
-        if word in (kind, _singular(kind)):
+        if word in (kind, singular(kind)):
             return kind
     hint = nearest(word, KINDS_OF_THING)
     raise InputError(f"unknown kind {word!r}; {hint}".rstrip("; "))
@@ -132,8 +126,10 @@ def _inside(change: "Override", kind: str, spec: "Spec") -> "Override":
     """Return the change with a path inside the spec: `chip.clock` is `clock`."""
     from dataclasses import replace
 
+    from accelsim.catalog import singular
+
     path = change.path
-    if len(path) > 1 and path[0] in (kind, _singular(kind)):
+    if len(path) > 1 and path[0] in (kind, singular(kind)):
         path = path[1:]
         if kind == "links" and len(path) > 1 and path[0] == getattr(spec, "name", ""):
             path = path[1:]

@@ -7,34 +7,36 @@ fans draw their share all the time, and the hall multiplies everything by its PU
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from accelsim.question import Question
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseTimes:
-    """Seconds of a step by what the chip does [s]: they sum to the step time."""
+    """Seconds of a step by what the chip does [s]: they sum to the step time.
 
-    compute: float
-    communication: float
-    idle: float
+    A number each, or an array over plans.
+    """
+
+    compute: Any
+    communication: Any
+    idle: Any
 
     @property
-    def total(self) -> float:
+    def total(self) -> Any:
         """Return the step time [s]."""
         return self.compute + self.communication + self.idle
 
 
-def energy_parts(
-    q: Question, phases: PhaseTimes, link_joules: float
-) -> dict[str, float]:
+def energy_parts(q: Question, phases: PhaseTimes, link_joules: Any) -> dict[str, Any]:
     """Return the energy of a step by cause, for the whole job [J].
 
     Parameters
     ----------
     phases : PhaseTimes
         Of one worker; all workers run alike.
-    link_joules : float
+    link_joules : float or array
         Energy of all bytes that the job sends in a step [J].
     """
     chips = q.run.chips

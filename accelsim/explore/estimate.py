@@ -18,19 +18,22 @@ from accelsim.errors import AccelsimError, InputError, NoAnswerError
 from accelsim.explore.nearest import nearest_that_fits
 from accelsim.explore.plan import plan_of
 from accelsim.explore.result import (
+    COMMUNICATION_PARTS,
+    COMPUTE_PARTS,
     Cost,
     EnergyParts,
     Estimate,
     MemoryParts,
+    Stage,
     TimeParts,
 )
 from accelsim.fabric.lower import energy_per_byte, filled, ports
 from accelsim.kernels import tables
-from accelsim.kernels.tables import Rows
+from accelsim.kernels.tables import Record, Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, read_run, resolve, run_from
 from accelsim.specs.run import RunSpec
-from accelsim.training.evaluate import Evaluated, evaluate
+from accelsim.training.evaluate import Evaluated, evaluate, memory_by_stage
 from accelsim.training.lower import (
     Cases,
     attention_of,
@@ -169,10 +172,11 @@ def _best(
     least = int(part.start) + int(np.argmin(done.memory.total[part]))
     if not must_fit:
         return least
-    raise NoAnswerError(_short_of_memory(q, rows, done, least))
+    raise NoAnswerError(short_of_memory(q, rows, done, least))
 
 
-def _short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> str:
+def short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> str:
+    """Return one line on the plan that needs the least memory, and what would fit."""
     need = float(done.memory.total[least])
     have = float(rows.chips.memory_capacity[done.plans.case[least]])
     plan = plan_of(done.plans[least]).text()
@@ -189,20 +193,16 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     result, memory = done.results[i], done.memory[i]
     time = TimeParts(**{k: float(result[k]) for k in TimeParts.__slots__})
     tokens = float(q.global_batch) * q.seq_len
-    busy = time.compute
-    phases = PhaseTimes(
-        busy, time.communication, time.total - busy - time.communication
-    )
     hardware = float(result.hardware_flops) * q.workers
+    one = slice(i, i + 1)
+    energy = _energies(q, rows, case, done.plans[one], done.results[one])
     return Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
         time=time,
-        memory=MemoryParts(**{k: float(memory[k]) for k in MemoryParts.__slots__}),
+        memory=_memory_parts(memory),
         memory_capacity=float(rows.chips.memory_capacity[case]),
-        energy=EnergyParts(
-            **energy_parts(q, phases, _link_joules(q, rows, case, done, i))
-        ),
+        energy=EnergyParts(**{k: float(v[0]) for k, v in energy.items()}),
         cost=_cost(q),
         matmul_memory_bound=float(result.memory_bound),
         model_flops=tokens * flops_per_token(q.model, q.seq_len, causal=False),
@@ -213,27 +213,57 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
             k: float(result[f"{k}_bytes"]) for k in ("tp", "cp", "ep", "pp", "dp")
         },
         notes=_notes(q),
+        stages=_stages(rows, case, done, i),
     )
 
 
-def _link_joules(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> float:
+def _stages(rows: Cases, case: int, done: Evaluated, i: int) -> tuple[Stage, ...]:
+    """Return the memory of every stage of one plan."""
+    found = memory_by_stage(rows, case, done.plans[i], done.layers)
+    return tuple(
+        Stage(float(row.layers), float(row.depth), _memory_parts(row)) for row in found
+    )
+
+
+def _memory_parts(row: Record) -> MemoryParts:
+    return MemoryParts(**{k: float(row[k]) for k in MemoryParts.__slots__})
+
+
+def job_energy(
+    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
+) -> np.ndarray:
+    """Return the energy of a step of each plan, for the whole job [J]."""
+    return np.asarray(sum(_energies(q, rows, case, plans, results).values()))
+
+
+def _energies(
+    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
+) -> dict[str, np.ndarray]:
+    """Return the energy of a step by cause, plan by plan [J]."""
+    compute = sum(results[k] for k in COMPUTE_PARTS)
+    communication = sum(results[k] for k in COMMUNICATION_PARTS)
+    idle = results.step_time - compute - communication
+    links = _link_joules(q, rows, case, plans, results)
+    return energy_parts(q, PhaseTimes(compute, communication, idle), links)
+
+
+def _link_joules(
+    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
+) -> np.ndarray:
     """Return the energy of all bytes of a step [J], each at its group's own tier."""
-    plan, result = done.plans[i], done.results[i]
     spans = {
-        "tp": plan.tp,
-        "cp": plan.tp * plan.cp,
-        "ep": plan.tp * plan.ep,
-        "dp": plan.tp * plan.cp * plan.dp,
-        "pp": plan.tp * plan.cp * plan.dp * plan.pp,
+        "tp": plans.tp,
+        "cp": plans.tp * plans.cp,
+        "ep": plans.tp * plans.ep,
+        "dp": plans.tp * plans.cp * plans.dp,
+        "pp": plans.tp * plans.cp * plans.dp * plans.pp,
     }
-    tiers = rows.tiers[case]
-    return (
-        sum(
-            float(result[f"{kind}_bytes"]) * energy_per_byte(tiers, float(span))
-            for kind, span in spans.items()
-        )
-        * q.workers
-    )
+    total = np.zeros(len(plans))
+    for kind, span in spans.items():
+        sizes, which = np.unique(span, return_inverse=True)
+        each = [energy_per_byte(rows.tiers[case], float(size)) for size in sizes]
+        total += results[f"{kind}_bytes"] * np.asarray(each)[which]
+    return total * q.workers
 
 
 def _cost(q: Question) -> Cost | None:

@@ -1,16 +1,59 @@
-"""From a row of the plan table to the plan that people read."""
+"""The plan that people read, and its making from a row of the plan table."""
 
-from accelsim.explore.result import Plan
-from accelsim.kernels.tables import Record
-from accelsim.training.lower import RECOMPUTES, SHARDINGS
+from dataclasses import dataclass
+
+from accelsim.kernels.tables import FULL, Record
+from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the work is cut up, every choice made. Sizes count workers."""
+
+    tp: int
+    sp: bool
+    cp: int
+    pp: int
+    vp: int
+    ep: int
+    dp: int
+    micro_batch: int
+    micro_batches: int
+    sharding: str
+    recompute: str
+    recompute_layers: int | None = None
+    optimizer: str = "adam"
+    offload_activations: float = 0.0
+    offload_optimizer: bool = False
+
+    def text(self) -> str:
+        """Return the plan in the field's short form: `tp8 pp4 dp16 mb1 …`."""
+        sizes = {"tp": self.tp, "cp": self.cp, "pp": self.pp, "vp": self.vp}
+        sizes |= {"ep": self.ep}
+        words = [f"{name}{size}" for name, size in sizes.items() if size > 1]
+        words += [f"dp{self.dp}", f"mb{self.micro_batch}"]
+        words += [self.sharding] if self.sharding != "none" else []
+        if self.recompute != "none":
+            some = f"-{self.recompute_layers}" if self.recompute_layers else ""
+            words.append(f"{self.recompute}-recompute{some}")
+        words += [self.optimizer] if self.optimizer != "adam" else []
+        if self.offload_activations:
+            words.append(f"offload-{self.offload_activations:.0%}")
+        words += ["offload-optimizer"] if self.offload_optimizer else []
+        return " ".join(words)
 
 
 def plan_of(row: Record) -> Plan:
     """Return a PLAN row as the object that people read."""
     sizes = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
+    some = int(row.recompute_layers) if row.recompute == FULL else 0
     return Plan(
         sp=bool(row.sp),
         sharding=SHARDINGS[int(row.sharding)],
         recompute=RECOMPUTES[int(row.recompute)],
+        recompute_layers=some or None,
+        optimizer=OPTIMIZERS[int(row.optimizer)],
+        offload_activations=float(row.offload),
+        offload_optimizer=bool(row.offload_optimizer),
         **{name: int(row[name]) for name in sizes},
     )

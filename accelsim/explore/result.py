@@ -1,40 +1,24 @@
 """Answers: what an estimate says, and how its totals are made of parts.
 
-Frozen dataclasses without physics. Every total is the sum of the parts that the
-answer carries; keys that leave the program carry their unit.
+Frozen dataclasses without physics; keys that leave the program carry their unit.
 """
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from accelsim.explore.plan import Plan
 from accelsim.question import Question
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the work is cut up, every choice made. Sizes count workers."""
-
-    tp: int
-    sp: bool
-    cp: int
-    pp: int
-    vp: int
-    ep: int
-    dp: int
-    micro_batch: int
-    micro_batches: int
-    sharding: str
-    recompute: str
-
-    def text(self) -> str:
-        """Return the plan in the field's short form: `tp8 pp4 dp16 mb1 …`."""
-        sizes = {"tp": self.tp, "cp": self.cp, "pp": self.pp, "vp": self.vp}
-        sizes |= {"ep": self.ep}
-        words = [f"{name}{size}" for name, size in sizes.items() if size > 1]
-        words += [f"dp{self.dp}", f"mb{self.micro_batch}"]
-        words += [self.sharding] if self.sharding != "none" else []
-        words += [f"{self.recompute}-recompute"] if self.recompute != "none" else []
-        return " ".join(words)
+# What of a step is computing, and what is waiting for a link.
+COMPUTE_PARTS = (
+    "matmul",
+    "attention",
+    "elementwise",
+    "head",
+    "recompute",
+    "optimizer",
+)
+COMMUNICATION_PARTS = ("tp", "cp", "ep", "pp", "dp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +58,26 @@ class TimeParts:
     @property
     def compute(self) -> float:
         """Return the time in which the chip computes [s]."""
-        parts = ("matmul", "attention", "elementwise", "head", "recompute")
-        return sum(float(getattr(self, p)) for p in (*parts, "optimizer"))
+        return sum(float(getattr(self, part)) for part in COMPUTE_PARTS)
 
     @property
     def communication(self) -> float:
         """Return the exposed communication [s]."""
-        return self.tp + self.cp + self.ep + self.pp + self.dp
+        return sum(float(getattr(self, part)) for part in COMMUNICATION_PARTS)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryParts:
-    """What fills the memory of the fullest worker at the peak of a step [B]."""
+    """What fills the memory of a worker at the peak of a step [B].
+
+    weights, gradients, optimizer : the model's states, as far as they are here.
+    activations : kept for the backward passes of the micro-batches in flight.
+    head : logits, where the loss is the fullest moment.
+    buffers : what is held for communication: buckets, gathered layers and inputs.
+    workspace : what the fullest moment needs beside these.
+    fragmentation : what the allocator holds and cannot give.
+    context : the driver, libraries and collectives.
+    """
 
     weights: float
     gradients: float
@@ -93,12 +85,33 @@ class MemoryParts:
     activations: float
     head: float
     buffers: float
-    reserved: float
+    workspace: float
+    fragmentation: float
+    context: float
+
+    @property
+    def allocated(self) -> float:
+        """Return the peak of all tensors [B]."""
+        return self.reserved - self.fragmentation
+
+    @property
+    def reserved(self) -> float:
+        """Return what the allocator takes from the device [B]."""
+        return self.total - self.context
 
     @property
     def total(self) -> float:
-        """Return the peak [B]."""
+        """Return the peak as the device sees it [B]: this must fit."""
         return sum(float(getattr(self, f.name)) for f in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A pipeline stage: its layers, micro-batches in flight, and a worker's memory."""
+
+    layers: float
+    in_flight: float
+    memory: MemoryParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +179,8 @@ class Estimate:
         Bytes that each worker sends in a step, by parallelism [B].
     notes : tuple of str
         What the reader must know: partly filled domains, defaults taken.
+    stages : tuple of Stage
+        Memory of a worker of each pipeline stage; `memory` is that of the fullest.
     """
 
     question: Question
@@ -182,6 +197,7 @@ class Estimate:
     peak: float
     link_bytes: dict[str, float]
     notes: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     @property
     def chips(self) -> int:
@@ -284,6 +300,9 @@ class Estimate:
             "memory_bytes": self.memory.total,
             "memory_capacity_bytes": self.memory_capacity,
             "memory_parts_bytes": asdict(self.memory),
+            "memory_allocated_bytes": self.memory.allocated,
+            "memory_reserved_bytes": self.memory.reserved,
+            "memory_by_stage_bytes": [stage.memory.total for stage in self.stages],
             "link_bytes": dict(self.link_bytes),
             "energy_j": self.energy.total,
             "energy_parts_j": asdict(self.energy),

@@ -10,9 +10,11 @@ checked against its runs (`accelsim validate astrasim`).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 FULL, RING, SWITCH = "FullyConnected", "Ring", "Switch"
+REDUCE = 3.0 / 100e12  # s a byte that is added: three touches of its local memory
 HOPS = {FULL: 1.0, RING: 1.0, SWITCH: 2.0}
 
 
@@ -55,14 +57,76 @@ def seconds(net: Flat, kind: str, algorithm: str, size: float) -> float | None:
     """
     if kind == "all_reduce" and algorithm != "doubleBinaryTree":
         half = seconds(net, "reduce_scatter", algorithm, size)
-        return None if half is None else 2.0 * half
+        if half is None:
+            return None
+        return 2.0 * half - _added(net, algorithm, size)
     known = {
         "ring": _ring,
         "halvingDoubling": _halving,
         "doubleBinaryTree": _tree,
         "direct": _direct,
     }
-    return known[algorithm](net, kind, size) if algorithm in known else None
+    time = known[algorithm](net, kind, size) if algorithm in known else None
+    if time is None or kind != "reduce_scatter":
+        return time
+    return time + _added(net, algorithm, size)
+
+
+def _added(net: Flat, algorithm: str, size: float) -> float:
+    """Return the time [s] of the sums of a reduce-scatter."""
+    parts = {"ring": net.ranks - 1.0, "halvingDoubling": net.ranks / 2.0 - 1.0}
+    return parts.get(algorithm, 1.0) * size / net.ranks * REDUCE
+
+
+def chunked(
+    nets: Sequence[Flat], kind: str, algorithms: Sequence[str], size: float,
+    splits: int, active: int,
+) -> float | None:  # fmt: skip
+    """Return the time [s] of a collective in chunks over one or more dimensions.
+
+    A reduce-scatter goes from the first dimension to the last on ever fewer bytes, an
+    all-gather back, an all-reduce both ways; one chunk at a time in each dimension.
+    Equal chunks in line take the sum of a chunk's phases and, for each more of them,
+    its longest; an all-reduce passes each dimension twice. On one dimension `active`
+    chunks share the links: they start one message after the other.
+    """
+    chunk = size // splits
+    if chunk < 1.0:
+        return None
+    count = math.ceil(size / chunk)
+    if len(nets) == 1:
+        return _side_by_side(nets[0], kind, algorithms[0], chunk, count, active)
+    if active != 1:
+        return None
+    phases, part = [], chunk
+    order = list(zip(nets, algorithms, strict=True))
+    once = "reduce_scatter" if kind == "all_reduce" else kind
+    for net, algorithm in reversed(order) if kind == "all_gather" else order:
+        phase = seconds(net, once, algorithm, part)
+        if phase is None:
+            return None
+        phases.append(phase)
+        if kind == "all_gather":
+            part *= net.ranks
+        elif kind != "all_to_all":
+            part /= net.ranks
+    if kind == "all_reduce":
+        return max(
+            2.0 * (count * phase + sum(phases[:before]))
+            for before, phase in enumerate(phases)
+        )
+    return sum(phases) + (count - 1) * max(phases)
+
+
+def _side_by_side(
+    net: Flat, kind: str, algorithm: str, chunk: float, count: int, active: int
+) -> float | None:
+    one = seconds(net, kind, algorithm, chunk)
+    if one is None or (active > 1 and not net.aware) or algorithm != "ring":
+        return one if one is None or count == 1 else None
+    rounds = math.ceil(count / active)
+    part = chunk if kind == "all_gather" else chunk / net.ranks
+    return rounds * one + (min(active, count) - 1) * part / net.bandwidth
 
 
 def _ring(net: Flat, kind: str, size: float) -> float | None:
@@ -87,9 +151,12 @@ def _halving(net: Flat, kind: str, size: float) -> float | None:
 
 def _tree(net: Flat, kind: str, size: float) -> float | None:
     levels = math.log2(net.ranks)
-    if kind != "all_reduce" or net.topology == RING or levels != int(levels):
+    if kind != "all_reduce" or levels != int(levels):
         return None
-    time = 2.0 * levels * net.step(size, HOPS[net.topology])
+    time = (2.0 * levels - 1.0) * size * REDUCE
+    if net.topology == RING:  # children sit at twice the distance each level
+        return time + 2.0 * sum(net.step(size, 2.0**k) for k in range(int(levels)))
+    time += 2.0 * levels * net.step(size, HOPS[net.topology])
     if net.topology == SWITCH and net.aware:  # both children use one port
         time += (2.0 * levels - 2.0) * size / net.bandwidth
     return time

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim import catalog
-from accelsim.errors import InputError, nearest
+from accelsim.errors import InputError, NoAnswerError, nearest
 from accelsim.fabric.lower import fill_tiers
 from accelsim.fabric.nccl import FITTED, Fitted
 from accelsim.kernels import fabric_tables, tables
@@ -28,25 +28,31 @@ from accelsim.specs.software import SoftwareSpec
 from accelsim.specs.system import SystemSpec
 
 LARGEST = 1e15  # B
+NEVER = 1e290  # s, of what an algorithm does not do
 CODES = {
     "all_gather": fabric_tables.ALL_GATHER,
     "reduce_scatter": fabric_tables.ALL_GATHER,
     "all_reduce": fabric_tables.ALL_REDUCE,
     "all_to_all": fabric_tables.ALL_TO_ALL,
+    "broadcast": fabric_tables.BROADCAST,
     "send_recv": fabric_tables.SEND,
 }
 KINDS = tuple(CODES)
+WANTS = fabric_tables.WANTS
 Values = NDArray[Any]
+# What answers are made of: as objects, so that a million share their texts.
+NAMES = np.array(fabric_tables.ALGORITHMS, dtype=object)
+BOUNDS = np.array(["bandwidth", "latency"], dtype=object)
 
 
 def bus_factor(kind: str, ranks: ArrayLike) -> Any:
     """Return bus bandwidth over bytes per second, as nccl-tests define it.
 
     All-reduce 2 (n - 1) / n, all-gather, reduce-scatter and all-to-all (n - 1) / n,
-    send and receive 1 (NVIDIA/nccl-tests, doc/PERFORMANCE.md).
+    broadcast, send and receive 1 (NVIDIA/nccl-tests, doc/PERFORMANCE.md).
     """
     n = np.asarray(ranks, dtype=np.float64)
-    if kind == "send_recv":
+    if kind in ("send_recv", "broadcast"):
         return np.ones_like(n)
     return (2.0 if kind == "all_reduce" else 1.0) * (n - 1.0) / n
 
@@ -128,6 +134,7 @@ class System:
         bytes: ArrayLike,  # noqa: A002 - the field's own word
         ranks: ArrayLike,
         placement: int | None = None,
+        algorithm: str = "auto",
     ) -> Collective:
         """Return the time of a collective, its algorithm and what bounds it.
 
@@ -143,29 +150,49 @@ class System:
         placement : int, optional
             Ranks in each innermost domain (node); packed as densely as the job fits,
             and evenly, if left out.
+        algorithm : str
+            One of `WANTS`, tier by tier; `auto` is what the library chooses.
 
         Raises
         ------
         InputError
-            An unknown kind, sizes or ranks that cannot be, or more than the system has.
+            An unknown kind or algorithm, sizes or ranks that cannot be, or more than
+            the system has.
+        NoAnswerError
+            The algorithm does not do this collective here.
         """
         from accelsim.kernels.collectives import fill_collectives
 
         sizes, counts = self._checked(kind, bytes, ranks, placement)
-        size, count = np.broadcast_arrays(sizes, counts)
-        distinct, which = np.unique(count.ravel(), return_inverse=True)
+        self._check_algorithm(kind, algorithm)
+        # one job a number of ranks, however many sizes it is asked
+        distinct, each = np.unique(counts.ravel(), return_inverse=True)
+        which = each.reshape(counts.shape).astype(np.int64)
+        size, count, which = np.broadcast_arrays(sizes, counts, which)
         rows = np.stack([self.tiers(int(n), placement) for n in distinct])
         found = np.zeros(size.size, fabric_tables.COLLECTIVE).view(np.recarray)
         fill_collectives(
             rows.view(np.recarray),
-            which.ravel().astype(np.int64),
+            np.ascontiguousarray(which.ravel()),
+            fabric_tables.want(algorithm),
             CODES[kind],
             np.ascontiguousarray(size.ravel(), dtype=np.float64),
             np.ascontiguousarray(count.ravel(), dtype=np.float64),
             self.software_row,
             found,
         )
+        if np.any(found.time >= NEVER):
+            raise NoAnswerError(f"{self.spec.name}: no {kind} by {algorithm} here")
         return _answer(kind, found, count)
+
+    def _check_algorithm(self, kind: str, algorithm: str) -> None:
+        if algorithm not in WANTS:
+            raise InputError(f"algorithm {algorithm!r}; {nearest(algorithm, WANTS)}")
+        torus = any(tier.topology == "torus" for tier in self.spec.tiers.values())
+        if algorithm in ("bucket", "hamiltonian") and not torus:
+            raise NoAnswerError(f"{self.spec.name}: no torus, so no {algorithm}")
+        if kind == "send_recv" and algorithm != "auto":
+            raise NoAnswerError(f"{kind} has no algorithm to choose")
 
     def _checked(
         self, kind: str, size: ArrayLike, ranks: ArrayLike, placement: int | None
@@ -173,11 +200,11 @@ class System:
         if kind not in KINDS:
             raise InputError(f"collective {kind!r} is unknown; {nearest(kind, KINDS)}")
         sizes = _numbers("bytes", size)
-        if np.any(sizes < 0.0) or np.any(sizes > LARGEST):
+        if sizes.size and (sizes.min() < 0.0 or sizes.max() > LARGEST):
             raise InputError(f"bytes: from 0 to {LARGEST:.0e}, not {_shown(sizes)}")
         counts = _numbers("ranks", ranks)
         name = self.spec.name
-        if np.any(counts < 1) or np.any(counts != np.floor(counts)):
+        if np.any(counts < 1.0) or np.any(counts != np.floor(counts)):
             raise InputError(f"ranks: a whole number above zero, not {_shown(counts)}")
         if np.any(counts > self.workers):
             raise InputError(f"ranks: {name} has {self.workers}, not {_shown(counts)}")
@@ -230,8 +257,9 @@ def _answer(kind: str, found: Rows, ranks: Values) -> Collective:
     latency = found.latency.reshape(shape)
     carried = found["size"].reshape(shape) * bus_factor(kind, ranks)
     busbw = np.divide(carried, time, out=np.zeros(shape), where=time > 0.0)
-    names = np.array(fabric_tables.ALGORITHMS)[found.algorithm].reshape(shape)
-    bound = np.where(latency > time / 2.0, "latency", "bandwidth")
+    names = NAMES[found.algorithm].reshape(shape)
+    late = np.atleast_1d(latency > 0.5 * time).astype(np.int64)
+    bound = BOUNDS[late].reshape(shape)
     sent = found.sent.reshape(shape)
     parts = (time, names, busbw, latency, bound, sent)
     return Collective(*(part[()] if shape == () else part for part in parts))

@@ -39,12 +39,14 @@ def fill_tiers(
     """
     share = 1.0 / chip.workers_per_chip
     index = 0
+    neuron = next(iter(system.tiers.values())).library == "neuron"
     if chip.core_link is not None and chip.workers_per_chip > 1:
         row = rows[0]
         row.workers = chip.workers_per_chip
         row.bandwidth = float(chip.core_link.bandwidth) * share
         row.latency = float(chip.core_link.latency)
         row.energy = _ON_PACKAGE_ENERGY
+        row.neuron = 2.0 if neuron else 0.0
         index = 1
     inner = 1
     found = ports(system, links, chips)
@@ -53,7 +55,8 @@ def fill_tiers(
             row = rows[index]
             row.workers = filled(tier.chips, chips) * chip.workers_per_chip
             _fill_tier(row, tier, found[name], tier.chips // inner, share)
-            if tier.library is not None:
+            row.neuron = float(neuron)
+            if tier.library is not None and not neuron:
                 fill_nccl(row, tier.library, fitted)
             index += 1
         inner = tier.chips

@@ -21,8 +21,6 @@ from accelsim.link.noise import crosstalk_sigma, noise_sigma
 from accelsim.link.responses import Response, Responses
 from accelsim.link.sheet import Feedback, Sheet
 
-LARGEST_BIN = 1e-5  # V
-BINS_OF_SIGNAL = 1000
 SEARCHED = 20  # unit intervals on each side of the unequalized peak
 NO_EYE = float(np.finfo(np.float64).eps)  # where the eye is closed, [2] says so
 
@@ -148,17 +146,17 @@ def filtered(
     response: Response, sheet: Sheet, setting: Setting, length: int = 0
 ) -> Floats:
     """Return the impulse response behind the continuous-time equalizer [V], (T,)."""
-    ctle, rate = sheet.ctle, sheet.rate
+    at, rate = sheet.ctle.at(setting.gain_db, setting.low_gain_db), sheet.rate
     impulse = response.impulse
     if length > len(impulse):
         impulse = np.concatenate([impulse, np.zeros(length - len(impulse))])
     out = np.empty_like(impulse)
     gain = 10.0 ** (setting.gain_db / 20.0)
-    pulse.fill_filtered(impulse, ctle.zero, ctle.pole, ctle.far_pole, gain, rate, out)
-    if ctle.low_corner:
-        low, far = ctle.low_corner, 1e30  # the second stage has one pole
+    pulse.fill_filtered(impulse, at.zero, at.pole, at.far_pole, gain, rate, out)
+    if at.low_pole:
+        far = 1e30  # the second stage has one pole
         gain = 10.0 ** (setting.low_gain_db / 20.0)
-        pulse.fill_filtered(out, low, low, far, gain, rate, out)
+        pulse.fill_filtered(out, at.low_zero, at.low_pole, far, gain, rate, out)
     return out
 
 
@@ -181,6 +179,7 @@ def feedback_table(feedback: Feedback) -> np.record:
         feedback.floating_max,
         feedback.tail_start,
         feedback.tail_max,
+        feedback.step,
     )
     table = np.array([row], com_tables.FEEDBACK).view(np.recarray)
     return cast("np.record", table[0])
@@ -209,9 +208,18 @@ def sampled(shape: Floats, cursor: int, peak: int, sheet: Sheet) -> Sampled:
         kernel.fill_feedback(
             post, shape[cursor], feedback_table(feedback), low, high, taps, places
         )
-    slopes = np.empty(len(shape) // samples + 2)
-    slopes = slopes[: kernel.fill_slopes(shape, cursor, samples, slopes)]
+    slopes = slopes_of(shape, cursor, sheet)
     return Sampled(shape, cursor, peak, taps, low, high, np.sort(places), slopes)
+
+
+def slopes_of(shape: Floats, cursor: int, sheet: Sheet) -> Floats:
+    """Return the slopes of a pulse at every sampling instant [V/UI]."""
+    samples = sheet.samples
+    if sheet.jitter_span:
+        at = cursor + samples * np.arange(-1, sheet.feedback.taps + 1)
+        return np.asarray((shape[at + 1] - shape[at - 1]) / 2.0 * samples)
+    out = np.empty(len(shape) // samples + 2)
+    return out[: kernel.fill_slopes(shape, cursor, samples, out)]
 
 
 def sigmas_of(at: Sampled, sheet: Sheet, paths: Responses, setting: Setting) -> Sigmas:
@@ -224,8 +232,11 @@ def sigmas_of(at: Sampled, sheet: Sheet, paths: Responses, setting: Setting) -> 
     energy += kernel.norm_from(at.pulse, at.cursor + samples * (count + 1), samples)
     slope = float(np.linalg.norm(at.slopes))
     jitter = sqrt(sheet.dual_dirac**2 + sheet.random_jitter**2)
+    sent = abs(at.value)
+    if sheet.noise_of_all_taps:
+        sent /= setting.tx_taps[setting.tx_cursor]
     return Sigmas(
-        transmitter=abs(at.value) * 10.0 ** (-sheet.snr_tx_db / 20.0),
+        transmitter=sent * 10.0 ** (-sheet.snr_tx_db / 20.0),
         interference=sigma * sqrt(energy),
         jitter=jitter * sigma * slope,
         crosstalk=crosstalk_sigma(paths, sheet, setting),
@@ -252,9 +263,9 @@ def com_at(paths: Responses, sheet: Sheet, setting: Setting) -> Com:
     shape = equalized(paths.victim, sheet, setting)
     start, stop = searched(paths.victim, sheet)
     first = sheet.feedback.high[0] if sheet.feedback.high else 0.0
-    cursor, peak = kernel.cursor_of(shape, start, stop, sheet.samples, first)
-    if sheet.at_peak:
-        cursor = peak
+    cursor, peak = kernel.cursor_of(
+        shape, start, stop, sheet.samples, first, sheet.anchor
+    )
     if cursor < 0:
         raise NoAnswerError(f"{sheet.name}: the pulse has no sampling instant")
     at = sampled(shape, cursor + setting.phase, peak, sheet)
@@ -267,7 +278,12 @@ def com_at(paths: Responses, sheet: Sheet, setting: Setting) -> Com:
         at = Sampled(
             longer, at.cursor, peak, at.taps, at.low, at.high, at.floating, at.slopes
         )
-    return margin(at, shapes, sheet, setting, sigmas, fom_db)
+    found = margin(at, shapes, sheet, setting, sigmas, fom_db)
+    if sheet.window is None:
+        return found
+    from accelsim.link.window import in_window
+
+    return in_window(found, at, shapes, sheet)
 
 
 def margin(
@@ -280,22 +296,30 @@ def margin(
 ) -> Com:
     """Return the margin from distributions, [1] (93A-37) to (93A-45)."""
     signal = abs(sheet.level_ratio * at.value / (sheet.levels - 1.0))
-    width = min(signal / BINS_OF_SIGNAL, LARGEST_BIN)
-    thirds = 1.0 / 3.0 if sheet.levels == 4 else 1.0
-    samples = sheet.samples
-    buffer = np.empty(max(map(len, [at.pulse, *aggressors])) // samples + 2)
+    width = sheet.bin(signal)
+    buffer = np.empty(len(at.pulse) // sheet.samples + 2)
     kept = np.empty_like(buffer)
-    sizes = []
-    count = kernel.fill_residual(at.pulse, at.cursor, at.taps, samples, buffer)
-    sizes.append(kept[: com_pdf.keep_above(buffer, count, width, kept)].copy())
-    for shape in aggressors:
-        count = kernel.fill_worst_phase(shape, samples, thirds, width, buffer)
-        sizes.append(kept[: com_pdf.keep_above(buffer, count, width, kept)].copy())
+    count = kernel.fill_residual(at.pulse, at.cursor, at.taps, sheet.samples, buffer)
+    sizes = [kept[: com_pdf.keep_above(buffer, count, width, kept)]]
+    sizes += worst_samples(aggressors, sheet, width)
     jitter = np.abs(sheet.dual_dirac * at.slopes)
     sizes.append(jitter[jitter > width])
     slope = sheet.random_jitter * sheet.symbol_sigma * float(np.linalg.norm(at.slopes))
     gaussian = sqrt(slope**2 + sigmas.noise**2 + sigmas.transmitter**2)
     return finished(at, np.concatenate(sizes), gaussian, sheet, setting, sigmas, fom_db)
+
+
+def worst_samples(aggressors: list[Floats], sheet: Sheet, width: float) -> list[Floats]:
+    """Return the sizes of each aggressor's samples at its worst phase [V]."""
+    found = []
+    for shape in aggressors:
+        buffer = np.empty(len(shape) // sheet.samples + 2)
+        count = kernel.fill_worst_phase(
+            shape, sheet.samples, sheet.levels, width, buffer
+        )
+        kept = np.empty_like(buffer)
+        found.append(kept[: com_pdf.keep_above(buffer, count, width, kept)])
+    return found
 
 
 def finished(
@@ -309,11 +333,11 @@ def finished(
 ) -> Com:
     """Return the margin of samples that symbols weigh, and of normal noise."""
     signal = abs(sheet.level_ratio * at.value / (sheet.levels - 1.0))
-    width = min(signal / BINS_OF_SIGNAL, LARGEST_BIN)
+    width = sheet.bin(signal)
     reach = com_pdf.reach_of(sizes, width)
     bounded = np.empty(2 * reach + 1)
     com_pdf.fill_distribution(np.sort(sizes), sheet.levels, width, bounded)
-    far = int(np.floor(2.0 * crest(sheet.error_ratio) * gaussian / width + 0.5))
+    far = int(np.floor(2.0 * sheet.deviations * gaussian / width + 0.5))
     normal = np.empty(2 * far + 1)
     com_pdf.fill_gaussian(gaussian, width, normal)
     found = com_pdf.quantile_of_sum(bounded, normal, sheet.error_ratio)

@@ -13,17 +13,15 @@ from math import ceil, log10, sqrt
 import numpy as np
 
 from accelsim.errors import NoAnswerError
-from accelsim.kernels import com as kernel
 from accelsim.kernels import com_mmse, com_pdf
 from accelsim.link.channel import Floats
 from accelsim.link.com import (
-    BINS_OF_SIGNAL,
-    LARGEST_BIN,
     NO_EYE,
     Com,
     Setting,
     Sigmas,
     equalized,
+    slopes_of,
 )
 from accelsim.link.com_mmse import (
     Taps,
@@ -39,7 +37,7 @@ from accelsim.link.com_mmse import (
 )
 from accelsim.link.responses import Responses
 from accelsim.link.sequences import sequence_gain_db
-from accelsim.link.sheet import Sheet
+from accelsim.link.sheet import BINS_OF_SIGNAL, Sheet
 
 FINE, COARSE = 4000, 1000  # bins on each side of a quantizer's input
 DEVIATIONS = 10.0  # that normal noise reaches to
@@ -86,12 +84,6 @@ def noise_of(paths: Responses, sheet: Sheet, setting: Setting) -> Noise:
 def mean_square(density: Floats, sheet: Sheet) -> float:
     """Return the mean square of noise of a folded density [V^2]."""
     return float(np.sum(density)) * sheet.symbol_rate / len(density)
-
-
-def slopes_of(shape: Floats, cursor: int, sheet: Sheet) -> Floats:
-    """Return the slopes of a pulse at every sampling instant [V/UI]."""
-    out = np.empty(len(shape) // sheet.samples + 2)
-    return out[: kernel.fill_slopes(shape, cursor, sheet.samples, out)]
 
 
 def received(shape: Floats, cursor: int, noise: Noise, sheet: Sheet) -> Receiver:
@@ -190,7 +182,7 @@ def com_at(paths: Responses, sheet: Sheet, setting: Setting) -> Com:
     out = behind(shape, found.taps, sheet)
     value = float(out[cursor])
     signal = sheet.level_ratio * value / (sheet.levels - 1.0)
-    width = min(signal / BINS_OF_SIGNAL, LARGEST_BIN)
+    width = sheet.bin(signal)
     left, back = residual(out, cursor, sheet)
     slopes = slopes_of(out, cursor, sheet)
     sizes = [left, sheet.dual_dirac * slopes]

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from accelsim.errors import NoAnswerError
 from accelsim.kernels import com as kernel
-from accelsim.kernels import com_floating, com_mmse, com_pdf, pulse
+from accelsim.kernels import com_floating, com_mmse, pulse
 from accelsim.link.channel import Floats
 from accelsim.link.com import (
-    BINS_OF_SIGNAL,
-    LARGEST_BIN,
     Com,
     Sampled,
     Setting,
@@ -30,12 +28,12 @@ from accelsim.link.com import (
     sampled,
     searched,
     sigmas_of,
+    slopes_of,
 )
 from accelsim.link.noise import ctle_gain, receiver_gain
 from accelsim.link.responses import Response, Responses
 from accelsim.link.sheet import Feedback, Forward, Sheet
 
-SEQUENCES = 200  # lengths of errors that are summed
 GHZ = 1e9
 
 
@@ -149,8 +147,7 @@ def taps_at(shape: Floats, cursor: int, noise: Noise, sheet: Sheet) -> Taps:
     density = noise.steady + density_of(
         transmitted, sheet, power * 10.0 ** (-sheet.snr_tx_db / 10.0)
     )
-    slopes = np.empty(len(shape) // sheet.samples + 2)
-    slopes = slopes[: kernel.fill_slopes(shape, cursor, sheet.samples, slopes)]
+    slopes = slopes_of(shape, cursor, sheet)
     jitter = sheet.dual_dirac**2 + sheet.random_jitter**2
     density = density + density_of(slopes, sheet, power * jitter)
     noises = np.fft.ifft(density).real * sheet.symbol_rate / power
@@ -228,8 +225,7 @@ def anchor_of(shape: Floats, paths: Responses, sheet: Sheet) -> int:
     """Return the sample that phases count from, -1 if there is none."""
     start, stop = searched(paths.victim, sheet)
     first = sheet.feedback.high[0] if sheet.feedback.high else 0.0
-    cursor, peak = kernel.cursor_of(shape, start, stop, sheet.samples, first)
-    return peak if sheet.at_peak else cursor
+    return kernel.cursor_of(shape, start, stop, sheet.samples, first, sheet.anchor)[0]
 
 
 def best_setting(paths: Responses, sheet: Sheet) -> Setting:
@@ -282,7 +278,11 @@ def com_at(paths: Responses, sheet: Sheet, setting: Setting) -> Com:
     merit = merit_db(taps.error, sheet)
     found = finished(at, sizes, gaussian, sheet, setting, sigmas, merit)
     found = replace(found, forward=taps.forward, floating=taps.floating)
-    return with_sequences(found, sheet) if sheet.sequence_detector else found
+    if not sheet.sequence_detector:
+        return found
+    from accelsim.link.tool_sequences import with_sequences
+
+    return with_sequences(found, sheet)
 
 
 def behind(shape: Floats, taps: Taps, sheet: Sheet) -> Floats:
@@ -319,7 +319,7 @@ def interference(
 ) -> Floats:
     """Return the samples that symbols weigh: interference, crosstalk and jitter [V]."""
     signal = abs(sheet.level_ratio * at.value / (sheet.levels - 1.0))
-    width = min(signal / BINS_OF_SIGNAL, LARGEST_BIN)
+    width = sheet.bin(signal)
     samples = sheet.samples
     buffer = np.empty(len(at.pulse) // samples + 2)
     count = kernel.fill_residual(at.pulse, at.cursor, at.taps, samples, buffer)
@@ -331,45 +331,3 @@ def interference(
     sizes.append(sheet.dual_dirac * at.slopes)
     kept = np.abs(np.concatenate(sizes))
     return np.asarray(kept[kept > width])
-
-
-def with_sequences(found: Com, sheet: Sheet) -> Com:
-    """Return the margin with a detector of sequences behind the first feedback tap.
-
-    The gain that [2] takes from H. Shakiba's model (IEEE P802.3dj,
-    shakiba_3dj_01_230116): errors of all lengths at their distances.
-    """
-    signal, interference_ = found.signal, found.interference
-    if signal < interference_:
-        return replace(found, before_sequence_db=found.com_db)
-    bounded, normal = found.density
-    density = np.empty(len(bounded) + len(normal) - 1)
-    com_pdf.fill_sum(normal, bounded, density)
-    below = np.cumsum(density)
-    middle, width = (len(density) - 1) // 2, found.width
-    levels, tap = sheet.levels, float(found.feedback[0])
-
-    def below_minus(value: float) -> float:
-        index = int(np.ceil(-value / width - 1e-9)) + middle
-        return float(below[max(index, 0)])
-
-    # [2] multiplies the distance by (L - 1) and divides by it again
-    errors, change, length = 0.0, np.inf, 1
-    while change > 1e-3:
-        last = errors
-        reach = sqrt(1.0 + (length - 1) * (1.0 - tap) ** 2 + tap * tap) * signal
-        share = length * ((levels - 1.0) / levels) ** length
-        errors += 2.0 * share * below_minus(reach)
-        change = 1.0 - last / errors if errors else 0.0
-        length += 1
-    share = levels / (levels - 1.0) - below_minus((1.0 - 2.0 * tap) * signal)
-    index = int(np.searchsorted(below, errors * share / 2.0, side="left"))
-    gain_db = 20.0 * log10(abs(index - middle) * width / signal)
-    opening = 10.0 ** (found.vec_db / 20.0)
-    vec_gain = gain_db - 20.0 * log10((10.0 ** (gain_db / 20.0) - 1.0) * opening + 1.0)
-    return replace(
-        found,
-        com_db=found.com_db + gain_db,
-        vec_db=found.vec_db + vec_gain,
-        before_sequence_db=found.com_db,
-    )

@@ -51,7 +51,9 @@ def tx_settings(sheet: Sheet) -> Floats:
 
 def ctle_settings(sheet: Sheet) -> Iterator[tuple[float, float]]:
     """Yield every pair of gains of the continuous-time equalizer [dB]."""
-    yield from product(sheet.ctle.gains_db, sheet.ctle.low_gains_db)
+    for pair in product(sheet.ctle.gains_db, sheet.ctle.low_gains_db):
+        if pair not in sheet.ctle.refused:
+            yield pair
 
 
 def best_com(paths: Responses, sheet: Sheet) -> Com:
@@ -156,7 +158,9 @@ def _rules(paths: Responses, sheet: Sheet) -> np.recarray:
         sheet.samples,
         start,
         stop,
-        int(sheet.at_peak),
+        sheet.anchor,
+        int(sheet.jitter_span),
+        sheet.tx_cursor if sheet.noise_of_all_taps else -1,
         *sheet.phases,
         sheet.feedback.high[0] if sheet.feedback.high else 0.0,
         sheet.level_ratio / (sheet.levels - 1.0),

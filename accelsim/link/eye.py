@@ -47,7 +47,7 @@ def statistical_eye(found: Com, paths: Responses, sheet: Sheet) -> Eye:
     offsets = np.arange(-samples // 2, samples // 2 + 1)
     top = float(np.max(found.pulse[found.cursor + offsets[0] : found.cursor + samples]))
     width = sheet.level_ratio * top / ROWS
-    crosstalk = aggressors(found, paths, sheet)
+    crosstalk = np.concatenate([np.zeros(0), *aggressor_samples(found, paths, sheet)])
     half = 2 * ROWS
     density = np.zeros((2 * half + 1, len(offsets)))
     errors = np.empty(len(offsets))
@@ -82,22 +82,29 @@ def _add(column: Floats, noise: Floats, shift: int) -> None:
         column[low:high] += noise[low - start : high - start]
 
 
-def residual_at(found: Com, sheet: Sheet, at: int) -> tuple[Floats, float]:
-    """Return interference and the pulse at a sample near the cursor [V]."""
+def residual_at(
+    found: Com, sheet: Sheet, at: int, *, fed_back: bool = True
+) -> tuple[Floats, float]:
+    """Return interference and the pulse at a sample near the cursor [V].
+
+    Interference is by interval, 0 at the cursor's; `fed_back` takes off what decision
+    feedback does.
+    """
     samples = sheet.samples
     left = found.pulse[at % samples :: samples].copy()
     middle = at // samples
     main = float(left[middle])
     left[middle] = 0.0
-    value = float(found.pulse[found.cursor])
-    post = left[middle + 1 : middle + 1 + len(found.feedback)]
-    post -= found.feedback[: len(post)] * value
+    if fed_back:
+        value = float(found.pulse[found.cursor])
+        post = left[middle + 1 : middle + 1 + len(found.feedback)]
+        post -= found.feedback[: len(post)] * value
     return left, main
 
 
-def aggressors(found: Com, paths: Responses, sheet: Sheet) -> Floats:
-    """Return the samples of all aggressors, each at its worst phase [V]."""
-    kept = [np.zeros(0)]
+def aggressor_samples(found: Com, paths: Responses, sheet: Sheet) -> list[Floats]:
+    """Return the samples of each aggressor at its worst phase [V]."""
+    kept = []
     for path in paths.aggressors:
         shape = equalized(path, sheet, found.setting)
         if found.forward is not None and sheet.forward is not None:
@@ -106,9 +113,9 @@ def aggressors(found: Com, paths: Responses, sheet: Sheet) -> Floats:
                 pre * sheet.samples :
             ]
         out = np.empty(len(shape) // sheet.samples + 2)
-        count = kernel.fill_worst_phase(shape, sheet.samples, 1.0 / 3.0, 1e-6, out)
+        count = kernel.fill_worst_phase(shape, sheet.samples, sheet.levels, 1e-6, out)
         kept.append(out[:count])
-    return np.concatenate(kept)
+    return kept
 
 
 def _spaced(taps: Floats, samples: int) -> Floats:

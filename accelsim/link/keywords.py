@@ -1,80 +1,61 @@
 """The keywords of the IEEE COM tool's sheets, as numbers.
 
-This file knows their names, units and defaults (release 4.30), and the few MATLAB
-expressions that sheets are written in: ``[a b; c d]``, ``a:step:b``, ``x*ones(1,n)``.
+This file knows their units and defaults (release 4.30); `link.words` knows which there
+are, `link.keyword_packages` those of packages and boards.
 """
 
-import re
 from collections.abc import Mapping
 from math import floor
 from typing import Any
 
-from accelsim.errors import InputError, nearest
+from accelsim.errors import InputError
+from accelsim.kernels.com_tables import AFTER, BALANCE, DIFFERENCE, PEAK
+from accelsim.link.keyword_packages import boards_of, of, packages_of
 from accelsim.link.sheet import (
+    Corners,
     Ctle,
     Feedback,
+    Filters,
     Forward,
-    Line,
-    Package,
     PackageCase,
     ReturnLoss,
     Sheet,
+    Window,
 )
+from accelsim.link.words import Words
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_ONES = re.compile(rf"({_NUMBER})\*ones\(1,(\d+)\)")
-_RANGE = re.compile(rf"^({_NUMBER}):(?:({_NUMBER}):)?({_NUMBER})$")
-_MOST_VALUES = 10_000
-Rows = tuple[tuple[float, ...], ...]
-
-# What is not computed here: keywords that must be absent or have one of these values.
-ONLY: dict[str, tuple[Any, ...]] = {
-    "Include PCB": (0,),
-    "T_O": (0,),
-    "T_h": (0,),
-    "N_b_step": (0,),
-    "ts_anchor": (0, 1),
-    "MLSE": (0, 1),
-    "MLSD": (0,),
-    "N_qb": (0,),
-    "CDR": ("MM",),
-    "FFE_OPT_METHOD": ("MMSE",),
-    "f_HP_Z": (),
-    "f_HP_P": (),
-    "GDC_MIN": (0,),
-    "SNR_TXwC0": (0,),
-    "Raised_Cosine": (0,),
-    "Bessel_Thomson": (0,),
-    "LIMIT_JITTER_CONTRIB_TO_DFE_SPAN": (0,),
-    "Noise_Crest_Factor": (0,),
-    "Enforce Causality": (0,),
-    "RX_CALIBRATION": (0,),
-    "AC_CM_RMS": (0,),
+GHZ, NS = 1e9, 1e-9
+SHAPES = {
+    "gaussian": "gaussian",
+    "norm": "gaussian",
+    "normal": "gaussian",
+    "guassian": "gaussian",
+    "triangle": "triangle",
+    "rectangle": "rectangle",
+    "dual_rayleigh": "dual_rayleigh",
 }
-NEEDED = ("f_b", "L", "DER_0", "N_b", "sigma_RJ", "A_DD", "eta_0", "SNR_TX", "R_LM")
 
 
-def sheet_of(name: str, keywords: Mapping[str, Any]) -> Sheet:
+def sheet_of(name: str, keywords: Mapping[str, Any], case: int = 1) -> Sheet:
     """Return the sheet that keywords of the tool stand for.
+
+    Parameters
+    ----------
+    case : int
+        The package case, from 1, whose amplitudes and transmitter's noise the sheet
+        has, where they differ.
 
     Raises
     ------
     InputError
-        A keyword that is needed is missing, a value is none, or one asks for what is
-        not computed here.
+        A keyword that is needed is missing or unknown, a value is none, or one asks for
+        what is not computed here.
     """
-    for key in NEEDED:
-        if key not in keywords:
-            raise InputError(f"{name}: {key} is missing; {nearest(key, keywords)}")
-    for key, values in ONLY.items():
-        if key in keywords and keywords[key] not in values:
-            allowed = ", ".join(map(str, values)) or "absent"
-            value = keywords[key]
-            raise InputError(
-                f"{name}: {key}: {value!r} is not computed; only {allowed}"
-            )
-    words = _Words(name, keywords)
-    rate = words.number("f_b") * 1e9
+    words = Words(name, keywords)
+    chosen = words.values("z_p select", 1)
+    words.case = int(chosen[case - 1]) if 1 <= case <= len(chosen) else case
+    rate = words.number("f_b") * GHZ
+    cases = packages_of(words)
     tx_taps, tx_cursor = _tx_taps(words)
     return Sheet(
         name=name,
@@ -82,18 +63,18 @@ def sheet_of(name: str, keywords: Mapping[str, Any]) -> Sheet:
         levels=int(words.number("L")),
         samples=int(words.number("M", 32)),
         reference=words.number("R_0", 50.0),
-        transition_time=words.number("T_r", 8e-3) * 1e-9 * words.number("FORCE_TR", 0),
-        receiver_corner=words.number("f_r", 0.75),
-        victim=words.number("A_v", 0.5),
-        far=words.number("A_fe", 0.5),
-        near=words.number("A_ne", 0.5),
+        transition_time=_edge(words),
+        receiver_corner=words.number("f_r", 4.0),
+        victim=words.of_case("A_v"),
+        far=words.of_case("A_fe"),
+        near=words.of_case("A_ne"),
         level_ratio=words.number("R_LM"),
-        snr_tx_db=words.number("SNR_TX"),
+        snr_tx_db=words.of_case("SNR_TX"),
         noise_density=words.number("eta_0"),
         random_jitter=words.number("sigma_RJ"),
         dual_dirac=words.number("A_DD"),
         error_ratio=words.number("DER_0"),
-        cases=_packages(words),
+        cases=cases,
         ctle=_ctle(words, rate),
         tx_taps=tx_taps,
         tx_cursor=tx_cursor,
@@ -101,177 +82,155 @@ def sheet_of(name: str, keywords: Mapping[str, Any]) -> Sheet:
         feedback=_feedback(words),
         forward=_forward(words),
         phases=_phases(words),
-        at_peak=words.number("ts_anchor", 0) == 1,
-        sequence_detector=words.number("MLSE", 0) == 1,
-        crosstalk_band=words.number("f_2", rate / 1e9) * 1e9,
-        icn_far=words.number("A_ft", words.number("A_fe", 0.5)),
-        icn_near=words.number("A_nt", words.number("A_ne", 0.5)),
+        anchor=_anchor(words),
+        sequence_detector=int(words.number("MLSE", 0)),
+        crosstalk_band=words.number("f_2", rate / GHZ) * GHZ,
+        icn_far=of(words.values("A_ft", words.raw("A_fe")), 0),
+        icn_near=of(words.values("A_nt", words.raw("A_ne")), 0),
         icn_far_corner=words.number("f_f", 4.0),
         icn_near_corner=words.number("f_n", 4.0),
-        lowest_frequency=words.number("f_min", 0.05) * 1e9,
-        erl=_erl(words) if words.number("ERL", 0) else None,
+        lowest_frequency=words.number("f_1", words.raw("f_min", 0.05)) * GHZ,
+        erl=_erl(words, cases[0]) if words.number("ERL", 0) else None,
         margin_db=words.number("COM Pass threshold", 3.0),
+        **_unusual(words, rate),
     )
 
 
-class _Words:
-    """Keywords with their sheet's name, for messages."""
-
-    def __init__(self, name: str, keywords: Mapping[str, Any]) -> None:
-        self.name = name
-        self.keywords = keywords
-
-    def rows(self, key: str, default: Any = None) -> Rows:
-        """Return a value as rows of numbers."""
-        raw = self.keywords.get(key, default)
-        try:
-            return _rows(raw)
-        except ValueError:
-            raise InputError(f"{self.name}: {key}: {raw!r} is no number") from None
-
-    def values(self, key: str, default: Any = None) -> tuple[float, ...]:
-        """Return a value as one row."""
-        return tuple(value for row in self.rows(key, default) for value in row)
-
-    def number(self, key: str, default: Any = None) -> float:
-        """Return a value as one number."""
-        values = self.values(key, default)
-        if len(values) != 1:
-            raw = self.keywords.get(key, default)
-            raise InputError(f"{self.name}: {key}: {raw!r} must be one number")
-        return values[0]
+def _unusual(words: Words, rate: float) -> dict[str, Any]:
+    """Return what the tool's keywords can ask for and no standard does."""
+    return {
+        "as_measured": True,
+        "kept": words.number("Impulse response truncation threshold", 1e-3),
+        "largest_bin": words.number("PDF bin size", 1e-5),
+        "forced_bin": words.flag("Force PDF bin size"),
+        "crest": words.number("Noise_Crest_Factor", 0.0),
+        "jitter_span": words.flag("LIMIT_JITTER_CONTRIB_TO_DFE_SPAN"),
+        "noise_of_all_taps": words.flag("SNR_TXwC0"),
+        "kappa": (words.number("kappa1", 1.0), words.number("kappa2", 1.0)),
+        "filters": _filters(words, rate),
+        "boards": boards_of(words),
+        "window": _window(words),
+    }
 
 
-def _rows(raw: Any) -> Rows:
-    if isinstance(raw, bool | int | float):
-        return ((float(raw),),)
-    if isinstance(raw, list | tuple):
-        if raw and isinstance(raw[0], list | tuple):
-            return tuple(tuple(map(float, row)) for row in raw)
-        return (tuple(map(float, raw)),)
-    if not isinstance(raw, str):
-        raise ValueError(raw)
-    text = raw.strip()
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    return tuple(_row(row) for row in text.split(";"))
+def _edge(words: Words) -> float:
+    shaped = words.flag("FORCE_TR") or words.flag("T_r_filter_type")
+    return words.number("T_r", 8e-3) * NS if shaped else 0.0
 
 
-def _row(text: str) -> tuple[float, ...]:
-    text = _ONES.sub(lambda m: " ".join([m[1]] * min(int(m[2]), _MOST_VALUES)), text)
-    found: list[float] = []
-    for word in text.replace(",", " ").split():
-        bounds = _RANGE.match(word)
-        if bounds is None:
-            found.append(float(word))
-            continue
-        start, stop = float(bounds[1]), float(bounds[3])
-        step = float(bounds[2] or 1.0)
-        count = floor((stop - start) / step + 1e-9) + 1 if step else 0
-        if count > _MOST_VALUES:
-            raise ValueError(word)
-        found += [start + step * k for k in range(count)]
-    return tuple(found)
+def _anchor(words: Words) -> int:
+    asked = int(words.number("ts_anchor", 0))
+    if asked == 0:
+        return AFTER if words.raw("CDR") == "Mod-MM" else BALANCE
+    return PEAK if asked == 1 else DIFFERENCE
 
 
-def _tx_taps(words: _Words) -> tuple[tuple[tuple[float, ...], ...], int]:
+def _tx_taps(words: Words) -> tuple[tuple[tuple[float, ...], ...], int]:
     pre = post = 0
-    while f"c(-{pre + 1})" in words.keywords:
+    while f"c(-{pre + 1})" in words:
         pre += 1
-    while f"c({post + 1})" in words.keywords:
+    while f"c({post + 1})" in words:
         post += 1
-    names = [f"c(-{n})" for n in range(pre, 0, -1)] + [
-        f"c({n})" for n in range(1, post + 1)
+    before = [words.values(f"c(-{n})") for n in range(pre, 0, -1)]
+    after = [words.values(f"c({n})") for n in range(1, post + 1)]
+    nothing = (0.0,)
+    while before and before[0] == nothing:
+        before = before[1:]
+    if not before:  # the tool then moves what follows next to the cursor
+        while after and after[0] == nothing:
+            after = after[1:]
+    return (*before, *after), len(before)
+
+
+def _ctle(words: Words, rate: float) -> Ctle:
+    gains = words.values("g_DC", 0.0)
+    zeros = _by_gain(words, "f_z", rate / 4.0, len(gains))
+    poles = _by_gain(words, "f_p1", rate / 4.0, len(gains))
+    far = _by_gain(words, "f_p2", rate, len(gains))
+    low_zeros = low_poles = [0.0] * len(gains)
+    low_gains: tuple[float, ...] = (0.0,)
+    corners = low_gains
+    if "f_HP_Z" in words:  # Annex 120E: the corner, not the gain, is what a list gives
+        low_zeros = _by_gain(words, "f_HP_Z", 0.0, len(gains))
+        low_poles = _by_gain(words, "f_HP_P", 0.0, len(gains))
+        zeros = [
+            zero / 10.0 ** (gain / 20.0)
+            for zero, gain in zip(zeros, gains, strict=True)
+        ]
+    elif "g_DC_HP" in words:
+        low_gains = words.values("g_DC_HP")
+        corners = tuple(_by_gain(words, "f_HP_PZ", 0.0, len(low_gains)))
+    made = [
+        Corners(*each)
+        for each in zip(zeros, poles, far, low_zeros, low_poles, strict=True)
     ]
-    taps = [words.values(name) for name in names]
-    while pre and taps[0] == (0.0,):  # leading taps that are always nothing
-        taps, pre = taps[1:], pre - 1
-    return tuple(taps), pre
-
-
-def _packages(words: _Words) -> tuple[PackageCase, ...]:
-    chosen = [int(value) for value in words.values("z_p select", 1)]
-    found = []
-    for case in chosen:
-        ends = {
-            "transmitter": _package(words, "z_p (TX)", case, 0),
-            "fext": _package(words, "z_p (FEXT)", case, 0),
-            "next": _package(words, "z_p (NEXT)", case, 0),
-            "receiver": _package(words, "z_p (RX)", case, 1),
-        }
-        found.append(PackageCase(**ends))
-    return tuple(found)
-
-
-def _package(words: _Words, key: str, case: int, end: int) -> Package:
-    lengths, impedances = words.rows(key), words.rows("package_Z_c")
-    if any(len(row) < case for row in lengths):
-        raise InputError(f"{words.name}: {key}: has no case {case}")
-    gamma0, a1, a2 = words.values("package_tl_gamma0_a1_a2")
-    tau = words.number("package_tl_tau", 6.141e-3)
-    lines = tuple(
-        Line(
-            length=row[case - 1] * 1e-3,
-            impedance=_of(impedance, end),
-            gamma0=gamma0 * 1e3,
-            a1=a1 * 1e3,
-            a2=a2 * 1e3,
-            tau=tau * 1e3,
-        )
-        for row, impedance in zip(lengths, impedances, strict=False)
-    )
-    return Package(
-        pads=_ladder(words, "C_d", end),
-        coils=_ladder(words, "L_s", end),
-        bump=_of(words.values("C_b", 0.0), end) * 1e-9,
-        lines=lines,
-        ball=_of(words.values("C_p", 0.0), end) * 1e-9,
-        resistance=_of(words.values("R_d", 50.0), end),
-    )
-
-
-def _of(row: tuple[float, ...], end: int) -> float:
-    return row[end] if end < len(row) else row[0]
-
-
-def _ladder(words: _Words, key: str, end: int) -> tuple[float, ...]:
-    """Return a ladder's values: a row an end, or one row with a value an end."""
-    rows = words.rows(key, 0.0)
-    if len(rows) > 1:
-        return tuple(value * 1e-9 for value in rows[min(end, len(rows) - 1)])
-    return (_of(rows[0], end) * 1e-9,)
-
-
-def _ctle(words: _Words, rate: float) -> Ctle:
-    second = "g_DC_HP" in words.keywords
     return Ctle(
-        zero=words.values("f_z", rate / 4e9)[0] * 1e9,
-        pole=words.values("f_p1", rate / 4e9)[0] * 1e9,
-        far_pole=words.values("f_p2", rate / 1e9)[0] * 1e9,
-        gains_db=words.values("g_DC", 0.0),
-        low_corner=words.values("f_HP_PZ")[0] * 1e9 if second else 0.0,
-        low_gains_db=words.values("g_DC_HP") if second else (0.0,),
+        zero=zeros[0],
+        pole=poles[0],
+        far_pole=far[0],
+        gains_db=gains,
+        low_corner=corners[0],
+        low_gains_db=low_gains,
+        of_gain=tuple(made) if len(set(made)) > 1 or low_poles[0] else (),
+        low_corners=corners if len(set(corners)) > 1 else (),
+        refused=_refused(words, gains, low_gains),
     )
 
 
-def _limits(words: _Words, first: str, rest: str, count: int) -> tuple[float, ...]:
-    if count == 0:
-        return ()
-    values = words.values(rest, 0.2) if count > 1 else ()
+def _by_gain(words: Words, key: str, otherwise: float, count: int) -> list[float]:
+    values = words.values(key, otherwise / GHZ)
+    if len(values) == 1:
+        values *= count
+    if len(values) < count:
+        raise InputError(f"{words.name}: {key}: has {len(values)} of {count}")
+    return [value * GHZ for value in values[:count]]
+
+
+def _refused(
+    words: Words, gains: tuple[float, ...], low_gains: tuple[float, ...]
+) -> frozenset[tuple[float, float]]:
+    """Return the pairs of gains that a sheet does not allow together."""
+    least = words.number("GDC_MIN", 0.0)
+    ranges = words.rows("G_Qual") if "G_Qual" in words else ()
+    lows = words.values("G2_Qual") if "G2_Qual" in words else ()
+    if len(ranges) != len(lows) or any(len(pair) != 2 for pair in ranges):
+        raise InputError(f"{words.name}: G_Qual: must have two gains a G2_Qual")
+    bands = sorted(zip(lows, ranges, strict=True), reverse=True)
+    tops = [bands[0][0] + 2.3e-16, *(low for low, _ in bands)] if bands else []
+
+    def allowed(gain: float, low_gain: float) -> bool:
+        if least and gain + low_gain > least:
+            return False
+        return not bands or any(
+            low <= low_gain < top and min(pair) <= gain < max(pair)
+            for top, (low, pair) in zip(tops, bands, strict=False)
+        )
+
+    return frozenset((g, h) for g in gains for h in low_gains if not allowed(g, h))
+
+
+def _limits(words: Words, first: float, rest: str, count: int) -> tuple[float, ...]:
+    if count < 2:
+        return (first,)[:count]
+    values = words.values(rest, 0.2)
     if len(values) == 1:
         values *= count - 1
     if len(values) < count - 1:
         raise InputError(f"{words.name}: {rest}: has {len(values)} of {count - 1}")
-    return (words.number(first), *values[: count - 1])
+    return (first, *values[: count - 1])
 
 
-def _feedback(words: _Words) -> Feedback:
+def _feedback(words: Words) -> Feedback:
     count = int(words.number("N_b"))
-    high = _limits(words, "b_max(1)", "b_max(2..N_b)", count)
+    first = words.number("b_max(1)") if count else 0.0
+    high = _limits(words, first, "b_max(2..N_b)", count)
     low = tuple(-value for value in high)
-    if "b_min(1)" in words.keywords:
-        low = _limits(words, "b_min(1)", "b_min(2..N_b)", count)
+    if "b_min(2..N_b)" in words:
+        low = (*low[:1], *_limits(words, 0.0, "b_min(2..N_b)", count)[1:])
+    if "b_min(1)" in words and count:
+        low = (words.number("b_min(1)"), *low[1:])
     groups = 0 if _has_forward(words) else int(words.number("N_bg", 0))
+    tail = int(words.number("N_tail_start", 0))
     return Feedback(
         high=high,
         low=low,
@@ -279,19 +238,25 @@ def _feedback(words: _Words) -> Feedback:
         groups=groups,
         group_taps=int(words.number("N_bf", 6)),
         floating_max=words.number("bmaxg", 0.2),
-        tail_start=int(words.number("N_tail_start", 0)) if groups else 0,
+        tail_start=0 if _has_forward(words) else tail,
         tail_max=words.number("B_float_RSS_MAX", 0.0),
+        step=words.number("N_b_step", 0.0),
     )
 
 
-def _has_forward(words: _Words) -> bool:
+def _has_forward(words: Words) -> bool:
     keys = ("ffe_pre_tap_len", "ffe_post_tap_len")
-    return any(words.number(key, 0) for key in keys)
+    return any(words.flag(key) for key in keys)
 
 
-def _forward(words: _Words) -> Forward | None:
+def _forward(words: Words) -> Forward | None:
     if not _has_forward(words):
         return None
+    method = words.raw("FFE_OPT_METHOD", "FV-LMS")
+    if method != "MMSE":
+        raise InputError(
+            f"{words.name}: FFE_OPT_METHOD: {method!r} is not computed; only MMSE"
+        )
     groups = int(words.number("N_bg", 0))
     return Forward(
         pre=int(words.number("ffe_pre_tap_len", 0)),
@@ -308,22 +273,60 @@ def _forward(words: _Words) -> Forward | None:
     )
 
 
-def _phases(words: _Words) -> tuple[int, int]:
+def _phases(words: Words) -> tuple[int, int]:
     values = words.values("sample_adjustment", (0, 0))
     if len(values) == 1:
-        return 0, int(values[0])
+        return min(0, int(values[0])), max(0, int(values[0]))
     return int(values[0]), int(values[1])
 
 
-def _erl(words: _Words) -> ReturnLoss:
+def _filters(words: Words, rate: float) -> Filters:
+    cosine = None
+    if words.flag("Raised_Cosine"):
+        end = rate * words.number("f_r", 4.0)
+        start = words.number("RC_Start", rate / 2.0)
+        cosine = (start, words.number("RC_end", end))
+    order = int(words.number("BTorder", 4)) if words.flag("Bessel_Thomson") else 0
+    return Filters(words.flag("Butterworth", 1), order, cosine)
+
+
+def _window(words: Words) -> Window | None:
+    kind = words.raw("PHY", words.raw("PMD_type", "C2C"))
+    reach = words.number("T_h", words.raw("T_O", 0.0)) / 1e3
+    if str(kind).upper() != "C2M" or not reach:
+        return None
+    if words.flag("MLSE"):
+        raise InputError(f"{words.name}: T_O: is not computed with MLSE; only 0")
+    asked = str(words.raw("Histogram_Window_Weight", "rectangle"))
+    if asked.lower() not in SHAPES:
+        allowed = ", ".join(sorted(set(SHAPES.values())))
+        raise InputError(
+            f"{words.name}: Histogram_Window_Weight: {asked!r} is none of {allowed}"
+        )
+    samples = int(words.number("samples_for_C2M", 100))
+    sigma = words.number("Qr", words.raw("sigma_r", 0.02))
+    ratio = words.number("QL", reach / sigma)
+    steps = floor(reach * samples + 1e-9)
+    return Window(reach, samples, SHAPES[asked.lower()], steps / ratio / samples)
+
+
+def _erl(words: Words, case: PackageCase) -> ReturnLoss:
     delays = words.values("fixture delay time", (0.0, 0.0))
+    weighing = int(words.number("Grr", words.raw("Grr_limit", 1)))
+    if words.number("Gx", 0) == 1:
+        weighing = 2
     return ReturnLoss(
-        transition_time=words.number("TR_TDR", 8e-3) * 1e-9,
+        transition_time=words.number("TR_TDR", 8e-3) * NS,
         intervals=int(words.number("N", 0)),
-        feedback=int(words.number("N_bx", words.number("N_b"))),
+        feedback=int(words.number("N_bx", words.raw("N_b"))),
         rho=words.number("rho_x", 0.618),
         beta=words.number("beta_x", 0.0),
-        fixture_delay=(_of(delays, 0), _of(delays, 1)),
-        window=words.number("Tukey_Window", 0) != 0,
-        impedance=words.number("Z_t", words.number("R_0", 50.0)),
+        fixture_delay=(of(delays, 0), of(delays, 1)),
+        window=words.flag("Tukey_Window"),
+        impedance=words.number("Z_t", 50.0),
+        filtered=words.flag("TDR_Butterworth", 1),
+        weighing=weighing,
+        bin=10.0 * words.number("PDF bin size", 1e-5),
+        transits=words.number("TDR_duration", 5.0),
+        package=case if words.flag("TDR_W_TXPKG") else None,
     )

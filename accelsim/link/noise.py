@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.link.channel import Channel, Floats
+from accelsim.link.filters import receiver_filter
 from accelsim.link.responses import Responses
 from accelsim.link.sheet import Sheet
 
@@ -17,21 +18,18 @@ if TYPE_CHECKING:
 
 def ctle_gain(frequency: Floats, sheet: Sheet, setting: "Setting") -> Floats:
     """Return the size of the continuous-time equalizer's transfer squared, (F,)."""
-    ctle, f = sheet.ctle, frequency
-    gain = 10.0 ** (setting.gain_db / 10.0) + (f / ctle.zero) ** 2
-    gain /= (1.0 + (f / ctle.pole) ** 2) * (1.0 + (f / ctle.far_pole) ** 2)
-    if ctle.low_corner:
-        x = (f / ctle.low_corner) ** 2
-        gain *= (10.0 ** (setting.low_gain_db / 10.0) + x) / (1.0 + x)
+    at, f = sheet.ctle.at(setting.gain_db, setting.low_gain_db), frequency
+    gain = 10.0 ** (setting.gain_db / 10.0) + (f / at.zero) ** 2
+    gain /= (1.0 + (f / at.pole) ** 2) * (1.0 + (f / at.far_pole) ** 2)
+    if at.low_pole:
+        low = 10.0 ** (setting.low_gain_db / 10.0) + (f / at.low_zero) ** 2
+        gain *= low / (1.0 + (f / at.low_pole) ** 2)
     return np.asarray(gain)
 
 
 def receiver_gain(frequency: Floats, sheet: Sheet) -> Floats:
     """Return the size of the receiver's filter squared, (F,): [1] (93A-20)."""
-    x = (frequency / (sheet.receiver_corner * sheet.symbol_rate)) ** 2
-    real = 1.0 - 3.414214 * x + x * x
-    imaginary = 2.613126 * (1.0 - x)
-    return np.asarray(1.0 / (real * real + x * imaginary * imaginary))
+    return np.asarray(np.abs(receiver_filter(frequency, sheet)) ** 2)
 
 
 def noise_sigma(frequency: Floats, sheet: Sheet, setting: "Setting") -> float:

@@ -5,7 +5,7 @@ Annex 93A.1.1 to 93A.1.4): packages, the source's edge, the receiver's filter, t
 impulse responses. The kernels know the formulas.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,10 @@ from accelsim.kernels.channel_tables import (
     SHUNT_CAPACITOR,
 )
 from accelsim.link.channel import Channel, Complexes, Floats, TwoPort
-from accelsim.link.sheet import Line, Package, PackageCase, Sheet
+from accelsim.link.filters import other_filters
+from accelsim.link.sheet import Board, Line, Package, PackageCase, Sheet
 
-KEPT = 1e-3  # an impulse response ends after its last sample above this of the peak
+VIA_AFTER = 3  # lines of a package
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +62,9 @@ def sections(package: Package) -> NDArray[np.void]:
         rows.append((SHUNT_CAPACITOR, pad, 0, 0, 0, 0, 0))
         rows.append((SERIES_INDUCTOR, coil, 0, 0, 0, 0, 0))
     rows.append((SHUNT_CAPACITOR, package.bump, 0, 0, 0, 0, 0))
-    rows += [_row(line) for line in package.lines]
+    rows += [_row(line) for line in package.lines[:VIA_AFTER]]
+    rows.append((SHUNT_CAPACITOR, package.via, 0, 0, 0, 0, 0))
+    rows += [_row(line) for line in package.lines[VIA_AFTER:]]
     rows.append((SHUNT_CAPACITOR, package.ball, 0, 0, 0, 0, 0))
     if package.board is not None:
         rows.append(_row(package.board))
@@ -88,25 +91,62 @@ def responses(channel: Channel, sheet: Sheet, case: PackageCase) -> Responses:
     receiver = package_s(case.receiver, frequency, sheet.reference)
     edges = np.empty(len(frequency), np.complex128)
     corner = sheet.receiver_corner * sheet.symbol_rate
+    if not sheet.filters.butterworth:
+        corner = np.inf
     wire.fill_edges(frequency, sheet.transition_time, corner, edges)
+    edges *= other_filters(frequency, sheet)
     kinds: list[tuple[Package, float, bool, tuple[TwoPort, ...]]] = [
         (case.transmitter, sheet.victim, True, (channel.thru,)),
         (case.fext, sheet.far, True, channel.fext),
         (case.next, sheet.near, False, channel.next),
     ]
     found = []
-    for package, amplitude, shaped, ports in kinds:
+    for kind, (package, amplitude, shaped, ports) in enumerate(kinds):
         if not ports:
             continue
         source = package_s(package, frequency, sheet.reference)
         ends = (_reflection(package, sheet), _reflection(case.receiver, sheet))
+        if sheet.boards and sheet.boards.transmitter is None:
+            ends = (0.0, ends[1])  # a tester's board is matched
         for port in ports:
-            wave = port.referred_to(2.0 * sheet.reference).s
+            wave = between(port, sheet, kind)
             transfer = np.empty(len(frequency), np.complex128)
             wire.fill_transfer(source, wave, receiver, ends, edges, transfer)
-            impulse = impulse_response(frequency, transfer, sheet.rate) * amplitude
-            found.append(Response(transfer, impulse, shaped))
+            impulse = impulse_response(frequency, transfer, sheet.rate, sheet.kept)
+            found.append(Response(transfer, impulse * amplitude, shaped))
     return Responses(frequency, found[0], tuple(found[1:]))
+
+
+def between(port: TwoPort, sheet: Sheet, kind: int) -> Complexes:
+    """Return a path's waves between the packages, (F, 2, 2); `kind` as in `Boards`."""
+    if not sheet.as_measured:
+        port = port.referred_to(2.0 * sheet.reference)
+    if sheet.boards:
+        far = _board_s(sheet.boards.receiver[kind], port.frequency, sheet.reference)
+        # a board is drawn from its device outwards: the receiver's is turned round
+        port = port.then(replace(port, s=far[:, ::-1, ::-1]))
+        if sheet.boards.transmitter:
+            board = sheet.boards.transmitter[kind]
+            near = _board_s(board, port.frequency, sheet.reference)
+            port = replace(port, s=near).then(port)
+    if sheet.kappa == (1.0, 1.0):
+        return port.s
+    s = port.s.copy()
+    s[:, 0, 0] *= sheet.kappa[0]
+    s[:, 1, 1] *= sheet.kappa[1]
+    return s
+
+
+def _board_s(board: Board, frequency: Floats, reference: float) -> Complexes:
+    rows = [
+        (SHUNT_CAPACITOR, board.device, 0, 0, 0, 0, 0),
+        _row(board.line),
+        (SHUNT_CAPACITOR, board.far, 0, 0, 0, 0, 0),
+    ]
+    out = np.empty((len(frequency), 2, 2), np.complex128)
+    parts = np.array(rows, SECTION).view(np.recarray)
+    wire.fill_cascade(frequency, parts, 2.0 * reference, out)
+    return out
 
 
 def _reflection(package: Package, sheet: Sheet) -> float:
@@ -115,9 +155,12 @@ def _reflection(package: Package, sheet: Sheet) -> float:
 
 
 def impulse_response(
-    frequency: Floats, transfer: Complexes, rate: float, kept: float = KEPT
+    frequency: Floats, transfer: Complexes, rate: float, kept: float
 ) -> Floats:
-    """Return the response to an impulse, `rate` samples a second, cut after its end."""
+    """Return the response to an impulse, `rate` samples a second.
+
+    It ends after its last sample above `kept` of the peak.
+    """
     magnitude, phase = np.empty((2, len(frequency)))
     pulse.fill_magnitude_phase(transfer, magnitude, phase)
     top = rate / 2.0

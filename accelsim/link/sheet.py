@@ -4,13 +4,17 @@ This file knows what a sheet holds; not where it comes from (`specs.com`, or the
 keywords of the IEEE reference tool, `link.keywords`), nor what is computed with it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.kernels.com_tables import BALANCE
+
 Floats = NDArray[np.float64]
+BINS_OF_SIGNAL = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Package:
     ball: float
     resistance: float
     board: Line | None = None  # a host's trace behind the ball, [1] 178A.1.4
+    via: float = 0.0  # capacitor behind the third line [F]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,29 @@ class PackageCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Corners:
+    """The continuous-time equalizer at one pair of gains [Hz]; 0: no second stage."""
+
+    zero: float
+    pole: float
+    far_pole: float
+    low_zero: float
+    low_pole: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ctle:
-    """The continuous-time equalizer: corners in Hz, gains at 0 Hz in dB."""
+    """The continuous-time equalizer: corners in Hz, gains at 0 Hz in dB.
+
+    Attributes
+    ----------
+    of_gain : tuple of Corners
+        Corners that differ by the first stage's gain; empty: they do not.
+    low_corners : tuple of float
+        The second stage's by its gain; empty: they do not differ.
+    refused : set of (gain, second gain)
+        Pairs that are not to be tried.
+    """
 
     zero: float
     pole: float
@@ -73,6 +99,25 @@ class Ctle:
     gains_db: tuple[float, ...]
     low_corner: float = 0.0  # 0: no second stage
     low_gains_db: tuple[float, ...] = (0.0,)
+    of_gain: tuple[Corners, ...] = ()
+    low_corners: tuple[float, ...] = ()
+    refused: frozenset[tuple[float, float]] = frozenset()
+
+    def at(self, gain_db: float, low_gain_db: float) -> Corners:
+        """Return the corners at a pair of gains."""
+        low = self.low_corner
+        if self.low_corners:
+            low = self.low_corners[_nearest(low_gain_db, self.low_gains_db)]
+        found = Corners(self.zero, self.pole, self.far_pole, low, low)
+        if self.of_gain:
+            found = self.of_gain[_nearest(gain_db, self.gains_db)]
+            if low:
+                found = replace(found, low_zero=low, low_pole=low)
+        return found
+
+
+def _nearest(value: float, values: tuple[float, ...]) -> int:
+    return min(range(len(values)), key=lambda n: abs(values[n] - value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +132,7 @@ class Feedback:
     floating_max: float = 0.0
     tail_start: int = 0
     tail_max: float = 0.0
+    step: float = 0.0  # that taps are rounded down to; 0: none
 
     @property
     def taps(self) -> int:
@@ -127,6 +173,64 @@ class ReturnLoss:
     fixture_delay: tuple[float, float]  # s
     window: bool  # a raised cosine from f_r f_b to f_b
     impedance: float  # ohm, one leg
+    filtered: bool = True  # by the receiver's filter
+    weighing: int = 1  # G_rr: how much of what feedback can take counts
+    bin: float = 1e-4  # of the distribution, of the pulse
+    transits: float = 5.0  # of the channel that are looked at where N is 0
+    package: PackageCase | None = None  # its transmitter stands before the channel
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What filters a receiver has, corners of the symbol rate."""
+
+    butterworth: bool = True
+    bessel: int = 0  # order of a Bessel-Thomson filter; 0: none
+    cosine: tuple[float, float] | None = None  # a raised cosine, Hz from and to
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A host's board: capacitor, line, capacitor, from the device outwards."""
+
+    line: Line
+    device: float  # F
+    far: float  # F
+
+
+@dataclass(frozen=True, slots=True)
+class Boards:
+    """The boards that stand between packages and channel, by the kind of path.
+
+    Attributes
+    ----------
+    transmitter, receiver : (victim, FEXT, NEXT)
+    """
+
+    transmitter: tuple[Board, Board, Board] | None
+    receiver: tuple[Board, Board, Board]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where an eye is measured: a histogram about the sampling instant.
+
+    Attributes
+    ----------
+    reach : float
+        T_O, to either side [UI].
+    samples : int
+        Of a unit interval, finer than the sheet's.
+    shape : str
+        "rectangle", "gaussian", "triangle" or "dual_rayleigh".
+    sigma : float
+        Of a Gaussian or Rayleigh weight [UI].
+    """
+
+    reach: float
+    samples: int = 100
+    shape: str = "rectangle"
+    sigma: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +281,8 @@ class Sheet:
     feedback: Feedback
     forward: Forward | None = None
     phases: tuple[int, int] = (0, 0)  # samples about the anchor that are tried
-    at_peak: bool = False  # the anchor is the peak, else the Mueller-Mueller instant
-    sequence_detector: bool = False
+    anchor: int = BALANCE  # where phases count from, of `kernels.com_tables`
+    sequence_detector: int = 0  # 0 none; of release 4.30, 1 by distances, 2 by scaling
     # crosstalk by frequency
     crosstalk_band: float = 0.0  # f_2 [Hz]
     icn_far: float = 0.0  # A_ft [V]
@@ -188,7 +292,18 @@ class Sheet:
     lowest_frequency: float = 0.0  # Hz
     erl: ReturnLoss | None = None
     margin_db: float = 3.0
-    threshold: dict[str, float] = field(default_factory=dict)
+    # what the tool's keywords can ask for and no standard does
+    as_measured: bool = False  # waves are not referred to R_0
+    kept: float = 1e-3  # of the peak: an impulse response ends after its last above
+    largest_bin: float = 1e-5  # of a distribution [V]
+    forced_bin: bool = False
+    crest: float = 0.0  # deviations that noise reaches to; 0: those of the error ratio
+    jitter_span: bool = False  # jitter counts next to the taps alone
+    noise_of_all_taps: bool = False  # the transmitter's noise is that without its taps
+    kappa: tuple[float, float] = (1.0, 1.0)  # of the channel's reflections that count
+    filters: Filters = Filters()
+    boards: Boards | None = None
+    window: Window | None = None
 
     @property
     def symbol_sigma(self) -> float:
@@ -200,3 +315,14 @@ class Sheet:
     def rate(self) -> float:
         """Return the samples a second."""
         return self.symbol_rate * self.samples
+
+    @property
+    def deviations(self) -> float:
+        """Return how many deviations normal noise exceeds as often as DER_0."""
+        return self.crest or -NormalDist().inv_cdf(self.error_ratio)
+
+    def bin(self, signal: float) -> float:
+        """Return the width of a distribution's bins [V]."""
+        if self.forced_bin:
+            return self.largest_bin
+        return min(signal / BINS_OF_SIGNAL, self.largest_bin)

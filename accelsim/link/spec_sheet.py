@@ -2,6 +2,7 @@
 
 from math import floor
 
+from accelsim.kernels.com_tables import BALANCE, PEAK
 from accelsim.link.sheet import (
     Ctle,
     Feedback,
@@ -45,8 +46,8 @@ def sheet_of_spec(spec: ComSpec) -> Sheet:
         feedback=_feedback(spec),
         forward=_forward(spec),
         phases=(-spec.samples // 2, spec.samples // 2) if forward else (0, 0),
-        at_peak=forward is not None,
-        sequence_detector=forward is not None and forward.sequence_detector,
+        anchor=PEAK if forward else BALANCE,
+        sequence_detector=int(forward is not None and forward.sequence_detector),
         crosstalk_band=float(crosstalk.band),
         icn_far=float(crosstalk.fext),
         icn_near=float(crosstalk.next),

@@ -7,23 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import RenderableType
+from rich.table import Table
 
 from accelsim.report import numbers
 from accelsim.report.tables import heading, table
+from accelsim.units import show
 
 PARTS = {"fitted": "fitted on", "held_out": "held out"}
 
 
 def calibration_tables(found: Mapping[str, Any]) -> list[RenderableType]:
     """Return the whole answer, from top to bottom."""
-    errors = table("mean error", "rows", "before", "after")
-    for part, words in PARTS.items():
-        errors.add_row(
-            words,
-            f"{found['rows'][part]:,}",
-            numbers.percent(found["before_mape"][part]),
-            numbers.percent(found["after_mape"][part]),
-        )
+    errors = _errors(found)
     constants = table("constant", "before", "after", "")
     for path, constant in found["constants"].items():
         kept = "" if constant["fitted"] else "as it was"
@@ -34,3 +29,31 @@ def calibration_tables(found: Mapping[str, Any]) -> list[RenderableType]:
         "", errors, "", constants,
     ]  # fmt: skip
     return [*made, "", f"written: {found['out']}"] if found["out"] else made
+
+
+def collective_calibration_tables(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the answer for a system's links."""
+    figures = table("figure", "before", "after")
+    for path, values in found["figures"].items():
+        unit = {"latency": "s", "chunk": "B"}.get(path.rpartition(".")[2], "")
+        figures.add_row(
+            path, *(show(values[when], unit) for when in ("before", "after"))
+        )
+    made: list[RenderableType] = [
+        heading(f"collectives on {found['system']}: {', '.join(found['files'])}"),
+        "one size in four is held out",
+        "", _errors(found), "", figures,
+    ]  # fmt: skip
+    return [*made, "", f"written: {found['out']}"] if found["out"] else made
+
+
+def _errors(found: Mapping[str, Any]) -> Table:
+    errors = table("mean error", "rows", "before", "after")
+    for part, words in PARTS.items():
+        errors.add_row(
+            words,
+            f"{found['rows'][part]:,}",
+            numbers.percent(found["before_mape"][part]),
+            numbers.percent(found["after_mape"][part]),
+        )
+    return errors

@@ -33,7 +33,8 @@ def _chip(spec: Any) -> str:
 
 
 def _link(spec: Any) -> str:
-    return f"{spec.medium}, {spec.lanes} lanes, {spec.bandwidth.text}"
+    rate = spec.bandwidth or spec.lane_rate
+    return f"{spec.medium}, {spec.lanes} lanes, {rate.text}"
 
 
 def _hbm(spec: Any) -> str:
@@ -94,6 +95,17 @@ def _price(spec: Any) -> str:
     return f"{len(spec.offers)} offers to {newest}: {kinds}"
 
 
+def _process(spec: Any) -> str:
+    gains = f"{spec.speed.text}x speed or {spec.power.text}x power of {spec.after}"
+    words = gains if spec.after else "first of its chain"
+    return f"{words}; wafer {spec.wafers[-1].usd.text}, {spec.defects.text}"
+
+
+def _package(spec: Any) -> str:
+    price = spec.interposer[-1].usd.text
+    return f"interposer {price}, test {spec.test.text}"
+
+
 def _sweep(spec: Any) -> str:
     return f"{spec.question} ({', '.join(axis.path for axis in spec.axes)})"
 
@@ -115,6 +127,8 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "models": _model,
     "software": _software,
     "prices": _price,
+    "processes": _process,
+    "packages": _package,
     "runs": _run,
     "sweeps": _sweep,
 }

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from accelsim.explore.result import Estimate
 from accelsim.report import numbers
+from accelsim.report.memory import stages
 from accelsim.report.soft import rests_on, soft_figures
 from accelsim.report.tables import SOFT_MARK, bar, heading, notes, table
 
@@ -49,6 +50,7 @@ def estimate_tables(estimate: Estimate) -> list[RenderableType]:
         *_time(estimate),
         "",
         _memory(estimate),
+        *stages(estimate),
         "",
         *_energy(estimate),
         "",

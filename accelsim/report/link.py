@@ -29,10 +29,47 @@ def link_tables(found: Mapping[str, Any]) -> list[RenderableType]:
     if found["erl_db"] is not None:
         lines.append(f"effective return loss {found['erl_db']:.2f} dB")
     lines += ["", _cases(found["cases"], found["margin_db"])]
+    if found.get("bits"):
+        lines += ["", _bits(found["bits"])]
     if found["warnings"]:
         lines += ["", heading("Doubts")]
         lines += [Text(f"- {line}") for line in found["warnings"]]
     return lines
+
+
+def _bits(runs: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return what was counted symbol by symbol, beside what was predicted."""
+    made = table(
+        f"case {runs[0]['case']}, {runs[0]['feedback']['symbols']:,} symbols",
+        "noise",
+        "errors",
+        "symbol error ratio, 95 %",
+        "predicted",
+        "error after error",
+        "predicted",
+        "longest run",
+        "precoded",
+    )
+    for run in runs:
+        for key, name in (("feedback", "feedback"), ("sequence", "MLSD")):
+            counted = run[key]
+            if counted is None:
+                continue
+            low, high = counted["interval_95"]
+            carry, slicer = counted["carry"], key == "feedback"
+            length = max((n for n, c in enumerate(counted["runs"], 1) if c), default=0)
+            made.add_row(
+                name,
+                f"x {run['noise_scale']:.2f}",
+                f"{counted['errors']:,}",
+                f"{low:.2e} to {high:.2e}",
+                f"{run['predicted']:.2e}" if slicer else "",
+                "" if carry is None else f"{carry:.3f}",
+                f"{run['predicted_carry']:.3f}" if slicer else "",
+                f"{length}",
+                f"{counted['errors_precoded']:,}",
+            )
+    return made
 
 
 COLUMNS = {

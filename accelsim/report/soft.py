@@ -42,6 +42,7 @@ _WEIGHT = (
 _UNUSED = (
     "chip.headline.*",
     "chip.die_area",
+    "chip.die.*",
     "link.*.lane_rate",
     "chip.hbm.memory.*",  # not its energy, and its times only where they are changed
     # of benchmarks and of inference: a training step has settled, and casts itself

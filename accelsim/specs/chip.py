@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from accelsim.specs import hbm
 from accelsim.specs.attention import AttentionSpec
+from accelsim.specs.die import DieSpec
 from accelsim.specs.figure import (
     MAX_SIZE,
     Area,
@@ -224,6 +225,8 @@ class ChipSpec(NamedSpec):
         Competing figures that the model does not use, kept under their own names.
     neuron : NeuronSpec or None
         The engines of one of `matrix.units` NeuronCores.
+    die : DieSpec or None
+        What the package is made of; no time rests on it.
     """
 
     vendor: str
@@ -232,6 +235,7 @@ class ChipSpec(NamedSpec):
     year: int
     process: str = ""
     die_area: Area | None = None
+    die: DieSpec | None = None
     workers_per_chip: int = Field(default=1, gt=0, le=MAX_SIZE)
     clock: Frequency
     clock_highest: Frequency | None = None
@@ -282,6 +286,17 @@ class ChipSpec(NamedSpec):
                 raise ValueError(f"attention.{pipelines[0]}.pipeline needs {name}")
         if self.family != "gpu":
             raise ValueError(f"attention.{pipelines[0]}.pipeline: only on a gpu")
+        return self
+
+    @model_validator(mode="after")
+    def _cores_are_made(self) -> "ChipSpec":
+        if self.die is not None and self.die_area is None:
+            raise ValueError("die: needs die_area, of all dies that compute")
+        if self.die is not None and self.die.cores < self.matrix.units:
+            raise ValueError(
+                f"die.cores: {self.die.cores} are fewer than the {self.matrix.units} "
+                "of matrix.units that must work"
+            )
         return self
 
     @model_validator(mode="after")

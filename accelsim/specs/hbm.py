@@ -6,6 +6,7 @@ standards (JESD235, JESD238, JESD270) without their t or n.
 """
 
 from collections.abc import Iterator
+from datetime import date
 from math import ceil
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from accelsim.specs.figure import (
     EnergyPerBit,
     Figure,
     Fraction,
+    MoneyByByte,
     NamedSpec,
     Power,
     Spec,
@@ -220,6 +222,13 @@ class Energies(Spec):
     background: Power
 
 
+class MemoryPrice(Spec):
+    """Price of the memory by its bytes, at a date."""
+
+    date: date
+    usd: MoneyByByte
+
+
 class HbmSpec(NamedSpec):
     """A stack of memory and the controllers of its channels.
 
@@ -230,6 +239,8 @@ class HbmSpec(NamedSpec):
     command_bus : str
         full-cycle (HBM2): one row and one column command a cycle; half-cycle (HBM3,
         HBM4): row commands take half cycles, precharges may go on either edge.
+    prices : tuple of MemoryPrice
+        By date, oldest first.
     """
 
     generation: Literal["HBM2", "HBM2E", "HBM3", "HBM3E", "HBM4"]
@@ -240,6 +251,7 @@ class HbmSpec(NamedSpec):
     timing: Timing
     controller: Controller
     energy: Energies | None = None
+    prices: tuple[MemoryPrice, ...] = ()
 
     @property
     def clock(self) -> float:

@@ -9,6 +9,8 @@ from accelsim.specs.figure import MAX_SIZE, Spec
 from accelsim.specs.price import Offer
 from accelsim.specs.software import Recompute, Sharding
 
+Optimizer = Literal["adam", "adam8bit", "sgd", "muon"]
+
 
 class PlanSpec(Spec):
     """How the work is cut up; what is left out is searched for.
@@ -30,6 +32,15 @@ class PlanSpec(Spec):
         `none`, `zero1` (optimizer), `zero2` (gradients too), `zero3` (weights too).
     recompute : str
         `none`, `selective` (attention core) or `full`.
+    recompute_layers : int
+        Layers of each stage that `full` recomputes; all if left out.
+    optimizer : str
+        `adam` unless stated: `adam8bit` (moments of 8 bits), `sgd` (with momentum) or
+        `muon`.
+    offload_activations : float
+        Share of the kept activations that waits in the host's memory.
+    offload_optimizer : bool
+        Master weights and moments live on the host, which updates them.
     """
 
     tp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
@@ -42,6 +53,10 @@ class PlanSpec(Spec):
     micro_batch: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     sharding: Sharding | None = None
     recompute: Recompute | None = None
+    recompute_layers: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    optimizer: Optimizer | None = None
+    offload_activations: float | None = Field(default=None, ge=0.0, le=1.0)
+    offload_optimizer: bool | None = None
 
 
 class RunSpec(Spec):

@@ -1,14 +1,17 @@
 """What a training stack can and cannot do, and what it does if nobody says."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Ratio, Spec, Time
 
 Recompute = Literal["none", "selective", "full"]
+MAX_PASSES = 1000
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
+Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
+Passes = tuple[Pass, Pass]  # forward, backward
 
 
 class OverlapSpec(Spec):
@@ -42,6 +45,53 @@ class SelectiveSpec(Spec):
     kept: Fraction
 
 
+class MemorySpec(Spec):
+    """What a stack holds beside what every training run must.
+
+    gathered_inputs : inputs that tensor parallelism gathers are kept gathered.
+    activation_kept : a gated activation is two kernels, and the first's output is kept.
+    kv_copied : keys and values are copied out of their packed product.
+    logit_bytes : bytes of a logit at the loss; 4 or 10 (fused or not) if left out.
+    working_gradient : bytes a parameter of the gradients of one micro-batch, which all
+        live until they are added up.
+    bucket_bytes : bytes a parameter of the buckets in which replicas reduce.
+    update_bytes : bytes a parameter that the sharded update needs to gather weights.
+    gather_buffers : buffers of one gathered micro-batch that are held for ever.
+    head_counts : stages are cut as if the LM head were the layers that it costs.
+    """
+
+    gathered_inputs: bool = False
+    activation_kept: bool = False
+    kv_copied: bool = False
+    logit_bytes: float | None = Field(default=None, ge=0, le=MAX_STATE)
+    working_gradient: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    bucket_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    update_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    gather_buffers: int = Field(default=0, ge=0, le=MAX_STATE)
+    head_counts: bool = False
+
+
+class PassesSpec(Spec):
+    """What element-wise work moves beyond fused kernels, forward and backward.
+
+    Counted line by line in the stack's own source: each operator that is a kernel of
+    its own reads and writes its operands.
+
+    activation : passes over the output of the activation function.
+    rotary, layout : passes over queries and keys; over queries, keys and values.
+    residual : passes over the hidden state.
+    kernels : further kernels of a layer, each way.
+    loss : bytes of a logit, in the place of what `fused_loss` stands for.
+    """
+
+    activation: Passes = (0.0, 0.0)
+    rotary: Passes = (0.0, 0.0)
+    layout: Passes = (0.0, 0.0)
+    residual: Passes = (0.0, 0.0)
+    kernels: float = Field(default=0.0, ge=0, le=MAX_PASSES)
+    loss: Passes | None = None
+
+
 class DefaultsSpec(Spec):
     """The framework's documented defaults, which a blank in a table stands for."""
 
@@ -66,14 +116,28 @@ class SoftwareSpec(NamedSpec):
         kernel, which the chip's `attention` table may know.
     fused_norms, fused_optimizer, fused_loss : bool
         One kernel instead of a chain; what is not fused moves its data again.
+    passes : PassesSpec
+        What its element-wise work moves beyond that.
+    fused_accumulation : bool
+        The product adds a weight's gradient to the sum; else a kernel does.
+    cast_activation, cast_weight : float
+        Bytes moved for a narrow operand: of an activation beside one kernel that
+        casts and transposes, of a weight in each pass.
+    checkpoint : Time
+        Host time of repeating a layer, beside its launches.
+    tensor_kernels : (float, float)
+        Kernels for each parameter tensor in every micro-batch, and in every step.
     launch : Time
-        Host time between two kernel launches. `graphs` replays captured launches.
+        Host time of one launch: a kernel, or one call to the driver. `graphs` replays
+        captured launches.
     recompute : tuple of str
         Kinds of activation recomputation that the stack offers.
     selective : SelectiveSpec
         What its selective kind means.
     sharding : tuple of str
         Kinds of optimizer and parameter sharding that it offers.
+    scatter : bool
+        Shards of gradients come by reduce-scatter; else all of them by all-reduce.
     grad_bytes, master_bytes : float
         Bytes of a gradient, and of optimizer state and master copy a parameter.
     reserved_memory : Bytes
@@ -89,18 +153,27 @@ class SoftwareSpec(NamedSpec):
         computation (SMs on GPUs; none where engines are dedicated).
     step_overhead : Time
         Host work of a step: loader, norm, scheduler, logging.
+    memory : MemorySpec
+        What it holds in memory of its own.
     """
 
     attention: str
     fused_norms: bool
     fused_optimizer: bool
     fused_loss: bool
+    passes: PassesSpec = PassesSpec()
+    fused_accumulation: bool = True
+    cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    checkpoint: Time | None = None
+    tensor_kernels: Passes = (0.0, 0.0)
     launch: Time
     graphs: bool = False
     overlap: OverlapSpec
     recompute: tuple[Recompute, ...] = Field(min_length=1)
     selective: SelectiveSpec
     sharding: tuple[Sharding, ...] = Field(min_length=1)
+    scatter: bool = True
     pipeline: bool = True
     tensor: bool = True
     interleaved: bool = True
@@ -112,4 +185,5 @@ class SoftwareSpec(NamedSpec):
     collective_start: Time
     communication_share: Fraction
     step_overhead: Time
+    memory: MemorySpec = MemorySpec()
     defaults: DefaultsSpec

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from accelsim.specs.figure import (
     MAX_SIZE,
+    Bandwidth,
     Bytes,
     NamedSpec,
     Overhead,
@@ -16,7 +17,7 @@ from accelsim.specs.figure import (
 )
 
 Topology = Literal["switch", "mesh", "torus", "fat-tree"]
-Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell", "nccl-pcie"]
+Library = Literal["nccl-ampere", "nccl-hopper", "nccl-blackwell", "nccl-pcie", "neuron"]
 Routing = Literal["spread", "hash", "rail"]
 
 
@@ -56,6 +57,7 @@ class TierSpec(Spec):
         own figures for starts, steps and the switch's adding in the place of
         `latency`, `chunk` and `reduction_efficiency`. One flat ring joins the members
         of all such tiers, at the rate of the outermost that it spans.
+        `neuron`: the fastest of mesh, halving-doubling and KangaRing, by the links.
     protocols : str
         `simple` where the network does not keep the order that NCCL's LL and LL128
         need; `all` else.
@@ -137,10 +139,13 @@ class NodeSpec(Spec):
         Packages in a node.
     overhead_power : Power
         Host, NICs, fans and supplies of a node, beside its chips.
+    host_bandwidth : Bandwidth, optional
+        Between a package and the host's memory, one way.
     """
 
     chips: int = Field(gt=0, le=MAX_SIZE)
     overhead_power: Power
+    host_bandwidth: Bandwidth | None = None
 
 
 class SystemSpec(NamedSpec):

@@ -10,9 +10,10 @@ import numpy as np
 
 from accelsim.kernels import tables
 from accelsim.kernels.layers import fill_layers
-from accelsim.kernels.memory import fill_memory
+from accelsim.kernels.memory import fill_memory, fill_stages
+from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.step import fill_steps
-from accelsim.kernels.tables import Rows
+from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import Cases, table
 
 
@@ -21,11 +22,13 @@ class Evaluated:
     """Plans with what they need and take, row by row.
 
     plans : PLAN. memory : MEMORY. results : RESULT; NaN step time where not timed.
+    layers : the four LAYER rows of each shard that a plan points to.
     """
 
     plans: Rows
     memory: Rows
     results: Rows
+    layers: Rows
 
     def fits(self, rows: Cases) -> np.ndarray:
         """Return which plans fit into their worker's memory."""
@@ -50,11 +53,12 @@ def evaluate(rows: Cases, plans: Rows, *, only_fitting: bool) -> Evaluated:
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
         operators, volumes,
     )  # fmt: skip
-    memory = table(tables.MEMORY, len(plans))
+    memory = table(MEMORY, len(plans))
     fill_memory(
-        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory
-    )
-    done = Evaluated(plans, memory, table(tables.RESULT, len(plans)))
+        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory,
+        table(MEMORY, 1),
+    )  # fmt: skip
+    done = Evaluated(plans, memory, table(tables.RESULT, len(plans)), layers)
     timed = done.fits(rows) if only_fitting else np.ones(len(plans), dtype=bool)
     chosen = plans[timed]
     results = table(tables.RESULT, len(chosen))
@@ -65,3 +69,13 @@ def evaluate(rows: Cases, plans: Rows, *, only_fitting: bool) -> Evaluated:
     done.results.step_time = np.nan
     done.results[timed] = results
     return done
+
+
+def memory_by_stage(rows: Cases, case: int, plan: Record, layers: Rows) -> Rows:
+    """Return one row of MEMORY for each stage of a plan that was evaluated."""
+    memory = table(MEMORY, int(plan.pp))
+    fill_stages(
+        rows.cases[case], rows.chips[case], rows.models[case], rows.software[case],
+        plan, layers[plan.shard], memory,
+    )  # fmt: skip
+    return memory

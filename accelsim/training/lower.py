@@ -7,7 +7,7 @@ import numpy as np
 
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
-from accelsim.kernels import tables
+from accelsim.kernels import streams, tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.software import SoftwareSpec
@@ -15,6 +15,8 @@ from accelsim.workload.lower import fill_model
 
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
+OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
+LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
 def table(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
@@ -71,12 +73,24 @@ def _fill_case(row: Record, q: Question) -> None:
     row.seq_len = q.seq_len
     row.global_batch = q.global_batch
     row.workers = q.workers
+    host = q.system.node.host_bandwidth
+    row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
 def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.fused_norms = software.fused_norms
     row.fused_optimizer = software.fused_optimizer
     row.fused_loss = software.fused_loss
+    whole = streams.FUSED_LOSS if software.fused_loss else streams.CHAINED_LOSS
+    row.loss = software.passes.loss or whole
+    for kind in ("activation", "rotary", "layout", "residual", "kernels"):
+        row[f"extra_{kind}"] = getattr(software.passes, kind)
+    row.fused_accumulation = software.fused_accumulation
+    row.tensor_kernels = software.tensor_kernels
+    row.cast_activation = software.cast_activation
+    row.cast_weight = software.cast_weight
+    row.checkpoint = float(software.checkpoint or 0.0)
+    row.scatter = software.scatter
     row.launch = float(software.launch)
     row.selective_core = software.selective.core
     row.selective_matmul = float(software.selective.matmul)
@@ -92,3 +106,11 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.collective_start = float(software.collective_start)
     row.communication_share = float(software.communication_share)
     row.step_overhead = float(software.step_overhead)
+    memory = software.memory
+    fused = LOGITS[software.fused_loss]
+    row.logit_bytes = fused if memory.logit_bytes is None else memory.logit_bytes
+    for name in (
+        *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
+        *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
+    ):
+        row[name] = getattr(memory, name)

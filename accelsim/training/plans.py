@@ -11,7 +11,7 @@ import numpy as np
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
-from accelsim.training.lower import RECOMPUTES, SHARDINGS, table
+from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
 
 MAX_TP = 128
 MAX_MICRO_BATCH = 16
@@ -58,8 +58,21 @@ def candidates(q: Question, case: int) -> Rows:
     plans.micro_batches = np.maximum(
         1, q.global_batch // (plans.dp * plans.micro_batch)
     )
+    _fill_memory_options(plans, q)
     plans.reason = legality(plans, q)
     return plans
+
+
+def _fill_memory_options(plans: Rows, q: Question) -> None:
+    """Fill what a run says of recomputed layers, optimizer and offloading."""
+    plan = q.plan
+    if plan.recompute_layers is not None:
+        here = -(-q.model.layers // (plans.pp * plans.vp)) * plans.vp
+        plans.recompute_layers = plan.recompute_layers
+        plans.kept_share = np.maximum(0.0, 1.0 - plan.recompute_layers / here)
+    plans.optimizer = OPTIMIZERS.index(plan.optimizer or "adam")
+    plans.offload = plan.offload_activations or 0.0
+    plans.offload_optimizer = bool(plan.offload_optimizer)
 
 
 def _sequence_parallel(q: Question) -> bool:
@@ -264,6 +277,24 @@ def _stack_error(q: Question) -> str:
                 f"plan.{name}: software {stack.name} offers {', '.join(offered)}, "
                 f"not {choice}"
             )
+    return _option_error(q)
+
+
+def _option_error(q: Question) -> str:
+    """Return what is wrong with the options of memory that the user fixed."""
+    plan = q.plan
+    if plan.recompute_layers is not None and plan.recompute != "full":
+        return (
+            f"plan.recompute_layers: {plan.recompute_layers}: layers are recomputed "
+            'one by one under plan.recompute = "full" alone'
+        )
+    offloaded = plan.offload_activations or plan.offload_optimizer
+    if offloaded and q.system.node.host_bandwidth is None:
+        name = "activations" if plan.offload_activations else "optimizer"
+        return (
+            f"plan.offload_{name}: {q.system.name} does not say how fast its host is "
+            "reached (system.node.host_bandwidth)"
+        )
     return ""
 
 

@@ -7,7 +7,7 @@ links are no truth. The naive baseline is the time that the bytes alone take.
 from collections import Counter
 from pathlib import Path
 
-from accelsim.fabric.astra import HOPS, Flat, seconds
+from accelsim.fabric.astra import HOPS, Flat, chunked, seconds
 from accelsim.validation import table
 from accelsim.validation.contract import Pair, Validation, validation
 from accelsim.validation.left_out import BAD_VALUE, LeftOutError
@@ -15,10 +15,10 @@ from accelsim.validation.table import Row
 
 REQUIRED = (
     *("topology", "npus", "bw_GiBps", "latency_ns", "collective", "bytes", "time_ns"),
-    *("backend", "algorithm", "splits", "endpoint_delay_ns"),
+    *("backend", "algorithm", "dims", "splits", "active_chunks", "endpoint_delay_ns"),
 )
 UNPHYSICAL = "beats the capacity of its links: no truth"
-DIMENSIONS = "several dimensions or chunks under way: not modelled in this mode"
+DIMENSIONS = "topology is not modelled in this mode"
 NO_ALGORITHM = "algorithm is not modelled in this mode"
 KINDS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
 
@@ -53,48 +53,78 @@ def validate_astrasim(path: Path | str) -> Validation:
 def _pair(number: int, row: Row) -> Pair:
     if "UNPHYSICAL" in row.get("note", ""):
         raise LeftOutError(UNPHYSICAL)
-    if row["topology"] not in HOPS or row["splits"] != "1":
-        raise LeftOutError(DIMENSIONS)
-    kind, algorithm = row["collective"], row["algorithm"]
-    net, size, measured = _numbers(row)
+    nets, size, measured = _numbers(row)
+    kind, algorithms = row["collective"], row["algorithm"].split("/")
     if kind not in KINDS:
         raise LeftOutError(BAD_VALUE)
-    time = seconds(net, kind, algorithm, size)
+    algorithms *= len(nets) if len(algorithms) == 1 else 1
+    if len(algorithms) != len(nets):
+        raise LeftOutError(BAD_VALUE)
+    splits, active = _chunks(row)
+    if len(nets) == 1 and splits == 1:
+        time = seconds(nets[0], kind, algorithms[0], size)
+    else:
+        time = chunked(nets, kind, algorithms, size, splits, active)
     if time is None:
         raise LeftOutError(NO_ALGORITHM)
     twice = 2.0 if kind == "all_reduce" else 1.0
     return Pair(
-        id=f"{net.topology} {net.ranks} {kind} {algorithm} {size:.0f}:{number}",
+        id=" ".join((row["topology"], row["npus"], kind, row["algorithm"]))
+        + f" {size:.0f}:{number}",
         source="astra-sim",
-        chip=net.topology,
+        chip=row["topology"],
         subset=row["backend"],
         measured=measured,
         predicted=time,
-        naive=twice * size * (net.ranks - 1) / net.ranks / net.bandwidth,
-        also=(("collective", kind), ("algorithm", algorithm)),
+        naive=twice * size * _share(nets[0].ranks) / nets[0].bandwidth,
+        also=(("collective", kind), ("algorithm", row["algorithm"])),
     )
 
 
-def _numbers(row: Row) -> tuple[Flat, float, float]:
-    """Return the network, the bytes and the time [s] of a run."""
+def _share(ranks: int) -> float:
+    return (ranks - 1) / ranks
+
+
+def _chunks(row: Row) -> tuple[int, int]:
+    """Return the chunks of a collective, and those under way at once."""
     try:
-        ranks = table.count(row, "npus")
-        found = [
-            table.number(row, name)
-            for name in ("latency_ns", "endpoint_delay_ns", "bw_GiBps", "bytes")
-        ]
-        measured = table.number(row, "time_ns")
+        splits = table.count(row, "splits") or 1
+        active = table.count(row, "active_chunks") or 1
     except ValueError:
         raise LeftOutError(BAD_VALUE) from None
-    latency, endpoint, rate, size = (value or 0.0 for value in found)
-    if ranks is None or ranks < 2 or not rate or not size or measured is None:
+    return splits, active
+
+
+def _numbers(row: Row) -> tuple[list[Flat], float, float]:
+    """Return the dimensions of the network, the bytes and the time [s] of a run."""
+    names = row["topology"].split("x")
+    if any(name not in HOPS for name in names):
+        raise LeftOutError(DIMENSIONS)
+    try:
+        total = table.count(row, "npus")
+        endpoint = table.number(row, "endpoint_delay_ns") or 0.0
+        size, measured = table.number(row, "bytes"), table.number(row, "time_ns")
+        extents = [int(text) for text in row["dims"].split("x") if text]
+        latencies = [float(text) for text in row["latency_ns"].split("/")]
+        rates = [float(text) for text in row["bw_GiBps"].split("/")]
+    except ValueError:
+        raise LeftOutError(BAD_VALUE) from None
+    extents = extents if len(names) > 1 else [total or 0]
+    if len({len(names), len(extents), len(latencies), len(rates)}) > 1:
         raise LeftOutError(BAD_VALUE)
-    net = Flat(
-        topology=row["topology"],
-        ranks=ranks,
-        latency=latency * 1e-9,
-        endpoint=endpoint * 1e-9,
-        bandwidth=rate * 2**30,
-        aware=row["backend"] == "aware",
-    )
-    return net, size, measured * 1e-9
+    if min(extents) < 2 or min(rates) <= 0.0 or not size or measured is None:
+        raise LeftOutError(BAD_VALUE)
+    nets = [
+        Flat(
+            topology=name,
+            ranks=extent,
+            latency=latency * 1e-9,
+            endpoint=endpoint * 1e-9,
+            bandwidth=rate * 2**30,
+            aware=row["backend"] == "aware",
+        )
+        for name, extent, latency, rate in zip(
+            names, extents, latencies, rates, strict=True
+        )
+    ]
+    return nets, size, measured * 1e-9

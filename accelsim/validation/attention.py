@@ -138,10 +138,11 @@ def _columns(found: Sequence[Measured]) -> dict[str, Any]:
 
 def _unfused(each: Measured) -> float:
     """Return the time [s] of attention as products with the scores in memory."""
-    chip, model, case, shard, layer = (
+    chip, model, case, shard, stack, layer = (
         np.zeros(1, dtype).view(np.recarray)[0]
         for dtype in (
-            *(tables.CHIP, tables.MODEL, tables.CASE, tables.SHARD, tables.LAYER),
+            *(tables.CHIP, tables.MODEL, tables.CASE, tables.SHARD),
+            *(tables.SOFTWARE, tables.LAYER),
         )
     )
     fill_chip(chip, each.chip, "unfused")
@@ -151,7 +152,7 @@ def _unfused(each: Measured) -> float:
     shard.micro_batch, shard.heads, shard.cp = each.batch, each.heads, 1
     ops = np.zeros(tables.MAX_OPERATORS, tables.OPERATOR).view(np.recarray)
     for index in range(add_unfused_attention(ops, FIRST, model, case, shard)):
-        add_operator(layer, chip, case, ops[index])
+        add_operator(layer, chip, case, stack, ops[index])
     return float(sum(layer[f"{name}_attention"] for name in PASSES[each.passes]))
 
 

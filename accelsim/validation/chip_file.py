@@ -1,11 +1,11 @@
-"""A calibration as a chip file that derives from the old one.
+"""A calibration as a chip or system file that derives from the old one.
 
 This file knows how such a file is written; which figures it holds is the calibration's.
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from accelsim import catalog
@@ -14,15 +14,17 @@ from accelsim.files import replacing, target_of
 from accelsim.validation.calibrate import Calibration
 
 
-def check_chip_file(path: Path, base: str, read: Sequence[Path]) -> None:
-    """Refuse a chip file that cannot be written, or could not find its base.
+def check_chip_file(
+    path: Path, base: str, read: Sequence[Path], kind: str = "chips"
+) -> None:
+    """Refuse a file of a chip (or system) that cannot be written or find its base.
 
     Raises
     ------
     InputError
         The file cannot be written there.
     """
-    target_of(path, *read, catalog.find("chips", base))
+    target_of(path, *read, catalog.find(kind, base))
     _base(path, base)
 
 
@@ -38,14 +40,29 @@ def write_chip_file(
     """
     names = ", ".join(dict.fromkeys(file.name for file in read))
     source = f"accelsim calibrate gemm on {names}"
+    about = f"# {found.chip.name}, its products calibrated on measurements."
+    write_figures(path, base, about, source, found.written, read)
+
+
+def write_figures(
+    path: Path, base: str, about: str, source: str, figures: Mapping[str, object],
+    read: Sequence[Path],
+) -> None:  # fmt: skip
+    """Write measured figures, by path, to a file that derives from `base`.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
     lines = [
-        f"# {found.chip.name}, its products calibrated on measurements.",
+        about,
         f"base = {_text(_base(path, base))}",
         f"source = {_text(source)}",
         'kind = "measured"',
     ]
     table = ""
-    for constant, value in sorted(found.written.items(), key=_by_table):
+    for constant, value in sorted(figures.items(), key=_by_table):
         where, _, name = constant.rpartition(".")
         if where != table:
             lines += ["", f"[{where}]"]

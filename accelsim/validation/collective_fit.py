@@ -71,8 +71,8 @@ class Fit:
                 np.recarray
             )
             fill_collectives(
-                group.tiers, group.which, group.kind, group.sizes, group.ranks,
-                group.software, found,
+                group.tiers, group.which, fabric_tables.AUTO, group.kind, group.sizes,
+                group.ranks, group.software, found,
             )  # fmt: skip
             times[group.index] = found.time
         return np.asarray(self.weights * np.log(times / self.measured))

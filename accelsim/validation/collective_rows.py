@@ -79,7 +79,8 @@ _HOSTS = {"microsoft/vidur": 38e-6, "stas00/ml-engineering": 46e-6}
 _NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
     (r"\bXDR\b", {"tiers.fabric.link": "infiniband-xdr"}),
     (
-        r"\bSHARP\b",
+        # CoreWeave's H100 runs have it switched on, its README says
+        r"\bSHARP\b|collnet|\bH100\b.*coreweave/nccl-tests",
         {
             "tiers.fabric.in_network_reduction": True,
             "tiers.fabric.reduction_efficiency": 0.95,
@@ -153,7 +154,7 @@ def _measured(number: int, row: Row) -> Measured:
     source = _short(row.get("source", ""))
     if source == "microsoft/vidur" and nodes > 1:
         raise LeftOutError(NO_HARDWARE)
-    on = _system(row["system"])
+    on = _system(row["system"], f"{source} {row.get('algo', '')} {row.get('note', '')}")
     per_node = _per_node(on, ranks, nodes)
     inside = ranks <= on.spec.node.chips and nodes == 1
     return Measured(
@@ -181,7 +182,7 @@ def _per_node(on: System, ranks: int, nodes: int) -> int | None:
     if ranks > on.workers:
         raise LeftOutError(NOT_PLACED)
     innermost = next(iter(on.spec.tiers.values())).chips
-    if nodes == 1 or innermost > on.spec.node.chips:
+    if nodes == 1 or innermost != on.spec.node.chips:
         return None
     if ranks % nodes or ranks // nodes > innermost * on.chip.workers_per_chip:
         raise LeftOutError(NOT_PLACED)
@@ -189,8 +190,11 @@ def _per_node(on: System, ranks: int, nodes: int) -> int | None:
 
 
 @lru_cache(maxsize=256)
-def _system(words: str) -> System:
-    """Return the built-in system that a table's words mean."""
+def _system(words: str, about: str) -> System:
+    """Return the built-in system that a table's words mean.
+
+    about : more words, of the row's source, algorithm and note.
+    """
     for pattern, name in _SYSTEMS:
         if re.search(pattern, words, re.IGNORECASE):
             if name is None:
@@ -198,7 +202,7 @@ def _system(words: str) -> System:
             changes: dict[str, Any] = {}
             if "fabric" in catalog.load("systems", name).tiers:
                 for network, change in _NETWORKS:
-                    if re.search(network, words, re.IGNORECASE):
+                    if re.search(network, f"{words} {about}", re.IGNORECASE):
                         changes |= change
             return system(name, changes)
     raise LeftOutError(NO_SYSTEM)

@@ -36,7 +36,7 @@ DECIBELS = {"COM_dB": "com_db", "VEC_dB": "vec_db", "FOM_dB": "fom_db"}
 NO_NUMBER = "case or COM is blank or no number"
 NO_REFERENCE = "the reference of the job is missing or says too little"
 NO_CHANNEL = "a channel of the job is missing"
-NO_SHEET = "the sheet of the job is missing or not understood"
+NO_SHEET = "the sheet of the job is missing"
 NO_MARGIN = "the equalized pulse has no sampling instant"
 
 
@@ -79,6 +79,10 @@ class Job:
     @cached_property
     def sheet(self) -> "Sheet":
         """Return its sheet."""
+        return self.sheet_of(1)
+
+    def sheet_of(self, case: int) -> "Sheet":
+        """Return its sheet, as it stands for a package case, from 1."""
         from accelsim.link.keywords import sheet_of
 
         name = self.said.get("config")
@@ -86,9 +90,9 @@ class Job:
         if not isinstance(keywords, dict):
             raise LeftOutError(NO_SHEET)
         try:
-            return sheet_of(str(name), keywords)
-        except InputError:
-            raise LeftOutError(NO_SHEET) from None
+            return sheet_of(str(name), keywords, case)
+        except InputError as error:
+            raise LeftOutError(str(error)) from None
 
     @cached_property
     def channel(self) -> Any:
@@ -193,7 +197,7 @@ def _score(name: str, row: Row, inputs: Inputs) -> tuple[Pair, dict[str, Any]]:
     if not math.isfinite(margin):
         raise LeftOutError(NO_NUMBER)
     job = inputs.job(row[JOB])
-    said, sheet = job.case(case), job.sheet
+    said, sheet = job.case(case), job.sheet_of(case)
     from accelsim.link.com import com_at
     from accelsim.link.responses import responses
 

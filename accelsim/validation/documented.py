@@ -54,19 +54,18 @@ def _neuron_llama(_row: Row) -> Mapping[str, str]:
 
 
 def _launcher_5b(_row: Row) -> Mapping[str, str]:
-    # NVIDIA/NeMo-Framework-Launcher@00af8f2 launcher_scripts/conf/training/gpt3/5b.yaml
+    # NVIDIA/NeMo-Framework-Launcher@2078c59 launcher_scripts/conf/training/gpt3/5b.yaml
     return {"global_batch": "2048", "micro_batch": "4", "tp": "1", "pp": "1"}
 
 
 def _launcher_175b(_row: Row) -> Mapping[str, str]:
-    # NVIDIA/NeMo-Framework-Launcher@056a90e …/conf/training/gpt3/175b.yaml
+    # NVIDIA/NeMo-Framework-Launcher@2078c59 …/conf/training/gpt3/175b.yaml
     return {
         "global_batch": "2048",
         "micro_batch": "1",
         "tp": "4",
         "pp": "8",
         "vp": "12",
-        "recompute": "selective",
     }
 
 
@@ -77,7 +76,15 @@ def _megatron_2020(row: Row) -> Mapping[str, str]:
     return {"seq_len": "1024", "micro_batch": str(batch // replicas)}
 
 
+def _rapid(_row: Row) -> Mapping[str, str]:
+    # gkarfakis19/Rapid-LLM@317a2cb validation_scripts/uci_train_validation.py
+    # (MICRO_BATCH_SIZE = 1) and its a100_80GB_train_validation.yaml
+    # (full_recomputation: false, tensor_format: bf16).
+    return {"micro_batch": "1", "recompute": "none", "precision": "bf16"}
+
+
 RECIPES = (
+    Recipe(r"PyTorch DDP/FSDP", r"", r"Rapid-LLM", "micro_batch", _rapid),
     Recipe(r"(?i)neuronx", r"^gpt3", r"", "global_batch", _neuron_gpt3),
     Recipe(r"(?i)neuronx", r"^gpt3", r"", "recompute", _neuron_gpt3_plan),
     Recipe(r"(?i)neuronx", r"^llama", r"", "global_batch", _neuron_llama),

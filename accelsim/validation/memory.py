@@ -55,8 +55,13 @@ class Judged:
 
     @property
     def peak(self) -> float:
-        """Return our figure [B] for what was measured."""
-        return self.estimate.memory.total - self.estimate.memory.reserved
+        """Return our figure [B] for what was measured, on a rank of the first stage.
+
+        A log is written by rank 0.
+        """
+        memory = self.estimate.stages[0].memory
+        reserved = self.seen.meaning == "reserved"
+        return memory.reserved if reserved else memory.allocated
 
 
 def validate_memory(path: Path | str) -> Validation:

@@ -56,6 +56,8 @@ NETWORKS = {
     ("mosaicml/llm-foundry", "A100-80GB"): "roce-a100-80gb",
     ("mosaicml/llm-foundry", "H100-SXM"): "roce-h100",  # 3200 Gb/s RoCE a node
     ("Llama", "H100-SXM"): "roce-h100",  # arXiv:2407.21783, section 3.3.1
+    # uci_train_validation.py: NVLink in pairs, PCIe between them
+    ("gkarfakis19/Rapid-LLM", "A100-80GB"): "a100-pairs-4",
     ("huggingface/nanotron", "H100-SXM"): "p5-h100",  # Ultra-Scale Playbook: EFA
     ("aws-samples/awsome-distributed-training", "H100-SXM"): "p5-h100",
 }
@@ -184,8 +186,14 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
     if software == "neuron" and re.match(r"gpt3|llama2", row["model"]):
         changed["attention"] = "unfused"  # use_flash_attention came with Llama 3
-    if row["framework"].startswith("NeMo-Megatron") and row["model"] == "gpt3-5b":
-        changed["attention"] = "unfused"  # transformer_engine: False in its recipe
+    if row["framework"].startswith("NeMo-Megatron"):
+        # gpt3/{5b,175b}.yaml of that release: transformer_engine, ub_tp_comm_overlap
+        # and overlap_p2p_comm are False, dropout is 0.1, no flash attention
+        changed |= {"attention": "unfused", "overlap.tp": False, "overlap.pp": False}
+        changed["fused_loss"] = False
+    if row["family"] == "gkarfakis19/Rapid-LLM":
+        # bf16 gradients and optimizer states, no master copy (its validation yaml)
+        changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
     if "mixed_precision=PURE" in words or "bf16 (pure)" in words:
         changed["grad_bytes"] = 2.0
     if software == "megatron-deepspeed" and "bf16 optimizer" in words:

@@ -49,7 +49,7 @@ def test_energy_is_the_sum_of_its_phases(a: float, b: float, c: float) -> None:
     q = question(16)
 
     def joules(*times: float) -> float:
-        return sum(energy_parts(q, PhaseTimes(*times), 0.0).values())
+        return float(sum(energy_parts(q, PhaseTimes(*times), 0.0).values()))
 
     apart = joules(a, 0.0, 0.0) + joules(0.0, b, 0.0) + joules(0.0, 0.0, c)
     assert joules(a, b, c) == pytest.approx(apart)

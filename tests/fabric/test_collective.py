@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import accelsim
-from accelsim.errors import InputError
+from accelsim.errors import InputError, NoAnswerError
 from accelsim.fabric.collective import KINDS, bus_factor
 from accelsim.fabric.experts import copies, exchange_seconds
+from accelsim.fabric.interval import interval, share_assumed
 
 GIB = 2.0**30
 
@@ -94,3 +95,42 @@ def test_expert_exchange_by_hand() -> None:
         exchange_seconds("dispatch", imbalance=0.5, **asked)
     with pytest.raises(InputError, match="dispatch"):
         exchange_seconds("dispach", **asked)
+
+
+def test_crossovers_of_neuron_follow_from_its_links() -> None:
+    # aws-neuron-sdk intranode-collective-comm.rst, 64 ranks: mesh below 1 MB, halving
+    # to 56 MB, KangaRing above; within a factor of two
+    sizes = np.logspace(4, 9, 400)
+    found = accelsim.system("trn2-48xlarge").collective(
+        "all_reduce", bytes=sizes, ranks=64
+    )
+    names = list(dict.fromkeys(found.algorithm))
+    assert names == ["mesh", "halving-doubling", "two Hamiltonian rings"]
+    first = [sizes[list(found.algorithm).index(name)] for name in names[1:]]
+    assert 0.5e6 <= first[0] <= 2e6
+    assert 28e6 <= first[1] <= 112e6
+
+
+def test_an_interval_holds_what_it_rests_on() -> None:
+    on = accelsim.system("trn2-48xlarge")
+    time = on.collective("all_reduce", bytes=[2**20, 2**30], ranks=64).time
+    found = interval(on, "all_reduce", bytes=[2**20, 2**30], ranks=64)
+    assert np.all(found.low < time)
+    assert np.all(time < found.high)
+    assert found.rests[0].path == "tiers.node.efficiency"
+    # the rate is 0.5 to 0.9 where 0.71 is assumed: a large message is as far off
+    assert found.high[1] / time[1] == pytest.approx(0.71 / 0.5, rel=0.02)
+    assert found.low[1] / time[1] == pytest.approx(0.71 / 0.9, rel=0.02)
+    for rest in found.rests:
+        assert np.all(found.low <= rest.low)
+        assert np.all(rest.high <= found.high)
+    assert share_assumed(found.rests) > 0.5
+
+
+@pytest.mark.parametrize("algorithm", ["bucket", "in-network", "rail"])
+def test_an_algorithm_that_is_not_there_is_no_answer(algorithm: str) -> None:
+    on = accelsim.system("p4d")
+    with pytest.raises(NoAnswerError):
+        on.collective("all_reduce", bytes=1e6, ranks=8, algorithm=algorithm)
+    with pytest.raises(InputError, match="algorithm"):
+        on.collective("all_reduce", bytes=1e6, ranks=8, algorithm="rng")

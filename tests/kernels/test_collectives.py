@@ -153,8 +153,8 @@ def test_groups_that_interleave_share_a_ring() -> None:
 
 
 def mean_hops(extent: int) -> float:
-    """Return the links that a byte crosses in a ring, on average over all peers."""
-    return sum(min(d, extent - d) for d in range(extent)) / extent
+    """Return the links that a byte crosses in a ring, on average over all others."""
+    return sum(min(d, extent - d) for d in range(extent)) / (extent - 1)
 
 
 @pytest.mark.parametrize("extent", [4, 8, 16])
@@ -166,10 +166,11 @@ def test_all_to_all_on_a_ring_pays_for_each_hop(extent: int) -> None:
 
 
 def test_all_to_all_on_a_torus_waits_for_its_slowest_dimension() -> None:
-    # in 4 x 8 a byte crosses 1 link of the first and 2 of the second on average
+    # in 4 x 8 a byte crosses 1 link of the first and 2 of the second on average, those
+    # counted that stay
     rows = tiers(torus(32, (4, 8), ports=2e11))
     time = seconds(rows, ALL_TO_ALL, GB, 32.0)
-    assert time == pytest.approx(GB * 31 / 32 * 2 / 2e11)
+    assert time == pytest.approx(GB * 2 / 2e11)
 
 
 def test_send_waits_for_the_slowest_hop_of_the_chain() -> None:
@@ -254,14 +255,16 @@ def test_hierarchy_is_between_its_longest_phase_and_their_sum(
     size: float, ranks: float, kind: int
 ) -> None:
     rows = two_tiers(late=0.0)
+
+    def data(rows: Rows, pipelined: float = 0.0) -> float:  # beside what messages cost
+        found = collective(rows, kind, size, ranks, 1.0, software(pipelined=pipelined))
+        return found[0] - found[2]
+
     phases = [
-        seconds(two_tiers(inner=1e30, late=0.0), kind, size, ranks),
-        seconds(two_tiers(outer=1e30, late=0.0), kind, size, ranks),
-    ]
-    added = seconds(rows, kind, size, ranks)
-    overlapped = seconds(rows, kind, size, ranks, pipelined=1.0)
-    assert added == pytest.approx(sum(phases))
-    assert overlapped == pytest.approx(max(phases))
+        data(two_tiers(inner=1e30, late=0.0)), data(two_tiers(outer=1e30, late=0.0))
+    ]  # fmt: skip
+    assert data(rows) == pytest.approx(sum(phases), rel=1e-6, abs=1e-12)
+    assert data(rows, 1.0) == pytest.approx(max(phases), rel=1e-6, abs=1e-12)
 
 
 @given(SIZE, POWER, KIND, st.floats(1.0, 100.0), st.sampled_from([0.0, 1.0]))
@@ -304,5 +307,9 @@ def test_time_without_latency_grows_with_the_bytes(
     size: float, kind: int, factor: float
 ) -> None:
     rows = two_tiers(late=0.0)
-    one = seconds(rows, kind, size, 32.0)
-    assert seconds(rows, kind, factor * size, 32.0) == pytest.approx(factor * one)
+    found = [
+        collective(rows, kind, times * size, 32.0, 1.0, software())
+        for times in (1.0, factor)
+    ]
+    one, more = (time - latency for time, _, latency, _ in found)
+    assert more == pytest.approx(factor * one, rel=1e-6, abs=1e-12)

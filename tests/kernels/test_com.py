@@ -27,6 +27,7 @@ def rules(**changes: float) -> np.record:
         "floating_max": 0.05,
         "tail_start": 0,
         "tail_max": 0.0,
+        "step": 0.0,
     } | changes
     values = tuple(row[name] for name in FEEDBACK.names or ())
     table = np.array([values], FEEDBACK).view(np.recarray)
@@ -102,7 +103,7 @@ def test_small_samples_are_dropped() -> None:
 
 def test_a_pulse_is_sampled_where_its_neighbours_balance() -> None:
     pulse = shape()
-    cursor, peak = com.cursor_of(pulse, 0, len(pulse), M, 0.5)
+    cursor, peak = com.cursor_of(pulse, 0, len(pulse), M, 0.5, 0)
     assert peak == int(np.argmax(pulse))
     rise = np.flatnonzero(pulse > 0.01 * pulse[peak])[0] - 1
     offs = [
@@ -110,7 +111,7 @@ def test_a_pulse_is_sampled_where_its_neighbours_balance() -> None:
         for i in range(rise, rise + 2 * M + 1)
     ]
     assert cursor == rise + int(np.argmin(offs))
-    assert com.cursor_of(np.ones(100), 0, 100, M, 0.5)[0] == -1
+    assert com.cursor_of(np.ones(100), 0, 100, M, 0.5, 0)[0] == -1
 
 
 def test_feedback_takes_what_its_limits_allow() -> None:
@@ -187,7 +188,7 @@ def test_residual_and_worst_phase() -> None:
     assert out[row] == 0.0
     assert out[row + 1] == pytest.approx(pulse[cursor + M] - 0.5 * pulse[cursor])
     assert out[row + 3] == pytest.approx(pulse[cursor + 3 * M])
-    com.fill_worst_phase(pulse, M, 1 / 3, 1e-5, out)
+    com.fill_worst_phase(pulse, M, 4, 1e-5, out)
     energy = [np.sum(pulse[M + p : 39 * M : M] ** 2) for p in range(M)]
     best = int(np.argmax(energy))
     np.testing.assert_allclose(out[:38], pulse[M + best : 39 * M : M])
@@ -205,7 +206,7 @@ def slow_merit(
     """Return the figure of merit by the plain path, one pulse at a time."""
     both = sum(t * np.roll(pulse, (n - 1) * M) for n, t in enumerate(taps))
     found = np.asarray(both)
-    cursor, _ = com.cursor_of(found, 0, len(found), M, 0.5)
+    cursor, _ = com.cursor_of(found, 0, len(found), M, 0.5, 0)
     if cursor < 0 or found[cursor] <= 0.0:
         return -1.0
     value = found[cursor]
@@ -224,7 +225,22 @@ def slow_merit(
 
 def test_the_search_finds_what_trying_all_finds() -> None:
     pulse = shape()
-    row = (M, 0, len(pulse), 0, 0, 0, 0.5, 0.95 / 3, 5 / 9, 10**-3.25, 3e-4, 1e-6)
+    row = (
+        M,
+        0,
+        len(pulse),
+        0,
+        0,
+        -1,
+        0,
+        0,
+        0.5,
+        0.95 / 3,
+        5 / 9,
+        10**-3.25,
+        3e-4,
+        1e-6,
+    )
     table = np.array([row], SEARCH).view(np.recarray)
     settings_ = settings_of(3 if PLAIN else 9)
     shifted = np.array([np.roll(pulse, n * M) for n in (-1, 0, 1)])

@@ -8,6 +8,7 @@ from accelsim.kernels import tables
 from accelsim.kernels.attention import fused_seconds
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.matmul import product_parts
+from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record
 from accelsim.training.lower import table
 from tests.examples import (
@@ -27,13 +28,16 @@ from tests.examples import tiers as tiers_of
 TP = st.sampled_from([1, 2, 4, 8, 16])
 UNFUSED = chip(**NO_FUSED)
 SEQ, HIDDEN, HEADS = 2048.0, 1024.0, 16.0
+STATISTICS = 4 * SEQ * HEADS  # B; fused attention keeps one of fp32 a row and head
 PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 
 
 def timed(op: Record, worker: Record | None = None, **changes: float) -> Record:
     """Return the LAYER row of one operator alone."""
     layer = table(tables.LAYER, 1)[0]
-    add_operator(layer, chip() if worker is None else worker, case(**changes), op)
+    add_operator(
+        layer, chip() if worker is None else worker, case(**changes), software(), op
+    )
     return layer
 
 
@@ -77,6 +81,28 @@ def test_a_stream_takes_its_bytes_and_its_starts() -> None:
     assert layer.forward_elementwise == pytest.approx(1e-3 + 3e-6)
     assert layer.backward_elementwise == pytest.approx(2e-3 + 3e-6)
     assert layer.forward_flops == 0.0
+
+
+def test_a_gradient_that_a_kernel_adds() -> None:
+    stack, worker, layer = (
+        software(fused_accumulation=0.0),
+        chip(),
+        table(tables.LAYER, 1),
+    )
+    add_operator(layer[0], worker, case(), stack, product())
+    n, k = 4096.0, 1024.0
+    # the product writes 2 B; the kernel reads them, reads and writes 4 B
+    weight = product_parts(worker, gemm(n, k, 2048.0, bytes_out=2.0))[0]
+    data = product_parts(worker, gemm(2048.0, k, n))[0]
+    assert layer[0].backward_matmul == data + weight
+    assert layer[0].backward_elementwise == stream_seconds(worker, 10.0 * n * k, 1.0)
+    assert layer[0].backward_kernels == 3.0
+
+
+def test_a_collective_is_four_calls_of_the_host() -> None:
+    alone, two = (world().layers(tp=tp)[DENSE] for tp in (1, 2))
+    # an all-reduce a block and pass
+    assert two.forward_kernels == alone.forward_kernels + 4.0
 
 
 def test_fused_attention_repeats_the_scores_backward() -> None:
@@ -163,7 +189,7 @@ def test_activations_of_korthikanti_with_sequence_parallelism(tp: int) -> None:
 
 def test_fused_attention_keeps_no_scores() -> None:
     layer = world(model=model(dropout=1.0)).layers()[DENSE]
-    assert layer.saved == 34 * SEQ * HIDDEN
+    assert layer.saved == 34 * SEQ * HIDDEN + STATISTICS
     assert layer.saved_core == 0.0
 
 
@@ -175,20 +201,22 @@ def test_latent_attention_keeps_its_low_ranks_too() -> None:
     )
     layer = world(model=shape).layers()[DENSE]
     attention = 2 * 16 * (192 + 128) + 768 + 512 + 64
-    assert layer.saved == SEQ * (24 * HIDDEN + 2 * attention)
+    assert layer.saved == SEQ * (24 * HIDDEN + 2 * attention) + STATISTICS
 
 
 def test_experts_keep_the_tokens_they_see() -> None:
     # two norms and their products' inputs, attention, twice 2 choices of h, and their
     # inner width before and after the activation
     layer = world(model=mixture()).layers()[MOE]
-    assert layer.saved == SEQ * (8 * HIDDEN + 8 * HIDDEN + 8 * HIDDEN + 2 * 2 * 2 * 512)
+    inner = 2 * 2 * 2 * 512
+    assert layer.saved == SEQ * (3 * 8 * HIDDEN + inner) + STATISTICS
 
 
 def test_narrow_formats_keep_what_products_read_in_one_byte() -> None:
     # of 34 s b h, the inputs of two norms' products and of the last one shrink by half
     narrow = world(case=case(precision=tables.FP8), model=model(dropout=1.0))
-    assert narrow.layers()[DENSE].saved == (34 - 2 - 4) * SEQ * HIDDEN
+    kept = (34 - 2 - 4) * SEQ * HIDDEN
+    assert narrow.layers()[DENSE].saved == kept + STATISTICS
 
 
 def test_tensor_parallel_traffic() -> None:
@@ -288,7 +316,8 @@ def test_wide_formats_take_wide_memory() -> None:
         weight_bytes=4.0,
     )  # fmt: skip
     full, half = world(case=wide), world()
-    assert full.layers()[DENSE].saved == 2 * half.layers()[DENSE].saved
+    kept = [made.layers()[DENSE].saved - STATISTICS for made in (full, half)]
+    assert kept[0] == 2 * kept[1]
     assert full.layers(tp=4)[DENSE].forward_tp_bytes == (
         2 * half.layers(tp=4)[DENSE].forward_tp_bytes
     )

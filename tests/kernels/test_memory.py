@@ -5,22 +5,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
-from accelsim.kernels.memory import BUCKETS, in_flight
+from accelsim.kernels.memory import BUCKETS, in_flight, stage_layers
 from accelsim.kernels.tables import (
+    ADAM,
+    ADAM_8BIT,
     FULL,
     KEEP,
+    MUON,
     SELECTIVE,
+    SGD,
     UNSHARDED,
     ZERO1,
     ZERO2,
     ZERO3,
 )
-from tests.examples import NO_FUSED, World, chip, mixture, model, plan, software, world
+from tests.examples import (
+    NO_FUSED,
+    World,
+    case,
+    chip,
+    mixture,
+    model,
+    plan,
+    software,
+    world,
+)
 
 GB = 1e9
 UNFUSED = chip(**NO_FUSED)
 SEQ, HIDDEN = 2048.0, 1024.0
-PARTS = ("weights", "gradients", "optimizer", "activations", "head", "buffers")
+# What a layer keeps of a sequence: 32 s b h without dropout (Korthikanti et al. 2022),
+# and the statistic of each row of each of 16 heads that fused attention keeps.
+KEPT = 32 * SEQ * HIDDEN + 4 * 16 * SEQ
+PARTS = (
+    *("weights", "gradients", "optimizer", "activations", "head", "buffers"),
+    *("workspace", "fragmentation", "context"),
+)
 STATES = ("weights", "gradients", "optimizer")
 
 
@@ -65,10 +85,13 @@ def test_gathered_weights_are_alive_for_two_layers() -> None:
 
 def test_micro_batches_in_flight() -> None:
     # 1F1B: as many as stages; interleaved (p - 1)/v more; never more than there are
-    assert in_flight(plan(micro_batches=99)) == 1.0
-    assert in_flight(plan(pp=8, micro_batches=99)) == 8.0
-    assert in_flight(plan(pp=8, vp=2, micro_batches=99)) == 8 + 7 / 2
-    assert in_flight(plan(pp=8, vp=2, micro_batches=4)) == 4.0
+    assert in_flight(plan(micro_batches=99), 0) == 1.0
+    assert in_flight(plan(pp=8, micro_batches=99), 0) == 8.0
+    assert in_flight(plan(pp=8, micro_batches=99), 7) == 1.0
+    assert in_flight(plan(pp=8, vp=2, micro_batches=99), 0) == 8 + 7 / 2
+    assert in_flight(plan(pp=8, vp=2, micro_batches=4), 0) == 4.0
+    # the last stage waits for its last virtual chunk only
+    assert in_flight(plan(pp=8, vp=2, micro_batches=99), 7) == (8 + 1) / 2
 
 
 def test_model_parallelism_cuts_the_states() -> None:
@@ -96,21 +119,33 @@ def test_experts_are_cut_and_sharded_in_their_own_group() -> None:
 def test_activations_of_one_stage() -> None:
     # 8 layers that keep 32 s b h (no dropout), and the logits twice in bf16
     memory = world().memory(micro_batches=4, micro_batch=2)
-    assert memory.activations == 8 * 32 * 2 * SEQ * HIDDEN
+    assert memory.activations == 8 * 2 * KEPT
     assert memory.head == 4 * 2 * SEQ * 32000 + 2 * 2 * 2 * SEQ * HIDDEN
+    assert memory.workspace == 0.0
+    # the gradient of the input of the activation function, and of the layer's output
+    small = small_head().memory(micro_batches=4, micro_batch=2)
+    assert small.workspace == 2 * 2 * SEQ * (4 * HIDDEN + HIDDEN)
 
 
 def test_full_recomputation_keeps_inputs_and_one_layer() -> None:
-    memory = world().memory(recompute=FULL)
-    assert memory.activations == pytest.approx((8 * 2 + 32 - 2) * SEQ * HIDDEN)
+    memory = small_head().memory(recompute=FULL)
+    assert memory.activations == pytest.approx(8 * 2 * SEQ * HIDDEN)
+    again = KEPT - 2 * SEQ * HIDDEN
+    assert memory.workspace == pytest.approx(again + 2 * SEQ * 5 * HIDDEN)
+
+
+def test_so_many_layers_are_recomputed() -> None:
+    memory = small_head().memory(recompute=FULL, kept_share=5 / 8)
+    assert memory.activations == pytest.approx(3 * 2 * SEQ * HIDDEN + 5 * KEPT)
 
 
 def test_selective_recomputation_of_korthikanti() -> None:
     # 34 s b h a layer, and once the 5 a s^2 b scores of the layer that is repeated
-    made = world(chip=UNFUSED, model=model(dropout=1.0))
+    made = world(chip=UNFUSED, model=model(dropout=1.0, vocab=16.0))
     memory = made.memory(recompute=SELECTIVE)
-    scores = 5 * 16 * SEQ**2
-    assert memory.activations == pytest.approx(8 * 34 * SEQ * HIDDEN + scores)
+    assert memory.activations == pytest.approx(8 * 34 * SEQ * HIDDEN)
+    # and two gradients of the scores in bf16
+    assert memory.workspace == pytest.approx((5 + 4) * 16 * SEQ**2)
 
 
 def small_head(**changes: float) -> World:
@@ -140,20 +175,60 @@ def test_few_micro_batches_fill_no_pipeline(pp: int, count: int) -> None:
     assert found == pytest.approx(8 / pp * min(pp, count) * one)
 
 
+def test_offloaded_activations_leave_two_layers_of_them() -> None:
+    kept = small_head().memory()
+    half = small_head().memory(offload=0.5)
+    assert half.activations == pytest.approx(0.5 * kept.activations)
+    every = small_head().memory(offload=1.0)
+    assert every.activations == pytest.approx(2 / 8 * kept.activations)
+    assert small_head().memory(offload_optimizer=1).optimizer == 0.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"), [(ADAM, 12), (ADAM_8BIT, 6 + 8 / 256), (SGD, 8), (MUON, 8)]
+)
+def test_what_optimizers_keep(kind: int, size: float) -> None:
+    # an fp32 master copy, and two moments of fp32, two of 8 bits with a scale in fp32
+    # for each 256, or one
+    memory = world().memory(optimizer=kind)
+    assert memory.optimizer == pytest.approx(size * memory.weights / 2)
+
+
+def test_a_stack_may_count_the_head_as_layers() -> None:
+    # vocabulary x hidden over 12 h^2 are 2.6 of the GPT's layers: 10.6 in four stages
+    stack = software(head_counts=1.0)
+    world_ = world(software=stack)
+    four = plan(pp=4, micro_batches=8)
+    cut = [stage_layers(world_.model, stack, four, s) for s in range(4)]
+    assert cut == [3, 3, 2, 0]
+    assert sum(stage_layers(world_.model, software(), four, s) for s in range(4)) == 8
+
+
+def test_gradients_of_a_micro_batch_beside_those_that_are_added_up() -> None:
+    stack = software(working_gradient=2.0)
+    short = world(software=stack, case=case(seq_len=64.0))
+    memory = short.memory(micro_batches=4)
+    # they are more than what 8 layers keep of one short micro-batch
+    mine = memory.weights / 2
+    assert memory.activations == 0.0
+    assert memory.workspace == pytest.approx(2 * mine + 2 * 64 * 5 * HIDDEN)
+
+
 def test_the_last_stage_counts_where_logits_are_large() -> None:
     big = world(model=model(vocab=1e6))
     memory = big.memory(pp=2, micro_batches=8)
     # one micro-batch in flight instead of two
-    assert memory.activations == 4 * 32 * SEQ * HIDDEN
+    assert memory.activations == 4 * KEPT
     assert memory.head > memory.activations
+    assert (memory.stage, memory.layers, memory.depth) == (1, 4, 1)
 
 
 def test_fragmentation_and_reserve() -> None:
     stack = software(fragmentation=0.1, reserved_memory=2 * GB)
     memory, plain = world(software=stack).memory(), world().memory()
-    assert memory.activations == pytest.approx(1.1 * plain.activations)
-    assert memory.head == pytest.approx(1.1 * plain.head)
-    assert memory.reserved == 2 * GB
+    lost = plain.activations + plain.head + plain.workspace
+    assert memory.fragmentation == pytest.approx(0.1 * lost)
+    assert memory.context == 2 * GB
     assert memory.weights == plain.weights
 
 
@@ -177,7 +252,7 @@ MADE = st.sampled_from(
 @given(made=MADE, recompute=st.sampled_from([KEEP, SELECTIVE, FULL]), **SIZES)
 def test_parts_make_the_total(made: World, recompute: int, **sizes: int) -> None:
     memory = made.memory(recompute=recompute, sharding=ZERO3, **sizes)
-    parts = [memory[name] for name in (*PARTS, "reserved")]
+    parts = [memory[name] for name in PARTS]
     assert min(parts) >= 0.0
     assert memory.total == pytest.approx(sum(parts))
 

@@ -11,6 +11,7 @@ from accelsim.kernels.fabric_tables import (
     ALL_GATHER,
     ALL_REDUCE,
     ALL_TO_ALL,
+    AUTO,
 )
 from accelsim.kernels.nccl import nccl_inside, nccl_pairs, ramped
 from accelsim.kernels.nccl_across import DEEP_TREE, nccl_across
@@ -43,6 +44,10 @@ def asked(rows: Rows, kind: int, size: float, ranks: float) -> tuple[float, str]
     time, _, latency, algorithm = collective(rows, kind, size, ranks, 1.0, software())
     assert 0.0 <= latency <= time
     return time, ALGORITHMS[algorithm]
+
+
+def across(rows: Rows, kind: int, size: float, ranks: float) -> tuple[float, ...]:
+    return nccl_across(rows[0], rows[1], kind, size, ranks, 8.0, AUTO)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_measured_times(
 def test_a_ring_by_hand() -> None:
     rows = node("nccl-hopper")
     size, n = 512.0 * MIB, 8.0
-    time, latency, _ = nccl_inside(rows[0], ALL_GATHER, size, n)
+    time, latency, _ = nccl_inside(rows[0], ALL_GATHER, size, n, AUTO)
     steps = FITTED.simple_start + 7.0 * FITTED.simple_step
     assert latency == pytest.approx(steps)
     data = size / n * (7.0 + FITTED.gather_slots) / 370.8e9
@@ -150,9 +155,9 @@ def test_a_cloud_takes_the_fastest(
     rows, fast = node(library), node(library, net=5e10 * factor)
     rows[1].nccl.simple_only = fast[1].nccl.simple_only = 1.0
     for kind in (ALL_GATHER, ALL_REDUCE):
-        time = nccl_across(rows[0], rows[1], kind, size, ranks, 8.0)[0]
-        assert time <= nccl_across(rows[0], rows[1], kind, factor * size, ranks, 8.0)[0]
-        assert nccl_across(fast[0], fast[1], kind, size, ranks, 8.0)[0] <= time
+        time = across(rows, kind, size, ranks)[0]
+        assert time <= across(rows, kind, factor * size, ranks)[0]
+        assert across(fast, kind, size, ranks)[0] <= time
     time = nccl_pairs(rows[0], rows[1], size, ranks, 8.0)[0]
     assert nccl_pairs(fast[0], fast[1], size, ranks, 8.0)[0] <= time
 
@@ -211,7 +216,7 @@ def test_a_small_gather_takes_longer_among_more_ranks(
 ) -> None:
     rows = node(library)
     times = [
-        nccl_across(rows[0], rows[1], ALL_GATHER, size * ranks, ranks, 8.0)[0]
+        across(rows, ALL_GATHER, size * ranks, ranks)[0]
         for ranks in (16.0, 64.0, 256.0)
     ]
     assert times == sorted(times)

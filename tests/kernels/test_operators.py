@@ -12,6 +12,7 @@ from accelsim.kernels.operators import (
     localise,
     transformer_operators,
 )
+from accelsim.kernels.streams import CHAINED_LOSS
 from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import table
 from tests.examples import NO_FUSED, case, chip, mixture, model, shard, software
@@ -197,12 +198,30 @@ def test_rotations_touch_queries_and_keys() -> None:
     assert found.forward_bytes[1] == 2 * 2.0 * 2048 * (1024 + 4 * 64)
 
 
+def test_what_a_stack_does_not_fuse_is_one_more_stream() -> None:
+    stack = software(
+        extra_activation=(2.0, 4.0), extra_rotary=(8.0, 13.0),
+        extra_layout=(0.5, 1.0), extra_residual=(1.0, 2.0), extra_kernels=7.0,
+    )  # fmt: skip
+    shape = model(kv_heads=4.0)
+    plain, eager = streams(operators(shape)), streams(operators(shape, stack=stack))
+    more = eager.forward_bytes.sum() - plain.forward_bytes.sum()
+    # 2 B x 2048 tokens: ffn 4096, queries 1024, keys and values 256 each, hidden 1024
+    width = 2 * 4096 + 8 * (1024 + 256) + 0.5 * (1024 + 512) + 1024
+    assert more == 2.0 * 2048 * width
+    more = eager.backward_bytes.sum() - plain.backward_bytes.sum()
+    width = 4 * 4096 + 13 * (1024 + 256) + (1024 + 512) + 2 * 1024
+    assert more == 2.0 * 2048 * width
+    assert eager.kernels.sum() == plain.kernels.sum() + 7.0
+
+
 def test_head_and_loss_by_hand() -> None:
     ops = operators(model(), kind=tables.HEAD)
     assert flops(ops) == 2.0 * 2048 * 1024 * 32000
     norm, logits = 2 * 2.0 * 2048 * 1024, 2048 * 32000
     assert streams(ops).forward_bytes[0] == norm + 4 * logits
-    chained = operators(model(), stack=software(fused_loss=0.0), kind=tables.HEAD)
+    chain = software(fused_loss=0.0, loss=CHAINED_LOSS)
+    chained = operators(model(), stack=chain, kind=tables.HEAD)
     # six passes over fp32 logits
     assert streams(chained).forward_bytes[0] == norm + 24 * logits
 

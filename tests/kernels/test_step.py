@@ -222,6 +222,41 @@ def test_a_host_that_launches_late() -> None:
     assert schedule(rows, software(launch=0.1)).launch == 0.0
 
 
+def test_a_host_runs_ahead_but_not_between_stages() -> None:
+    # forward 3 s of host against 1 s of device, backward 0 s against 2 s
+    rows = layers(forward_kernels=3.0)
+    assert schedule(rows, software(launch=1.0)).launch == 0.0
+    assert schedule(rows, software(launch=1.0), pp=2, micro_batches=2).launch == (
+        2 * 4 * 2.0
+    )
+
+
+def test_a_repeated_layer_costs_its_host_more() -> None:
+    # 3 kernels again, 5 s of checkpointing: 14 s of host against 1 + 2 + 1 s
+    rows = layers(forward_kernels=3.0, backward_kernels=3.0)
+    stack = software(launch=1.0, checkpoint=5.0)
+    assert schedule(rows, stack, recompute=FULL).launch == 8 * (14.0 - 4.0)
+
+
+def test_a_kernel_for_every_parameter_tensor() -> None:
+    # 6 tensors a layer: one kernel each in a micro-batch, two each in a step
+    shape = model(
+        layer_parameters=0.0, embed_parameters=0.0, head_parameters=0.0, tensors=6.0
+    )
+    stack = software(launch=1.0, tensor_kernels=(1.0, 2.0))
+    step = schedule(layers(), stack, shape, micro_batches=2)
+    assert step.launch == 2 * 8 * (6.0 - 3.0)
+    assert step.optimizer == 8 * 6 * 2.0
+
+
+def test_gradients_that_nothing_scatters() -> None:
+    made = world(tiers=tiers_of(switch(64)), software=software(scatter=0.0))
+    share = 63 / 64
+    step = made.step(dp=64, sharding=ZERO1)
+    # an all-reduce of gradients in fp32, an all-gather of weights of 2 B
+    assert step.dp_bytes == share * (2 * 4 + 2) * GRADIENTS
+
+
 def test_tensor_parallel_overlap() -> None:
     # 4 chunks: the first has nothing to hide behind; the rest takes 1/10 of the units
     rows = layers(forward_tp=0.4, backward_tp=0.8)

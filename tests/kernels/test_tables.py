@@ -6,6 +6,7 @@ import pytest
 from accelsim.kernels import tables
 from accelsim.kernels.attention_tables import FUSED, FUSED_TIME
 from accelsim.kernels.fabric_tables import COLLECTIVE, NCCL
+from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.operators import localise, transformer_operators
 from accelsim.training.lower import table
 from tests import examples
@@ -27,7 +28,7 @@ TABLES = (
     tables.OPERATOR,
     tables.LAYER,
     tables.RESULT,
-    tables.MEMORY,
+    MEMORY,
 )
 
 

@@ -50,7 +50,9 @@ def test_stack_is_documented_and_consistent(name: str) -> None:
 def test_launch_fits_how_kernels_are_started(name: str) -> None:
     spec = stack(name)
     launch = float(spec.launch)
-    assert launch <= 3e-6 if spec.graphs else 4e-6 <= launch <= 10e-6
+    # eager: 7 to 14 us of Python, dispatch and autograd a kernel by
+    # benchmarks/measured/host_overhead.py, and 2.3 us of the driver; compiled: less
+    assert launch <= 3e-6 if spec.graphs else 4e-6 <= launch <= 16.3e-6
 
 
 def test_what_changed_from_megatron_to_megatron() -> None:

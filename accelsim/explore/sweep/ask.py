@@ -13,7 +13,8 @@ import numpy as np
 from accelsim.errors import AccelsimError, InputError, NoAnswerError, nearest
 from accelsim.explore.estimate import answer
 from accelsim.explore.expression import Expression, parse
-from accelsim.explore.result import Estimate, Plan
+from accelsim.explore.plan import Plan
+from accelsim.explore.result import Estimate
 from accelsim.explore.sweep.points import Coded, Points, points_of
 from accelsim.overrides import Override
 from accelsim.question import ROOTS, Question, resolve, run_from

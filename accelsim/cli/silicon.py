@@ -1,0 +1,78 @@
+"""`accelsim silicon`: a chip's cost, the area of its dies, another process."""
+
+from datetime import datetime
+
+import click
+
+from accelsim.cli import options
+from accelsim.cli.output import print_json, print_tables
+from accelsim.errors import InputError
+
+YIELDS = ("poisson", "murphy", "seeds", "negative-binomial")
+POINTS = ("iso-power", "iso-speed")
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command(
+    "silicon",
+    epilog="""\b
+Examples:
+  accelsim silicon h100-sxm
+  accelsim silicon trainium3 --to n2 --at iso-power --against trainium4-projected
+
+Exit code 1: the chip's file has no [die], or its memory has no price.""",
+)
+@click.argument("chip")
+@click.option("--to", metavar="P", help="Process to move the chip to (list processes).")
+@click.option(
+    "--at",
+    type=click.Choice(POINTS),
+    default="iso-power",
+    show_default=True,
+    help="What stays as it is.",
+)
+@click.option("--against", metavar="CHIP", help="Beside the moved chip.")
+@click.option("--date", "when", type=DAY, help="Of the prices.  [default: the newest]")
+@click.option(
+    "--yield",
+    "model",
+    type=click.Choice(YIELDS),
+    default="negative-binomial",
+    show_default=True,
+    help="Model of the die yield.",
+)
+@options.set_option
+@options.json_option
+def silicon_command(
+    chip: str,
+    to: str | None,
+    at: str,
+    against: str | None,
+    when: datetime | None,
+    model: str,
+    changes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Tell what CHIP costs to make, by part, and where area and edge of its die go.
+
+    With --to also what it would be on another process: area, clock, power and cost.
+    """
+    from accelsim.catalog import load, parse_overrides
+    from accelsim.chip import chip as chip_named
+    from accelsim.silicon.answer import examine, ported
+    from accelsim.silicon.scale import port
+
+    if against is not None and to is None:
+        raise InputError("--against: give --to as well")
+    day = None if when is None else when.date()
+    spec = chip_named(chip, parse_overrides(changes)).spec
+    answer = examine(spec, day, model)
+    if to is not None:
+        other = None if against is None else load("chips", against)
+        answer["moved"] = ported(port(spec, to=to, at=at, when=day), other)  # type: ignore[arg-type]
+    if as_json:
+        print_json(answer)
+        return
+    from accelsim.report.silicon import silicon_tables
+
+    print_tables(silicon_tables(answer))

@@ -1,0 +1,111 @@
+"""All that is asked of a chip's silicon, as plain data; every key carries its unit."""
+
+from datetime import date
+from typing import Any
+
+from accelsim.silicon.budget import budget_of
+from accelsim.silicon.cost import MODEL, PARTS, ChipCost, chip_cost, die_of, yield_of
+from accelsim.silicon.power import operating_point
+from accelsim.silicon.scale import Ported
+from accelsim.silicon.wafer import MODELS
+from accelsim.specs.chip import ChipSpec
+
+MM2, MM = 1e6, 1e3
+
+
+def examine(
+    chip: ChipSpec, when: date | None = None, model: str = MODEL
+) -> dict[str, Any]:
+    """Return cost, yields, area, edge and power of a chip as plain data.
+
+    Raises
+    ------
+    NoAnswerError
+        The chip does not tell its dies.
+    """
+    die, area = die_of(chip)
+    cost = chip_cost(chip, when=when, model=model)
+    point = operating_point(chip)
+    return {
+        "chip": chip.name,
+        "process": die.process,
+        "package": die.package,
+        "dies": die.count,
+        "die_area_mm2": float(area) * MM2 / die.count,
+        "prices_of": None if when is None else when.isoformat(),
+        "yield_model": model,
+        "dies_per_wafer": cost.dies_per_wafer,
+        "die_yield": cost.die_yield,
+        "die_yields": {
+            name: {
+                "harvested": yield_of(chip, name),
+                "whole": yield_of(chip, name, harvest=False),
+            }
+            for name in MODELS
+        },
+        "package_yield": cost.package_yield,
+        "cost_usd": cost.total,
+        "cost_parts_usd": parts(cost),
+        "budget": _budget(chip),
+        "power": {
+            "tdp_w": float(chip.power.tdp),
+            "clock_share": point.clock,
+            "logic_w": point.logic,
+            "leakage_w": point.leakage,
+            "memory_w": point.memory,
+            "links_w": point.links,
+        },
+    }
+
+
+def parts(cost: ChipCost) -> dict[str, float]:
+    """Return the parts of a cost [USD]: they sum to its total."""
+    return {name: float(getattr(cost, name)) for name in PARTS}
+
+
+def _budget(chip: ChipSpec) -> dict[str, Any]:
+    found = budget_of(chip)
+    names = ("matrix", "sram", "serdes", "hbm", "rest")
+    return {
+        "area_mm2": {name: float(getattr(found, name)) * MM2 for name in names},
+        "dies_mm2": float(found.die) * MM2,
+        "edge_used_mm": float(found.edge_used) * MM,
+        "edge_mm": float(found.edge) * MM,
+        "fits_area": found.fits_area,
+        "fits_edge": found.fits_edge,
+        "fits_reticle": found.fits_reticle,
+    }
+
+
+def ported(found: Ported, against: ChipSpec | None = None) -> dict[str, Any]:
+    """Return a chip before and after a change of process, and beside another one."""
+    rows = {"before": found.before, "after": found.chip}
+    rows |= {} if against is None else {"against": against}
+    return {
+        "to": found.to,
+        "at": found.at,
+        "area_ratio": float(found.ratios.area),
+        "clock_ratio": float(found.ratios.clock),
+        "power_ratio": float(found.ratios.power),
+        "energy_ratio": float(found.ratios.energy),
+        "cost_ratio": float(found.cost.total / found.cost_before.total),
+        "cost_usd": float(found.cost.total),
+        "cost_parts_usd": parts(found.cost),
+        "chips": {word: _figures(chip) for word, chip in rows.items()},
+    }
+
+
+def _figures(chip: ChipSpec) -> dict[str, Any]:
+    area = chip.die_area
+    return {
+        "chip": chip.name,
+        "status": chip.status,
+        "clock_hz": float(chip.clock),
+        "peak_flop_per_s": {
+            name: float(rate) for name, rate in chip.matrix.peak.items()
+        },
+        "hbm_bytes_per_s": float(chip.hbm.bandwidth),
+        "tdp_w": float(chip.power.tdp),
+        "die_area_mm2": None if area is None else float(area) * MM2,
+        "flop_per_j": float(chip.matrix.peak["bf16"]) / float(chip.power.tdp),
+    }

@@ -1,0 +1,134 @@
+"""What the stages of a pipeline hold, and what keeps their replicas equal.
+
+This file knows how layers and parameters are shared out, and the gradients, weights
+and optimizer state that data-parallel replicas exchange once a step or a micro-batch.
+Overlap: what may run behind computation (the software says) is exposed as far as it is
+longer; while it runs it takes `communication_share` of the computing units.
+"""
+
+from accelsim.kernels.collectives import collective
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.offload import update_on_host
+from accelsim.kernels.optimizer import optimizer_bytes, update_flops
+from accelsim.kernels.overlap import bucketed
+from accelsim.kernels.pipeline import layers_of_stage
+from accelsim.kernels.streams import (
+    GRADIENT_PASSES,
+    STATE_PASSES,
+    WEIGHT_PASSES,
+    stream_seconds,
+)
+from accelsim.kernels.tables import UNSHARDED, ZERO2, ZERO3, Record, Rows
+
+
+@kernel
+def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
+    """Return the parameters of one worker in the fullest stage: (dense, experts, ends).
+
+    Tables of the embedding and the head are on the first and last stage, on both if
+    there is one stage. Numbers of parameters, cut over tp and ep.
+    """
+    layers, _ = layers_of_stage(model, plan)
+    moe = layers * model.moe_layers / model.layers
+    dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
+    experts = moe * model.expert_parameters / (plan.tp * plan.ep)
+    ends = max(model.embed_parameters, model.head_parameters)
+    if plan.pp == 1:
+        ends = model.embed_parameters + model.head_parameters
+    return dense / plan.tp, experts, ends / plan.tp
+
+
+@kernel
+def group_exchange(
+    tiers: Rows, software: Record, plan: Record, kind: int, dense: float,
+    experts: float, calls: float,
+) -> tuple[float, float]:  # fmt: skip
+    """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
+
+    Dense weights are replicated over dp x cp workers at stride tp, experts over that
+    group divided by ep, at stride tp x ep. calls : collectives that share the bytes
+    (one a layer where layers are gathered one by one).
+    """
+    ranks, tp = float(plan.dp * plan.cp), float(plan.tp)
+    a, sent, _, _ = collective(tiers, kind, dense / calls, ranks, tp, software)
+    ep = float(plan.ep)
+    b, more, _, _ = collective(
+        tiers, kind, experts / calls, ranks / ep, tp * ep, software
+    )
+    return calls * (a + b), calls * (sent + more)
+
+
+@kernel
+def add_data_parallel(
+    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
+    plan: Record, forward: float, backward: float,
+) -> None:  # fmt: skip
+    """Add what keeps the data-parallel replicas equal.
+
+    forward, backward : seconds of the stage on one micro-batch, to hide behind. ZeRO-3
+    gathers each layer's weights twice and reduces its gradients in each micro-batch,
+    ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once
+    a step, plain replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
+    """
+    dense, experts, ends = stage_parameters(model, plan)
+    dense += ends
+    fullest, _ = layers_of_stage(model, plan)
+    layers = max(1.0, fullest)
+    share, grad = software.communication_share, software.grad_bytes
+    calls = layers if plan.sharding >= ZERO2 else 1.0
+    whole = plan.sharding == UNSHARDED or software.scatter == 0.0
+    kind = ALL_REDUCE if whole else ALL_GATHER
+    reduce, sent = group_exchange(
+        tiers, software, plan, kind, dense * grad, experts * grad, calls
+    )
+    gather, gathered = 0.0, 0.0
+    if plan.sharding != UNSHARDED:
+        weight = case.weight_bytes
+        calls = layers if plan.sharding == ZERO3 else 1.0
+        gather, gathered = group_exchange(
+            tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls
+        )
+    # gradients of a pipeline stage wait for its last micro-batch
+    each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)
+    times = float(plan.micro_batches) if each else 1.0
+    behind, gathers = backward, 1.0
+    time = bucketed(software.overlap_gather, gather, forward, layers, share)
+    if plan.sharding == ZERO3:
+        gathers = 2.0 * plan.micro_batches
+        again = bucketed(software.overlap_gather, gather, backward, layers, share)
+        time = plan.micro_batches * (time + again)
+        behind = max(0.0, backward - software.overlap_gather * gather)
+    hides = software.overlap_dp * (plan.sharding == UNSHARDED or software.scatter > 0)
+    time += times * bucketed(hides, reduce, behind, layers, share)
+    result.dp += time
+    result.dp_bytes += times * sent + gathers * gathered
+
+
+@kernel
+def add_optimizer(
+    result: Record, model: Record, chip: Record, software: Record, case: Record,
+    plan: Record,
+) -> None:  # fmt: skip
+    """Add the update: it streams gradient, master copy and moments of each parameter.
+
+    Chained kernels move about twice as much.
+    """
+    dense, experts, ends = stage_parameters(model, plan)
+    mine = dense + ends
+    if plan.sharding != UNSHARDED:
+        mine = mine / (plan.dp * plan.cp)
+        experts = experts * plan.ep / (plan.dp * plan.cp)
+    traffic = GRADIENT_PASSES * software.grad_bytes
+    state = optimizer_bytes(software, plan.optimizer)
+    traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
+    passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
+    moved = passes * traffic * (mine + experts)
+    layers, _ = layers_of_stage(model, plan)
+    host = software.tensor_kernels[1] * model.tensors * layers * software.launch
+    time = max(host, stream_seconds(chip, moved, 1.0))
+    if plan.offload_optimizer > 0:
+        time = update_on_host(software, case, mine + experts)
+    flops = update_flops(plan.optimizer, model.hidden) * (mine + experts)
+    result.optimizer += time + flops / chip.matrix_rate[case.wide_precision]
+    result.host += software.step_overhead

@@ -1,0 +1,32 @@
+"""What a stage holds, and what its replicas exchange, by hand."""
+
+import pytest
+
+from accelsim.kernels.fabric_tables import ALL_GATHER
+from accelsim.kernels.replicas import group_exchange, stage_parameters
+from tests.examples import mixture, model, plan, software, switch, tiers
+
+
+def test_parameters_of_the_fullest_stage() -> None:
+    # 8 layers of 12 x 1024^2 over 2 stages and tp 4; one table of 32000 x 1024
+    dense, experts, ends = stage_parameters(model(), plan(pp=2, tp=4))
+    assert (dense, experts) == (4 * 12 * 1024**2 / 4, 0.0)
+    assert ends == 32000 * 1024 / 4
+    # one stage holds both tables
+    assert stage_parameters(model(), plan())[2] == 2 * 32000 * 1024
+
+
+def test_experts_are_cut_over_their_group() -> None:
+    # 8 mixture layers, 8 experts of 2 x 1024 x 512 each, over ep 4
+    _, experts, _ = stage_parameters(mixture(), plan(dp=4, ep=4))
+    assert experts == 8 * 8 * 2 * 1024 * 512 / 4
+
+
+def test_experts_are_exchanged_among_fewer() -> None:
+    # 64 B among 8 replicas, 32 B among the 2 that hold the same experts, at 100 GB/s
+    flat = tiers(switch(64))
+    seconds, sent = group_exchange(
+        flat, software(), plan(dp=8, ep=4), int(ALL_GATHER), 64.0, 32.0, 1.0
+    )
+    assert sent == pytest.approx(64 * 7 / 8 + 32 / 2)
+    assert seconds == pytest.approx(sent / 1e11)
