@@ -18,6 +18,7 @@ from accelsim.link import link
 if TYPE_CHECKING:
     from accelsim.catalog import load
     from accelsim.errors import AccelsimError, InputError, NoAnswerError
+    from accelsim.explore.chain import chain
     from accelsim.explore.compare import compare
     from accelsim.explore.estimate import estimate, estimate_many
     from accelsim.explore.result import Estimate
@@ -34,6 +35,7 @@ __all__ = [
     "NoAnswerError",
     "PlanSpec",
     "RunSpec",
+    "chain",
     "chip",
     "compare",
     "estimate",
@@ -52,6 +54,7 @@ _HOME = {
     "NoAnswerError": "accelsim.errors",
     "PlanSpec": "accelsim.specs.run",
     "RunSpec": "accelsim.specs.run",
+    "chain": "accelsim.explore.chain",
     "chip": "accelsim.chip",
     "compare": "accelsim.explore.compare",
     "estimate": "accelsim.explore.estimate",

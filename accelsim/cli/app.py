@@ -15,6 +15,7 @@ import click
 
 import accelsim
 from accelsim.cli.calibrate import calibrate_group
+from accelsim.cli.chain import chain_command
 from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
@@ -131,6 +132,7 @@ for _command in (
     collective_command,
     hbm_command,
     link_command,
+    chain_command,
     silicon_command,
     validate_group,
     calibrate_group,

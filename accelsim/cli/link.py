@@ -18,7 +18,7 @@ FILES = (".s4p", ".s2p", ".npz")
 # options of each kind of question
 OF_CHANNEL = ("sheet", "cases", "fext", "next_", "ports", "figure", "changes", "bits")
 OF_CHOICE = ("rate", "code", "lanes", "serdes")
-OF_BUDGET = (*OF_CHOICE, "packet", "crosstalk", "population")
+OF_BUDGET = (*OF_CHOICE, "packet", "crosstalk", "population", "links")
 
 
 @click.command(
@@ -28,6 +28,7 @@ Examples:
   accelsim link 'pcb-megtron8 100 mm, connector, twinax-28awg 1 m' --case A2
   accelsim link 'twinax-26awg 2 m' --sheet 8023ck-kr --case short
   accelsim link 'pcb-megtron8 200 mm, retimer-dsp-224g, twinax-28awg 1 m'
+  accelsim link neuronlink-v4 --set length="2 m" --set retimers=1
   accelsim link --distance '2 m' --by cost""",
 )
 @click.argument("channel", required=False)
@@ -85,6 +86,13 @@ Examples:
     metavar="N",
     help="Lanes drawn to find the share below the margin.",
 )
+@click.option(
+    "--links",
+    type=click.IntRange(1, 1_000_000_000),
+    default=1,
+    metavar="N",
+    help="Of a rack, to count the lanes of the population that fail.",
+)
 @click.option("--distance", help="Choose medium and retimers for it.")
 @click.option(
     "--by",
@@ -104,6 +112,7 @@ Examples:
 @click.pass_context
 def link_command(
     context: click.Context,
+    /,
     channel: str | None,
     sheet: str,
     cases: tuple[str, ...],
@@ -113,23 +122,20 @@ def link_command(
     figure: str | None,
     bits: int,
     budget: bool,
-    rate: str | None,
-    code: str | None,
-    lanes: int,
-    packet: str,
-    serdes: str,
-    crosstalk: str,
-    population: int,
     distance: str | None,
     by: str,
     sweep: Path | None,
     changes: tuple[str, ...],
     as_json: bool,
+    **told: Any,
 ) -> None:
     """Judge CHANNEL: its margin between packages, every equalizer setting tried.
 
     CHANNEL is a Touchstone file (.s4p, or .s2p that is differential), an .npz made of
     such, or segments with commas between them (`accelsim list segments`).
+
+    A link's name (`accelsim list links`) tells the budget of its path, and which of the
+    figures that the fabric takes are stated and which come from the wire.
 
     With a device among the segments (`accelsim list devices`), or with --budget, the
     whole link is told: margin of every span, errors, retry, bandwidth, latency, energy,
@@ -137,9 +143,7 @@ def link_command(
     """
     from accelsim.cli import link_budget
 
-    asked = link_budget.Asked(
-        rate, code, lanes, packet, serdes, crosstalk, population, as_json
-    )
+    asked = link_budget.Asked(**told, as_json=as_json)
     if sweep is not None:
         _refuse(context, "a sweep", "sweep", "figure", "as_json")
         link_budget.tell_sweep(sweep, figure, as_json=as_json)
@@ -148,6 +152,10 @@ def link_command(
         link_budget.tell_choice(distance, by, asked)
     elif channel is None:
         raise click.UsageError("give a CHANNEL, --distance or --sweep")
+    elif _is_link(channel):
+        allowed = ("channel", "budget", "as_json", "population", "links", "changes")
+        _refuse(context, "a link of the catalog", *allowed)
+        link_budget.tell_link(channel, changes, asked)
     elif budget or _has_device(channel):
         _refuse(context, "a budget", "channel", "budget", "as_json", *OF_BUDGET)
         link_budget.tell_budget(channel, asked)
@@ -165,6 +173,12 @@ def _refuse(context: click.Context, what: str, *allowed: str) -> None:
         if given and name not in allowed:
             said = option.opts[0] if option.opts[0].startswith("-") else "a CHANNEL"
             raise click.UsageError(f"{said} says nothing of {what}")
+
+
+def _is_link(channel: str) -> bool:
+    from accelsim.catalog import has, is_path
+
+    return not is_path(channel) and has("links", channel)
 
 
 def _has_device(channel: str) -> bool:

@@ -18,6 +18,7 @@ class Asked:
     serdes: str
     crosstalk: str
     population: int
+    links: int
     as_json: bool
 
     @property
@@ -50,11 +51,34 @@ def tell_budget(path: str, asked: Asked) -> None:
     )
     found = explain(made, asked.volts)
     lanes = population(made, asked.population) if asked.population else None
-    plain = budget_plain(found, lanes)
+    plain = budget_plain(found, lanes, asked.links)
     if asked.as_json:
         print_json(plain)
     else:
         print_tables(budget_tables(plain))
+
+
+def tell_link(name: str, changes: tuple[str, ...], asked: Asked) -> None:
+    """Print the budget of a link of the catalog, and what the fabric takes from it."""
+    from accelsim.catalog import load, parse_overrides
+    from accelsim.link.answer import explain
+    from accelsim.link.population import population
+    from accelsim.link.port import port
+    from accelsim.link.wire import link_of
+    from accelsim.report.link_budget import budget_plain, budget_tables
+    from accelsim.report.link_port import port_plain, port_tables
+
+    spec = load("links", name, parse_overrides(changes))
+    if not spec.path:
+        raise InputError(f"link {name}: names no path, so nothing is known of its wire")
+    made, volts = link_of(spec), float(spec.crosstalk or 0.0)
+    lanes = population(made, asked.population) if asked.population else None
+    plain = budget_plain(explain(made, volts), lanes, asked.links)
+    fabric = port_plain(spec, port(spec))
+    if asked.as_json:
+        print_json({"link": name, "port": fabric, **plain})
+    else:
+        print_tables([*port_tables(name, fabric), *budget_tables(plain)])
 
 
 def tell_choice(distance: str, by: str, asked: Asked) -> None:

@@ -82,6 +82,30 @@ def goes_by_length(item: Item) -> bool:
     return item.spec.what == "optics"
 
 
+def longest_wire(path: Path) -> int:
+    """Return the place of the longest of what goes by length.
+
+    Raises
+    ------
+    InputError
+        Nothing does.
+    """
+    if not path.by_length:
+        raise InputError(f"path {path.text!r}: nothing in it goes by length")
+    return max(path.by_length, key=lambda place: path.items[place].length)
+
+
+def too_long(path: Path) -> list[str]:
+    """Return the wires that are longer than they are sold or laid out in."""
+    return [
+        f"{item.spec.name} {item.spec.longest.text}"
+        for item in path.items
+        if isinstance(item, Segment)
+        and item.spec.longest is not None
+        and item.length > float(item.spec.longest) * (1.0 + 1e-9)
+    ]
+
+
 def words_of(items: Iterable[Item]) -> str:
     """Return parts of a path as it is written."""
     return ", ".join(

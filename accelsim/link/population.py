@@ -1,7 +1,7 @@
 """Thousands of lanes of one design: how many fall below the margin.
 
 This file knows how temperature, process and voltage spread the lanes of a path. Loss of
-the lines goes with both; what is left of the devices' spread is one normal figure.
+the lines goes with the first two; amplitude and the devices' own spread are normal.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.errors import InputError
-from accelsim.link.budget import Link, solve
+from accelsim.kernels.fec_tables import ERRORS
+from accelsim.link.budget import (
+    MARGINAL_SHARE,
+    NEPER,
+    Budgets,
+    Link,
+    SpanResult,
+    frame_time,
+    solve,
+)
+from accelsim.link.com import crest
+from accelsim.link.losses import carry, frames_hit, lost, tail
+from accelsim.link.retry import goodput_share
 
 Floats = NDArray[np.float64]
+LOWEST, HIGHEST, STEP = -12.0, 12.0, 0.05  # dB of COM that are looked through
 COPPER = 0.00195  # 1/K: half the 0.0039 of resistance, which goes with its root
 ROOM = 25.0  # degC at which lines are specified
 
@@ -44,27 +57,36 @@ class Population:
     Attributes
     ----------
     margin_db : (N,)
-        Of each lane's worst span.
+        Of each drawn lane's worst span.
+    below, weak, failing : float
+        Share of lanes that are below the margin of their sheet; that lose more frames
+        than the code's target; that retry does not save (over the budget).
     """
 
     margin_db: Floats
     lanes: int
-
-    @property
-    def below(self) -> float:
-        """Return the share of lanes below their margin."""
-        return float(np.mean(self.margin_db < 0.0))
+    below: float
+    weak: float
+    failing: float
 
     @property
     def port_yield(self) -> float:
-        """Return the share of ports all of whose lanes keep it."""
+        """Return the share of ports all of whose lanes keep their margin."""
         return float((1.0 - self.below) ** self.lanes)
+
+    def expected(self, links: int) -> float:
+        """Return the failing lanes among so many links, each both ways."""
+        return 2.0 * self.lanes * links * self.failing
 
 
 def population(
     link: Link, count: int = 10_000, spread: Spread | None = None, seed: int = 0
 ) -> Population:
-    """Return the margins of so many lanes of a design.
+    """Return how the margins of a design's lanes spread.
+
+    Lines are drawn; for each, amplitude and devices are a normal distribution of
+    decibels, whose tail is known: shares far below 1 / count come out smooth. A lane
+    fails as if all lanes of its port were like it.
 
     Raises
     ------
@@ -84,10 +106,38 @@ def population(
     rows = np.array(link.path.lengths)[None, :] * loss[:, None]
     found = solve(link, rows)
     worst = np.full(count, np.inf)
+    kept = np.ones(3)  # of lanes, by the limits of `_limits`
     for each in found.spans:
-        level = 1.0 + spread.voltage * draw.standard_normal(count)
-        own = float(each.span.receiver.spread) * draw.standard_normal(count)
-        volts = 20.0 * np.log10(np.maximum(level, 1e-3))
-        margin = each.com_db - each.sheet.margin_db + own + volts
-        worst = np.minimum(worst, margin)
-    return Population(worst, link.lanes)
+        own = float(each.span.receiver.spread)
+        deviation = max(np.hypot(own, NEPER * spread.voltage), 1e-9)
+        limits = np.array([each.sheet.margin_db, *_limits(link, each, found)])
+        away = (each.com_db[:, None] - limits) / deviation
+        kept *= 1.0 - tail(away.reshape(-1)).reshape(away.shape).mean(axis=0)
+        moved = deviation * draw.standard_normal(count)
+        worst = np.minimum(worst, each.com_db - each.sheet.margin_db + moved)
+    below, weak, failing = (1.0 - kept).tolist()
+    return Population(worst, link.lanes, below, weak, failing)
+
+
+def _limits(link: Link, span: SpanResult, found: Budgets) -> tuple[float, float]:
+    """Return the COM at which a span alone loses the target, and what retry bears."""
+    com = np.arange(LOWEST, HIGHEST, STEP)
+    decibels = com - float(span.span.receiver.penalty)
+    heard = crest(span.sheet.error_ratio) * 10.0 ** (decibels / 20.0)
+    table = np.zeros((len(com), 1), ERRORS)
+    table["start"][:, 0] = np.minimum(tail(heard), 0.5)
+    table["carry"][:, 0] = carry(heard, span.sheet)
+    code = link.code
+    words = lost(code, link.bits, table)
+    frames = np.minimum(words * frames_hit(code), 1.0)
+    trip = float(np.max(found.round_trip))
+    share = goodput_share(frames, trip, frame_time(link), code.replay)
+    weak = frames > code.target
+    fails = weak & ((share < MARGINAL_SHARE) | (code.replay == "none"))
+    return _edge(com, weak), _edge(com, fails)
+
+
+def _edge(com: Floats, bad: NDArray[np.bool_]) -> float:
+    """Return the last value that is bad, or minus infinity."""
+    where = np.flatnonzero(bad)
+    return float(com[where[-1]]) if len(where) else -np.inf

@@ -18,6 +18,7 @@ from accelsim.link.path import (
     Path,
     Placed,
     goes_by_length,
+    longest_wire,
     read_link_path,
     words_of,
 )
@@ -102,9 +103,7 @@ def _path(spec: LinkSpec) -> Path:
     path = read_link_path(spec.path, spec.serdes or SERDES)
     if spec.length is None and not spec.retimers:
         return path
-    if not path.by_length:
-        raise InputError(f"path {spec.path!r}: nothing in it goes by length")
-    place = max(path.by_length, key=lambda i: path.items[i].length)
+    place = longest_wire(path)
     wire = path.items[place]
     if spec.length is not None:
         wire = replace(wire, length=float(spec.length))

@@ -35,8 +35,10 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def budget_plain(found: LinkBudget, lanes: Population | None = None) -> dict[str, Any]:
-    """Return a budget as plain data, units in the names."""
+def budget_plain(
+    found: LinkBudget, lanes: Population | None = None, links: int = 1
+) -> dict[str, Any]:
+    """Return a budget as plain data, units in the names; `links` of them in a rack."""
     link = found.link
     return {
         "path": link.path.text,
@@ -75,7 +77,11 @@ def budget_plain(found: LinkBudget, lanes: Population | None = None) -> dict[str
         "regime_by_rate": {f"{r:.0f}": w for r, w in found.by_rate.items()},
         "fall_back_bit_per_s": found.fall_back,
         "lanes_below_margin": None if lanes is None else lanes.below,
+        "lanes_below_target": None if lanes is None else lanes.weak,
+        "lanes_failing": None if lanes is None else lanes.failing,
         "port_yield": None if lanes is None else lanes.port_yield,
+        "links": links,
+        "failing_lanes_expected": None if lanes is None else lanes.expected(links),
         "soft_figures": soft_figures(found),
     }
 
@@ -174,10 +180,15 @@ def _figures(plain: Mapping[str, Any]) -> RenderableType:
         ),
     ]
     if plain["lanes_below_margin"] is not None:
-        share = f"{plain['lanes_below_margin']:.2%} of the lanes"
-        rows.append(
-            ("below the margin", f"{share}; {plain['port_yield']:.1%} of ports")
-        )
+        share = f"{plain['lanes_below_margin']:.2g} of the lanes"
+        whole = f"{plain['port_yield']:.1%} of ports have none"
+        weak, failing = plain["lanes_below_target"], plain["lanes_failing"]
+        number = f"{plain['failing_lanes_expected']:.2g} in {plain['links']:,} links"
+        rows += [
+            ("below the margin", f"{share}; {whole}"),
+            ("lose more frames than the target", f"{weak:.2g} of the lanes"),
+            ("fail, retry or not", f"{failing:.2g} of the lanes, {number}"),
+        ]
     for name, value in rows:
         made.add_row(name, Text(value))
     return made

@@ -232,6 +232,14 @@ def test_populations_fail_more_when_hot_or_spread() -> None:
     assert 0.0 < cold.below < hot.below
     assert cold.below < wide.below
     assert hot.port_yield < 1.0 - hot.below
+    for found in (cold, hot, wide):
+        assert 0.0 <= found.failing <= found.weak <= 1.0
+        drawn = float(np.mean(found.margin_db < 0.0))  # the same, by counting
+        assert found.below == pytest.approx(
+            drawn, abs=4 * (drawn / 2_000) ** 0.5 + 1e-3
+        )
+    # a rack of 1,296 links of four lanes, both ways
+    assert hot.expected(1_296) == pytest.approx(2 * 4 * 1_296 * hot.failing)
     with pytest.raises(InputError, match="population 0"):
         population(link, 0)
     with pytest.raises(InputError, match="process -1"):

@@ -107,7 +107,8 @@ def test_a_marginal_wire_loses_goodput_and_has_a_tail() -> None:
     assert marginal
     for each in marginal:
         assert 0.99 * 50e9 <= each.bandwidth < 50e9
-        assert each.loss > 6.2e-11  # what the code is asked for
+        assert each.wire is not None  # beneath its margin, or above the code's target
+        assert each.wire.margin_db < 0.0 or each.loss > 6.2e-11
         assert (each.tail > each.latency) == (each.loss > 1e-9)
 
 
