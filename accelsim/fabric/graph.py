@@ -18,7 +18,8 @@ from accelsim import catalog
 from accelsim.errors import InputError, NoAnswerError, nearest
 from accelsim.fabric.collective import System
 from accelsim.fabric.routes import routes
-from accelsim.fabric.wiring import Ints, Wiring, whole_domains, wire
+from accelsim.fabric.stages import Ints
+from accelsim.fabric.wiring import Wiring, whole_domains, wire
 from accelsim.kernels.fabric_tables import SIMPLE
 from accelsim.kernels.graph_tables import CHIP, NIC, RANK
 from accelsim.kernels.tables import Rows

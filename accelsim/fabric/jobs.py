@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from accelsim.errors import InputError, nearest
+from accelsim.fabric.stages import Ints
 from accelsim.fabric.steps import ALGORITHMS, KINDS
-from accelsim.fabric.wiring import Ints
 from accelsim.specs.figure import MAX_SIZE
 
 ORDER = ("tp", "cp", "dp", "pp")  # inside out

@@ -3,6 +3,7 @@
 This file knows counts and cuts. It knows no traffic.
 """
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.fabric.graph import LEVELS, Graph
-from accelsim.fabric.wiring import Wiring, devices
+from accelsim.fabric.wiring import Wiring
 
 MOST_SOURCES = 64  # nodes whose distances are searched
 Sides = NDArray[np.bool_]
@@ -114,6 +115,22 @@ def _tier(graph: Graph, index: int, wiring: Wiring) -> TierListing:
         power=0.0 if switch is None else count * float(switch.power),
         price=0.0 if switch is None else count * float(switch.price),
     )
+
+
+def devices(wiring: Wiring, chips: int) -> int:
+    """Return how many switches a tier of so many chips takes, whole ones."""
+    tree = wiring.tree
+    if tree is None:
+        return wiring.count * (chips // wiring.chips)
+    if wiring.switch is None:
+        return 0
+    up, total = round(tree.up * tree.ways), tree.leaves
+    if tree.levels == 2:
+        total += -(-tree.leaves * up // (up + tree.down))
+    elif tree.levels == 3:
+        links = tree.pods * round(tree.core_up * tree.core_ways * tree.ways)
+        total += tree.pods * up + -(-links // (2 * tree.pod_leaves))
+    return math.ceil(total * tree.planes)
 
 
 def bisection(graph: Graph) -> float:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from accelsim.errors import NoAnswerError
 from accelsim.fabric.graph import Graph, Ways
+from accelsim.fabric.stages import Ints
 from accelsim.fabric.steps import DOWN, UP, Step, Steps
-from accelsim.fabric.wiring import Ints
 from accelsim.kernels.graph_tables import FLOW, HOP, ITEM, JOB, PHASE, ROAD
 from accelsim.kernels.tables import Rows
 

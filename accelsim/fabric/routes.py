@@ -9,7 +9,8 @@ have one column an edge, -1 where a message crosses none.
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.fabric.wiring import Ints, Wiring, leaf_of
+from accelsim.fabric.stages import Ints, leaf_of
+from accelsim.fabric.wiring import Wiring
 
 Hops = list[Ints]  # columns
 _MIX = np.uint64(0x9E3779B97F4A7C15)

@@ -14,7 +14,8 @@ import numpy as np
 
 from accelsim.errors import InputError, nearest
 from accelsim.fabric.graph import Graph
-from accelsim.fabric.wiring import Ints, Wiring, torus_ports
+from accelsim.fabric.stages import Ints
+from accelsim.fabric.wiring import Wiring, torus_ports
 
 KINDS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv")
 UP, DOWN = -1, -2  # in the place of a target or source: the switch of the own domain
