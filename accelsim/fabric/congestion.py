@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import InputError
-from accelsim.fabric.collective import CODES, System, system
+from accelsim.fabric.collective import CODES, NEVER, System, system
 from accelsim.fabric.graph import Graph, fabric_of
 from accelsim.fabric.jobs import Axis, Job
 from accelsim.fabric.replay import Floats, Replay, replay
@@ -24,6 +24,14 @@ from accelsim.fabric.steps import Steps, steps_of
 from accelsim.overrides import Overrides
 
 GRAIN = 8  # parts of a phase that take turns, see `replay`
+RINGS = ("all_reduce", "all_gather", "reduce_scatter")
+CLOSED = {  # names of `accelsim collective`
+    "auto": "hierarchy",
+    "hierarchy": "hierarchy",
+    "torus": "bucket",
+    "ring": "ring",
+    "rings": "bidirectional",
+}
 JobLike = Job | Mapping[str, Any]
 
 
@@ -42,8 +50,8 @@ class GroupResult:
     size : float
         Bytes as nccl-tests count them.
     closed_form : float
-        Time of one group on a fabric of its own, as `accelsim collective` has it,
-        algorithm and start of the library included [s].
+        Time of one group on a fabric of its own, see `closed_form`; the start of the
+        library is included [s].
     alone : float
         Time of all groups of this axis with nothing else on the whole fabric [s].
     together : float
@@ -209,37 +217,49 @@ def _group(
     together: Replay, mine: slice,
 ) -> GroupResult:  # fmt: skip
     number, job, axis = which
-    kind, size, _ = job.axes[axis].asked(axis)
+    kind, size, algorithm = job.axes[axis].asked(axis)
     slowest = mine.start + int(np.argmax(together.time[mine]))
     edge = int(together.bottleneck[slowest])
     groups, ranks = job.groups(axis).shape
+    stride = job.stride(axis) * job.every
     return GroupResult(
         job=number,
         axis=axis,
         groups=groups,
         ranks=ranks,
-        stride=job.stride(axis) * job.every,
+        stride=stride,
         kind=kind,
         size=size,
-        closed_form=closed_form(on, kind, size, ranks, job.stride(axis) * job.every),
+        closed_form=closed_form(on, kind, size, ranks, stride, algorithm),
         alone=float(alone.time.max()),
         together=float(together.time[mine].max()),
         bottleneck="" if edge < 0 else graph.edge_name(edge),
     )
 
 
-def closed_form(on: System, kind: str, size: float, ranks: int, stride: int) -> float:
-    """Return the time of one group at a stride with nothing beside it [s]."""
-    from accelsim.kernels.collectives import collective, send
+def closed_form(
+    on: System, kind: str, size: float, ranks: int, stride: int, algorithm: str
+) -> float:
+    """Return the time of one group at a stride with nothing beside it [s].
 
-    rows = on.tiers(ranks * stride)
+    By the same algorithm, tier by tier, as far as the closed forms have it; else by the
+    library's choice.
+    """
+    from accelsim.kernels import collectives, fabric_tables
+
     if ranks < 2:
         return 0.0
+    rows = on.tiers(ranks * stride)
     if kind == "send_recv":
-        return float(send(rows, size, float(stride), float(ranks)))
-    found = collective(
-        rows, CODES[kind], size, float(ranks), float(stride), on.software_row
-    )
+        return float(collectives.send(rows, size, float(stride), float(ranks)))
+    wants = (CLOSED.get(algorithm, "auto") if kind in RINGS else "auto", "auto")
+    for word in wants:
+        found = collectives.collective_by(
+            rows, fabric_tables.want(word), CODES[kind], size, float(ranks),
+            float(stride), on.software_row,
+        )  # fmt: skip
+        if found[0] < NEVER:
+            break
     return float(found[0])
 
 

@@ -192,6 +192,7 @@ PLAIN: dict[str, Callable[[str, Ints, float], Steps]] = {
     "nvls": added,
 }
 PAIRS = "direct, pairwise"
+MOST_PAIRS = 2_000_000  # messages of a collective from each to each
 ALGORITHMS = ("auto", "hierarchy", "torus", *PLAIN)
 
 
@@ -220,6 +221,11 @@ def steps_of(
         return []
     if kind == "send_recv":
         return send(kind, ranks, size)
+    pairs = len(ranks) * (len(ranks) - 1)
+    if pairs > MOST_PAIRS and (kind == "all_to_all" or algorithm == "direct"):
+        raise InputError(
+            f"{kind} of {len(ranks)} ranks: {pairs:,} messages are too many"
+        )
     if kind == "all_to_all":
         algorithm = "direct" if algorithm == "auto" else algorithm
     if (algorithm == "pairwise") != (kind == "all_to_all") and algorithm != "direct":
