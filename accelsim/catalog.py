@@ -27,6 +27,7 @@ from accelsim.specs.model import ModelSpec
 from accelsim.specs.packaging import PackageSpec
 from accelsim.specs.price import PriceSpec
 from accelsim.specs.process import ProcessSpec
+from accelsim.specs.reliability import ReliabilitySpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
@@ -50,6 +51,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "prices": PriceSpec,
     "processes": ProcessSpec,
     "packages": PackageSpec,
+    "reliability": ReliabilitySpec,
     "runs": RunSpec,
     "sweeps": SweepSpec,
 }
@@ -360,7 +362,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
         "heads": "models",
     }
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
-    marks |= {"curve": "processes", "interposer": "packages"}
+    marks |= {"curve": "processes", "interposer": "packages", "failures": "reliability"}
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
     marks |= {"axes": "sweeps"}
     raw = read_toml(path)

@@ -141,16 +141,20 @@ def left_here(plan: Record, kept: float, layers: float) -> float:
 @kernel
 def fill_states(
     memory: Record, case: Record, software: Record, plan: Record, dense: float,
-    experts: float, ends: float, layers: float,
+    experts: float, ends: float, layers: float, trained: float,
 ) -> None:  # fmt: skip
-    """Fill weights, gradients, optimizer and the buffers of data parallelism [B]."""
+    """Fill weights, gradients, optimizer and the buffers of data parallelism [B].
+
+    trained : share of the weights that has gradients and an optimizer's state.
+    """
     replicas, expert_replicas = float(plan.dp * plan.cp), plan.dp * plan.cp / plan.ep
     mine = dense + experts + ends
     shard = (dense + ends) / replicas + experts / expert_replicas
     # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers
     memory.weights = 0.0 if plan.sharding == ZERO3 else case.weight_bytes * mine
-    memory.gradients = software.grad_bytes * (shard if plan.sharding >= ZERO2 else mine)
-    held = shard if plan.sharding != UNSHARDED else mine
+    summed = trained * (shard if plan.sharding >= ZERO2 else mine)
+    memory.gradients = software.grad_bytes * summed
+    held = trained * (shard if plan.sharding != UNSHARDED else mine)
     memory.optimizer = 0.0
     if plan.offload_optimizer == 0:
         memory.optimizer = optimizer_bytes(software, plan.optimizer) * held
@@ -159,7 +163,7 @@ def fill_states(
         per_layer = (dense + experts) / max(1.0, layers)
         memory.buffers = BUCKETS * (case.weight_bytes + software.grad_bytes) * per_layer
     elif plan.sharding == UNSHARDED and replicas > 1.0:
-        memory.buffers = software.bucket_bytes * mine
+        memory.buffers = software.bucket_bytes * trained * mine
 
 
 @kernel
@@ -170,7 +174,7 @@ def fill_stage(
     """Fill one MEMORY row [B]: a worker of one stage at its fullest moment."""
     here = stage_layers(model, software, plan, stage)
     dense, experts, ends = parameters_at(model, plan, here, stage)
-    fill_states(memory, case, software, plan, dense, experts, ends, here)
+    fill_states(memory, case, software, plan, dense, experts, ends, here, model.trained)
     memory.stage, memory.layers, memory.depth = stage, here, in_flight(plan, stage)
     if plan.tp > 1:
         tokens = plan.micro_batch * case.seq_len / plan.cp
@@ -179,7 +183,7 @@ def fill_stage(
     kept, workspace = stage_activations(layers, chip, model, software, plan, here)
     kept = left_here(plan, kept, here)
     logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
-    mine = dense + experts + ends
+    mine = model.trained * (dense + experts + ends)
     written = software.working_gradient * mine
     update = 0.0
     if plan.sharding != UNSHARDED and plan.dp * plan.cp > 1:

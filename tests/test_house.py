@@ -82,6 +82,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["calibrate", "gemm", "--help"],
         ["link", "--help"],
         ["silicon", "--help"],
+        ["goodput", "--help"],
         ["validate", "--help"],
     ],
     ids=" ".join,

@@ -20,6 +20,7 @@ from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
 from accelsim.cli.fabric import fabric_command
+from accelsim.cli.goodput import goodput_command
 from accelsim.cli.hbm import hbm_command
 from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
@@ -136,6 +137,7 @@ for _command in (
     link_command,
     chain_command,
     silicon_command,
+    goodput_command,
     validate_group,
     calibrate_group,
 ):

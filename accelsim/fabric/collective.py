@@ -20,6 +20,7 @@ from accelsim.errors import InputError, NoAnswerError, nearest
 from accelsim.fabric.lower import fill_tiers
 from accelsim.fabric.nccl import FITTED, Fitted
 from accelsim.kernels import fabric_tables, tables
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.specs.chip import ChipSpec
@@ -106,7 +107,7 @@ class System:
     @cached_property
     def software_row(self) -> Any:
         """Return the SOFTWARE row of the system's own stack, as far as it counts."""
-        row = np.zeros(1, tables.SOFTWARE).view(np.recarray)[0]
+        row = np.zeros(1, SOFTWARE).view(np.recarray)[0]
         row.pipelined = self.software.pipelined_collectives
         row.collective_start = float(self.software.collective_start)
         return row

@@ -101,6 +101,10 @@ def _process(spec: Any) -> str:
     return f"{words}; wafer {spec.wafers[-1].usd.text}, {spec.defects.text}"
 
 
+def _reliability(spec: Any) -> str:
+    return f"{spec.measured}: {', '.join(spec.failures)}"
+
+
 def _package(spec: Any) -> str:
     price = spec.interposer[-1].usd.text
     return f"interposer {price}, test {spec.test.text}"
@@ -129,6 +133,7 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "prices": _price,
     "processes": _process,
     "packages": _package,
+    "reliability": _reliability,
     "runs": _run,
     "sweeps": _sweep,
 }

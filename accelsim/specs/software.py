@@ -125,6 +125,9 @@ class SoftwareSpec(NamedSpec):
         casts and transposes, of a weight in each pass.
     checkpoint : Time
         Host time of repeating a layer, beside its launches.
+    activation_store : Fraction
+        Of the width of an activation function's inputs, what is kept of them for the
+        backward pass where products are narrow.
     tensor_kernels : (float, float)
         Kernels for each parameter tensor in every micro-batch, and in every step.
     launch : Time
@@ -165,6 +168,7 @@ class SoftwareSpec(NamedSpec):
     fused_accumulation: bool = True
     cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    activation_store: Fraction | None = None
     checkpoint: Time | None = None
     tensor_kernels: Passes = (0.0, 0.0)
     launch: Time

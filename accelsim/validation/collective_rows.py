@@ -26,10 +26,14 @@ NO_HARDWARE = "hardware or network is not stated by the source"
 NO_KIND = "collective is not modelled"
 NOT_PLACED = "ranks do not fit the system"
 INSIDE, ACROSS = "one node", "inter-node or rack-scale"
+# Samples of Neuron's documentation, which says neither on what nor when they ran; 32
+# ranks an instance are trn1's. They are shown, and count nowhere.
+APART = "Neuron's samples, as trn1"
 
 # Words of a table, in the order they are tried, and the built-in system they mean.
 # None: the source does not say what it ran on.
 _SYSTEMS: tuple[tuple[str, str | None], ...] = (
+    (r"neuron.*not stated", "trn1-32xlarge"),
     (r"unspecified|not stated", None),
     (r"a100.*(pairwise|pairs)", "a100-pairs-4"),
     (r"p4de", "p4de"),
@@ -168,8 +172,14 @@ def _measured(number: int, row: Row) -> Measured:
         per_node=per_node,
         seconds=microseconds * 1e-6,
         host=_HOSTS.get(source, 0.0),
-        subset=INSIDE if inside else ACROSS,
+        subset=_subset(row["system"], inside=inside),
     )
+
+
+def _subset(words: str, *, inside: bool) -> str:
+    if re.search(r"neuron.*not stated", words, re.IGNORECASE):
+        return APART
+    return INSIDE if inside else ACROSS
 
 
 def _short(source: str) -> str:

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from accelsim.fabric.collective import bus_factor
 from accelsim.validation import collective_fit
-from accelsim.validation.collective_rows import Measured, read_collectives
+from accelsim.validation.collective_rows import (
+    APART,
+    NO_HARDWARE,
+    Measured,
+    read_collectives,
+)
 from accelsim.validation.contract import Pair, Validation, validation
 
 Floats = NDArray[np.float64]
@@ -37,7 +42,11 @@ def validate_collectives(
     InputError
         The file is no such table.
     """
-    rows, left_out = read_collectives(Path(path))
+    found, left_out = read_collectives(Path(path))
+    rows = [row for row in found if row.subset != APART]
+    apart = [row for row in found if row.subset == APART]
+    if apart:
+        left_out[NO_HARDWARE] += len(apart)
     if leave_one_out:
         kept = collective_fit.left_out(rows)
         if len(kept) < len(rows):
@@ -50,7 +59,11 @@ def validate_collectives(
         _detail(row, pair, algorithm)
         for row, pair, algorithm in zip(rows, pairs, algorithms, strict=True)
     ]
-    return validation("collectives", str(path), pairs, left_out, details=details)
+    shown = zip(apart, ask(apart)[0], alpha_beta(apart), strict=True)
+    beside = [_pair(*each) for each in shown]
+    return validation(
+        "collectives", str(path), pairs, left_out, beside, details=details
+    )
 
 
 def _pair(row: Measured, ours: float, base: float) -> Pair:

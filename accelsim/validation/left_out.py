@@ -2,13 +2,11 @@
 
 BAD_VALUE = "bad value in a cell"
 BOUND = "average over GPU hours: a bound, shown apart"
-ENCODER = "encoder (comes with the training issue)"
 EVALUATION = "step time includes evaluation"
 EXPERT_SPREAD = "experts spread over tensor-parallel ranks"
 FRACTION = "fraction of a sequence a micro-batch"
 HYBRID = "state-space hybrid: no transformer of equal layers"
 INT8 = "int8 training is not modelled"
-LORA = "LoRA (comes with the training issue)"
 NO_BATCH = "no global batch, and none documented"
 NO_CHIP = "chip is not in the catalog"
 NO_CHIPS = "no chip count"

@@ -1,0 +1,61 @@
+"""Goodput as tables: failures by kind, checkpoints, the useful share of the time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+
+from accelsim.report import numbers
+from accelsim.report.tables import bar, heading, table
+
+
+def goodput_tables(answer: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the whole answer, from top to bottom."""
+    first = (
+        f"{answer['chips']:,} chips fail as {answer['reliability']}: every "
+        f"{_long(answer['mttf_s'])}, goodput {numbers.percent(answer['goodput'])}"
+    )
+    return [heading(first), "", _rates(answer), "", _times(answer), ""]
+
+
+def _long(seconds: float) -> str:
+    """Return a time in days, hours, minutes or seconds."""
+    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2.0 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return numbers.seconds(seconds)
+
+
+def _rates(answer: Mapping[str, Any]) -> RenderableType:
+    made = table("failures", "a day", "share", "")
+    made.columns[3].justify = "left"
+    total = sum(answer["rates_per_s"].values())
+    for name, rate in answer["rates_per_s"].items():
+        share = rate / total if total else 0.0
+        made.add_row(
+            name, numbers.short(86400 * rate), numbers.percent(share), bar(share)
+        )
+    made.add_row("total", numbers.short(86400 * total), "100.0%", style="bold")
+    return made
+
+
+def _times(answer: Mapping[str, Any]) -> RenderableType:
+    made = table("recovery", "")
+    for words, key in (
+        ("a checkpoint stops the work", "write_s"),
+        ("work between checkpoints", "interval_s"),
+        ("Young's first-order optimum", "young_interval_s"),
+        ("from failure to work", "restart_s"),
+        ("then waiting for nodes", "waiting_s"),
+    ):
+        made.add_row(words, _long(answer[key]))
+    made.add_row("spare nodes", f"{answer['spares']:,}")
+    for words, key in (
+        ("goodput, exact", "goodput"),
+        ("first order, for comparison", "first_order"),
+        ("Monte Carlo", "simulated"),
+        ("replicas that go on", "elastic"),
+    ):
+        if answer[key] is not None:
+            made.add_row(words, numbers.percent(answer[key]))
+    return made
