@@ -153,12 +153,7 @@ def congestion(
     placed = _placed(on, [_job(job) for job in jobs])
     if grain is not None and grain < 1:
         raise InputError(f"grain: 1 or more, not {grain}")
-    top = max((int(j.groups(a).max()) for j in placed for a in j.axes), default=0)
-    per_chip = on.chip.workers_per_chip
-    needed = top // per_chip + 1
-    if chips is not None and chips < needed:
-        raise InputError(f"chips: the jobs need {needed}, not {chips}")
-    healthy = fabric_of(on, chips or needed)
+    healthy = fabric_of(on, _needed(on, placed, chips))
     graph = healthy.with_faults(down, degrade)
     axes = [(number, job, a) for number, job in enumerate(placed) for a in job.axes]
     steps = [[_steps(healthy, job, a, g) for g in job.groups(a)] for _, job, a in axes]
@@ -188,6 +183,15 @@ def _job(job: JobLike) -> Job:
         if key not in place
     }
     return Job(axes, **place)
+
+
+def _needed(on: System, jobs: Sequence[Job], chips: int | None) -> int:
+    """Return the chips of the fabric: those asked for, or what the jobs need."""
+    top = max((int(job.groups(a).max()) for job in jobs for a in job.axes), default=0)
+    needed = top // on.chip.workers_per_chip + 1
+    if chips is not None and chips < needed:
+        raise InputError(f"chips: the jobs need {needed}, not {chips}")
+    return chips or needed
 
 
 def _placed(on: System, jobs: Iterable[Job]) -> list[Job]:
