@@ -10,9 +10,11 @@ fullest moment of the fullest stage is what a plan needs.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
-from accelsim.kernels.pipeline import layers_of_stage
+from accelsim.kernels.orders import chunks_in_flight, slots_of
+from accelsim.kernels.pipeline import layers_of_stage, schedule_of
 from accelsim.kernels.tables import (
     DENSE,
+    DUALPIPE,
     FULL,
     HEAD,
     MOE,
@@ -33,15 +35,14 @@ ROUNDING = 1e-9  # of a layer, so that equal shares are equal
 def in_flight(plan: Record, stage: int) -> float:
     """Return the micro-batches that a stage holds at most, in whole-stage units.
 
-    1F1B: as many as there are stages from it to the last; interleaved, 2 more chunks
-    for each of these after it and pp for each of the vp - 1 other chunks (Narayanan et
-    al. 2021, sec. 2.2; Korthikanti et al. 2022, sec. 4.2.3).
+    The chunks that its schedule holds (`orders`) over the chunks of a stage; each of
+    DualPipe's two is a stage of its own.
     """
-    later = plan.pp - 1.0 - stage
-    depth = 1.0 + later
-    if plan.vp > 1:
-        depth = (2.0 * later + (plan.vp - 1.0) * plan.pp + 1.0) / plan.vp
-    return float(min(depth, float(plan.micro_batches)))
+    schedule = schedule_of(plan)
+    held = chunks_in_flight(schedule, stage, plan.pp, plan.vp, plan.micro_batches)
+    if schedule == DUALPIPE:
+        return float(held)
+    return float(held) / slots_of(schedule, plan.vp)
 
 
 @kernel
@@ -160,8 +161,10 @@ def fill_states(
         memory.optimizer = optimizer_bytes(software, plan.optimizer) * held
     memory.buffers = 0.0
     if plan.sharding == ZERO3:
-        per_layer = (dense + experts) / max(1.0, layers)
-        memory.buffers = BUCKETS * (case.weight_bytes + software.grad_bytes) * per_layer
+        whole = BUCKETS * (dense + experts) / max(1.0, layers)
+        if software.stage_gathered > 0.0 and plan.pp > 1:
+            whole = mine
+        memory.buffers = (case.weight_bytes + software.grad_bytes) * whole
     elif plan.sharding == UNSHARDED and replicas > 1.0:
         memory.buffers = software.bucket_bytes * trained * mine
 
@@ -175,6 +178,9 @@ def fill_stage(
     here = stage_layers(model, software, plan, stage)
     dense, experts, ends = parameters_at(model, plan, here, stage)
     fill_states(memory, case, software, plan, dense, experts, ends, here, model.trained)
+    if plan.schedule == DUALPIPE:  # a stage of either direction
+        memory.weights *= 2.0
+        memory.gradients *= 2.0
     memory.stage, memory.layers, memory.depth = stage, here, in_flight(plan, stage)
     if plan.tp > 1:
         tokens = plan.micro_batch * case.seq_len / plan.cp

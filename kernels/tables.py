@@ -44,6 +44,8 @@ MAX_DIMS = 3
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
 ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
+SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
+ONE_F_ONE_B, INTERLEAVED, GPIPE, ZB_H1, ZB_V, DUALPIPE = range(6)  # plan.schedule
 DENSE, MOE, EMBED, HEAD = range(4)  # rows of a shard's layer table
 N_LAYER_KINDS = 4
 
@@ -191,6 +193,26 @@ PLAN = np.dtype(
         ("offload", "f8"),  # share of the kept activations that goes to the host
         ("offload_optimizer", "i8"),
         ("optimizer", "i8"),
+        ("schedule", "i8"),
+    ]
+)
+
+# A pipeline, in s: a full stage's passes on one micro-batch, what the ends add to the
+# first and the last stage, the share of a full stage that the last one has.
+PIPELINE = np.dtype(
+    [
+        ("forward", "f8"),
+        ("backward", "f8"),  # for the weights too
+        ("weight", "f8"),  # part of backward
+        ("embed_forward", "f8"),
+        ("embed_backward", "f8"),
+        ("head_forward", "f8"),
+        ("head_backward", "f8"),
+        ("head_weight", "f8"),
+        ("last", "f8"),
+        ("even", "f8"),  # 1 if all chunks hold as many layers
+        ("hop", "f8"),  # s of a hand-over to another stage
+        ("hides", "f8"),  # 1 if it runs behind computation
     ]
 )
 
