@@ -28,12 +28,16 @@ def keep_activations(
     row.input = size
     narrow = min(1.0, ELEMENT_BYTES[case.precision] / width)
     read = narrow * tokens / own if software.gathered_inputs > 0.0 else narrow
-    blocks = model.blocks * size * (1.0 + read + 0.5 * model.dropout)
+    # the gradient of a frozen weight does not need its input, that of an adapter does
+    inputs = model.blocks - 1.0 if model.adapter_rank > 0.0 else model.blocks
+    last = 0.0 if model.adapter_rank > 0.0 else narrow
+    store = software.activation_store if narrow < 1.0 else 1.0
+    blocks = size * (model.blocks * (1.0 + 0.5 * model.dropout) + inputs * read)
     inner = model.ffn / shard.tp
     if mixture:
         inner = (model.top_k * model.expert_ffn + model.shared_ffn) / shard.tp
         blocks += 2.0 * width * own * model.top_k * model.hidden
-    inside = inner * (model.up_matrices + narrow + software.activation_kept)
+    inside = inner * (store * model.up_matrices + last + software.activation_kept)
     row.saved = blocks + width * tokens * (
         attention_kept(model, software, shard) + inside
     )

@@ -21,6 +21,7 @@ from accelsim.kernels.operators import (
 )
 from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import (
+    BF16,
     DENSE,
     ELEMENT_BYTES,
     EMBED,
@@ -37,6 +38,48 @@ from accelsim.kernels.tables import (
 # Of the host for one collective: an event is recorded and waited for, the kernel
 # starts, an event is recorded (`collective` in ProcessGroupNCCL.cpp, PyTorch 2.3).
 COLLECTIVE_CALLS = 4.0
+
+
+@kernel
+def adapter_seconds(
+    row: Record, chip: Record, op: Record, wide: float
+) -> tuple[float, float]:
+    """Return (forward, backward) seconds of a low-rank adapter, and add its FLOPs.
+
+    The input goes down to the rank and up again, onto the output of the frozen weight;
+    backward each of the two has two gradients (Hu et al. 2021, arXiv:2106.09685,
+    section 4.1). Four kernels of its own each way: dropout, scale, and the products.
+    """
+    rank, product = op.adapter, op.product
+    flops = 2.0 * op.m * op.batch * rank * (op.k + op.n)
+    product.precision, product.bytes_in = BF16, wide
+    seconds = 0.0
+    for turn in range(2):
+        product.m, product.bytes_out = op.m, wide + turn * wide
+        product.n, product.k = (op.n, rank) if turn else (rank, op.k)
+        seconds += product_parts(chip, product)[0] + chip.kernel_latency
+    # down and up have two gradients each, of as many multiply-adds
+    row.forward_flops += flops
+    row.backward_flops += 2.0 * flops
+    size = op.batch * op.m * wide
+    row.forward_elementwise += stream_seconds(chip, 2.5 * size * op.k, 2.0)
+    row.backward_elementwise += stream_seconds(chip, 2.5 * size * op.k, 2.0)
+    row.forward_kernels += 4.0
+    row.backward_kernels += 6.0
+    return seconds, 2.0 * seconds
+
+
+@kernel
+def add_casts(
+    row: Record, chip: Record, software: Record, op: Record, wide: float, width: float
+) -> None:
+    """Add the kernels that narrow a product's operands from `wide` to `width` bytes."""
+    cast = op.batch * op.m * (wide + 2.0 * width + software.cast_activation)
+    weights = op.batch * op.n * op.k * software.cast_weight
+    row.forward_elementwise += stream_seconds(chip, cast * op.k + weights, 1.0)
+    row.backward_elementwise += stream_seconds(chip, cast * op.n + weights, 1.0)
+    row.forward_kernels += 1.0
+    row.backward_kernels += 1.0
 
 
 @kernel
@@ -61,7 +104,7 @@ def time_product(
     product.weight_sets = product.repeats = math.inf
     product.hot = 1.0
     forward, backward = 0.0, 0.0
-    for turn in range(3):
+    for turn in range(2 if op.frozen else 3):
         product.m, product.n, product.k = op.m, op.n, op.k
         product.bytes_out = wide
         if turn == 1:
@@ -78,25 +121,21 @@ def time_product(
         else:
             backward += time
             row.backward_memory_bound += bound
-    if not fused:
+    if not fused and not op.frozen:
         moved = op.batch * op.n * op.k * (out + wide)
         row.backward_elementwise += stream_seconds(chip, moved, 1.0)
         row.backward_kernels += 1.0
     if width < wide:
-        cast = op.batch * op.m * (wide + 2.0 * width + software.cast_activation)
-        weights = op.batch * op.n * op.k * software.cast_weight
-        forward_cast = stream_seconds(chip, cast * op.k + weights, 1.0)
-        backward_cast = stream_seconds(chip, cast * op.n + weights, 1.0)
-        row.forward_elementwise += forward_cast
-        row.backward_elementwise += backward_cast
-        row.forward_kernels += 1.0
-        row.backward_kernels += 1.0
+        add_casts(row, chip, software, op, wide, width)
     flops = 2.0 * op.m * op.n * op.k * op.batch
     row.forward_flops += flops
-    row.backward_flops += 2.0 * flops
+    row.backward_flops += flops if op.frozen else 2.0 * flops
     row.core_flops += op.core * flops
     row.forward_kernels += 1.0
-    row.backward_kernels += 2.0
+    row.backward_kernels += 1.0 if op.frozen else 2.0
+    if op.frozen and op.adapter > 0.0:
+        more = adapter_seconds(row, chip, op, wide)
+        return forward + more[0], backward + more[1]
     return forward, backward
 
 

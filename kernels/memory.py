@@ -10,9 +10,11 @@ fullest moment of the fullest stage is what a plan needs.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
-from accelsim.kernels.pipeline import layers_of_stage
+from accelsim.kernels.orders import chunks_in_flight, slots_of
+from accelsim.kernels.pipeline import layers_of_stage, schedule_of
 from accelsim.kernels.tables import (
     DENSE,
+    DUALPIPE,
     FULL,
     HEAD,
     MOE,
@@ -33,15 +35,14 @@ ROUNDING = 1e-9  # of a layer, so that equal shares are equal
 def in_flight(plan: Record, stage: int) -> float:
     """Return the micro-batches that a stage holds at most, in whole-stage units.
 
-    1F1B: as many as there are stages from it to the last; interleaved, 2 more chunks
-    for each of these after it and pp for each of the vp - 1 other chunks (Narayanan et
-    al. 2021, sec. 2.2; Korthikanti et al. 2022, sec. 4.2.3).
+    The chunks that its schedule holds (`orders`) over the chunks of a stage; each of
+    DualPipe's two is a stage of its own.
     """
-    later = plan.pp - 1.0 - stage
-    depth = 1.0 + later
-    if plan.vp > 1:
-        depth = (2.0 * later + (plan.vp - 1.0) * plan.pp + 1.0) / plan.vp
-    return float(min(depth, float(plan.micro_batches)))
+    schedule = schedule_of(plan)
+    held = chunks_in_flight(schedule, stage, plan.pp, plan.vp, plan.micro_batches)
+    if schedule == DUALPIPE:
+        return float(held)
+    return float(held) / slots_of(schedule, plan.vp)
 
 
 @kernel
@@ -141,25 +142,31 @@ def left_here(plan: Record, kept: float, layers: float) -> float:
 @kernel
 def fill_states(
     memory: Record, case: Record, software: Record, plan: Record, dense: float,
-    experts: float, ends: float, layers: float,
+    experts: float, ends: float, layers: float, trained: float,
 ) -> None:  # fmt: skip
-    """Fill weights, gradients, optimizer and the buffers of data parallelism [B]."""
+    """Fill weights, gradients, optimizer and the buffers of data parallelism [B].
+
+    trained : share of the weights that has gradients and an optimizer's state.
+    """
     replicas, expert_replicas = float(plan.dp * plan.cp), plan.dp * plan.cp / plan.ep
     mine = dense + experts + ends
     shard = (dense + ends) / replicas + experts / expert_replicas
     # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers
     memory.weights = 0.0 if plan.sharding == ZERO3 else case.weight_bytes * mine
-    memory.gradients = software.grad_bytes * (shard if plan.sharding >= ZERO2 else mine)
-    held = shard if plan.sharding != UNSHARDED else mine
+    summed = trained * (shard if plan.sharding >= ZERO2 else mine)
+    memory.gradients = software.grad_bytes * summed
+    held = trained * (shard if plan.sharding != UNSHARDED else mine)
     memory.optimizer = 0.0
     if plan.offload_optimizer == 0:
         memory.optimizer = optimizer_bytes(software, plan.optimizer) * held
     memory.buffers = 0.0
     if plan.sharding == ZERO3:
-        per_layer = (dense + experts) / max(1.0, layers)
-        memory.buffers = BUCKETS * (case.weight_bytes + software.grad_bytes) * per_layer
+        whole = BUCKETS * (dense + experts) / max(1.0, layers)
+        if software.stage_gathered > 0.0 and plan.pp > 1:
+            whole = mine
+        memory.buffers = (case.weight_bytes + software.grad_bytes) * whole
     elif plan.sharding == UNSHARDED and replicas > 1.0:
-        memory.buffers = software.bucket_bytes * mine
+        memory.buffers = software.bucket_bytes * trained * mine
 
 
 @kernel
@@ -170,7 +177,10 @@ def fill_stage(
     """Fill one MEMORY row [B]: a worker of one stage at its fullest moment."""
     here = stage_layers(model, software, plan, stage)
     dense, experts, ends = parameters_at(model, plan, here, stage)
-    fill_states(memory, case, software, plan, dense, experts, ends, here)
+    fill_states(memory, case, software, plan, dense, experts, ends, here, model.trained)
+    if plan.schedule == DUALPIPE:  # a stage of either direction
+        memory.weights *= 2.0
+        memory.gradients *= 2.0
     memory.stage, memory.layers, memory.depth = stage, here, in_flight(plan, stage)
     if plan.tp > 1:
         tokens = plan.micro_batch * case.seq_len / plan.cp
@@ -179,7 +189,7 @@ def fill_stage(
     kept, workspace = stage_activations(layers, chip, model, software, plan, here)
     kept = left_here(plan, kept, here)
     logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
-    mine = dense + experts + ends
+    mine = model.trained * (dense + experts + ends)
     written = software.working_gradient * mine
     update = 0.0
     if plan.sharding != UNSHARDED and plan.dp * plan.cp > 1:

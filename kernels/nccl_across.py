@@ -50,6 +50,9 @@ IN_FLIGHT = 2.0  # chunks that a buffer holds (NCCL_STEPS over CHUNKSTEPS)
 # channel takes in two children beside its own data: 8 x H100 nodes all-reduce 1 GiB at
 # 427 GB/s over 2 nodes, 172-203 over 4 to 64 (188 in the middle; nanotron's sweep).
 DEEP_TREE = 0.44
+# The same of two domains: from one to two the message rate falls by 13 % on those
+# nodes, and by 5 % on racks of GB200 (8 GiB, coreweave/nccl-tests).
+PAIR_TREE = 0.91
 
 
 @kernel
@@ -115,7 +118,7 @@ def tree_across(
 @kernel
 def deep_tree(domains: float) -> float:
     """Return the share of its rate that a tree keeps."""
-    return 1.0 if domains <= 2.0 else DEEP_TREE
+    return PAIR_TREE if domains <= 2.0 else DEEP_TREE
 
 
 @kernel

@@ -64,6 +64,8 @@ def add_weight(
     op.m, op.n, op.k = m, n, k
     op.batch = batch
     op.gradient_bytes = gradient_bytes
+    op.frozen = 0
+    op.adapter = 0.0
     op.share = 1.0
     return at + 1
 
@@ -276,15 +278,28 @@ def transformer_operators(
     """Write the operators of a dense or mixture layer; returns their number."""
     at = add_norms(ops, FIRST, model, software, case, shard)
     at = add_unfused(ops, at, mixture, model, software, case, shard)
+    first = at
     at = add_projections(ops, at, model, software, case, shard)
+    for i in range(first, at):
+        ops[i].adapter = model.adapter_rank
     if chip.attention_forward.block > 0.0:
         at = add_fused_attention(ops, at, model, case, shard)
     else:
         at = add_unfused_attention(ops, at, model, case, shard)
     if mixture:
-        return add_experts(ops, at, model, software, case, shard)
-    tokens, width = shard.tokens, model.ffn / shard.tp
-    return add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
+        at = add_experts(ops, at, model, software, case, shard)
+    else:
+        tokens, width = shard.tokens, model.ffn / shard.tp
+        at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
+    freeze(ops, at, model)
+    return at
+
+
+@kernel
+def freeze(ops: Rows, count: int, model: Record) -> None:
+    """Mark the products of the first `count` operators whose weights are frozen."""
+    for i in range(FIRST, count):
+        ops[i].frozen = int(model.adapter_rank > 0.0 and ops[i].core == 0.0)
 
 
 @kernel
@@ -311,6 +326,7 @@ def head_operators(
     kernels = 2.0 if software.fused_loss > 0.0 else 7.0
     forward = NORM[0] * norm + software.loss[0] * logits
     backward = NORM[1] * norm + software.loss[1] * logits
+    freeze(ops, at, model)
     return add_stream(ops, at, forward, backward, kernels)
 
 

@@ -1,16 +1,21 @@
-"""The pipeline of one step: which stage holds what, fill, drain and hand-over.
+"""The pipeline of one step: which stage holds what, its schedule, hand-over, bubble.
 
 This file knows stages by their seconds on one micro-batch; what these are made of is
-known to `step`.
-
-1F1B: T = sum of all stages' times + (micro-batches - 1) x the slowest (Narayanan et al.
-2021, sec. 2.2); v virtual stages divide the first term's rest by v (ibid.).
+known to `step`, how long they take together to `makespan`.
 """
 
 from accelsim.kernels.collectives import send
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.overlap import exposed
-from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.makespan import makespan
+from accelsim.kernels.tables import INTERLEAVED, ONE_F_ONE_B, Record, Rows
+
+
+@kernel
+def schedule_of(plan: Record) -> int:
+    """Return the plan's schedule; 1F1B with several chunks a stage is interleaved."""
+    if plan.schedule == ONE_F_ONE_B and plan.vp > 1:
+        return INTERLEAVED
+    return int(plan.schedule)
 
 
 @kernel
@@ -26,24 +31,43 @@ def layers_of_stage(model: Record, plan: Record) -> tuple[float, float]:
 
 
 @kernel
-def add_pipeline(
-    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, slowest: float, middle: float, last: float,
-) -> None:  # fmt: skip
-    """Add fill and drain and the hand-over of activations between stages.
+def fill_hand_over(
+    pipe: Record, case: Record, model: Record, software: Record, tiers: Rows,
+    plan: Record,
+) -> float:  # fmt: skip
+    """Fill how long a hand-over takes and whether it hides; returns its bytes [B].
 
-    slowest, middle, last : seconds of a stage on one micro-batch. Activations cross
-    cut over tp (Narayanan et al. 2021, sec. 4.1, scatter/gather).
+    Activations cross cut over tp (Narayanan et al. 2021, sec. 4.1, scatter/gather).
+    Under 1F1B as many micro-batches are on their way as there are stages, so that a
+    stage waits for a hand-over even where the software does not hold it up.
     """
-    if plan.pp == 1:
-        return
     tokens = plan.micro_batch * case.seq_len / plan.cp
     size = case.activation_bytes * tokens * model.hidden / plan.tp
     stride = float(plan.tp * plan.cp * plan.dp)
-    hop = send(tiers, size, stride, float(plan.pp))
-    others = (plan.pp - 1.0) * middle + last - max(middle, last)
-    result.bubble += max(0.0, others) / plan.vp + (plan.pp - 1.0) * 2.0 * hop
-    chunk = slowest / plan.vp
-    seen = exposed(software.overlap_pp, 2.0 * hop, chunk, 0.0)
-    result.pp += plan.micro_batches * plan.vp * seen
-    result.pp_bytes += 2.0 * plan.micro_batches * plan.vp * size
+    pipe.hop = send(tiers, size, stride, float(plan.pp))
+    pipe.hides = software.overlap_pp
+    if schedule_of(plan) == ONE_F_ONE_B:
+        pipe.hides = 0.0
+    return float(size)
+
+
+@kernel
+def add_pipeline(
+    result: Record, pipe: Record, plan: Record, slowest: float, size: float,
+    sends: float, sums: Rows,
+) -> None:  # fmt: skip
+    """Add the hand-over of activations between stages, and what a stage waits for.
+
+    pipe : PIPELINE, the stages' seconds. slowest, sends : seconds of the busiest stage
+    on one micro-batch without, and number of, its hand-overs. size : bytes of one [B].
+    sums : scratch of `makespan`.
+    """
+    count = float(plan.micro_batches)
+    whole = makespan(
+        pipe, schedule_of(plan), plan.pp, plan.vp, plan.micro_batches, sums
+    )
+    idle = max(0.0, whole - count * slowest)
+    seen = min(idle, count * sends * pipe.hop * (1.0 - pipe.hides))
+    result.pp += seen
+    result.bubble += idle - seen
+    result.pp_bytes += 2.0 * count * plan.vp * size

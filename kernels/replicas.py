@@ -75,7 +75,8 @@ def add_data_parallel(
     dense += ends
     fullest, _ = layers_of_stage(model, plan)
     layers = max(1.0, fullest)
-    share, grad = software.communication_share, software.grad_bytes
+    share = software.communication_share
+    grad = software.grad_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
     whole = plan.sharding == UNSHARDED or software.scatter == 0.0
     kind = ALL_REDUCE if whole else ALL_GATHER
@@ -84,7 +85,9 @@ def add_data_parallel(
     )
     gather, gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
+        # once a step what was trained, layer by layer all that is needed
         weight = case.weight_bytes
+        weight *= 1.0 if plan.sharding == ZERO3 else model.trained
         calls = layers if plan.sharding == ZERO3 else 1.0
         gather, gathered = group_exchange(
             tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls
@@ -123,7 +126,7 @@ def add_optimizer(
     state = optimizer_bytes(software, plan.optimizer)
     traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
-    moved = passes * traffic * (mine + experts)
+    moved = passes * traffic * model.trained * (mine + experts)
     layers, _ = layers_of_stage(model, plan)
     host = software.tensor_kernels[1] * model.tensors * layers * software.launch
     time = max(host, stream_seconds(chip, moved, 1.0))

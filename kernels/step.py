@@ -9,19 +9,24 @@ Overlap: what may run behind computation (the software says) is exposed as far a
 longer; while it runs it takes `communication_share` of the computing units.
 """
 
+import numpy as np
+
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.memory import stage_activations
 from accelsim.kernels.offload import add_offload
 from accelsim.kernels.overlap import exposed
-from accelsim.kernels.pipeline import add_pipeline, layers_of_stage
+from accelsim.kernels.pipeline import add_pipeline, fill_hand_over, layers_of_stage
 from accelsim.kernels.replicas import add_data_parallel, add_optimizer
 from accelsim.kernels.tables import (
     DENSE,
+    DUALPIPE,
     EMBED,
     FULL,
     HEAD,
     MOE,
+    PIPELINE,
     SELECTIVE,
+    ZB_V,
     Record,
     Rows,
 )
@@ -129,9 +134,10 @@ def end_seconds(row: Record) -> float:
 
 
 @kernel
-def add_end(result: Record, row: Record) -> float:
-    """Add embedding or head to the stage that holds it; returns its seconds."""
-    seconds, tp = end_seconds(row), row.forward_tp + row.backward_tp
+def add_end(result: Record, row: Record, share: float) -> float:
+    """Add a share of embedding or head to its stage; returns its seconds."""
+    seconds = share * end_seconds(row)
+    tp = share * (row.forward_tp + row.backward_tp)
     result.head += seconds - tp
     result.tp += tp
     return seconds
@@ -218,21 +224,96 @@ def add_mean_end(result: Record, row: Record, plan: Record) -> None:
 
 
 @kernel
+def fill_pipeline(
+    pipe: Record, layers: Rows, forward: float, backward: float, wait: float
+) -> None:
+    """Fill what a full stage and both ends take on one micro-batch [s].
+
+    wait : for the host, in proportion to both passes. Of a product's backward pass one
+    half is for the weights; the rest is for the inputs.
+    """
+    longer = 1.0 + wait / (forward + backward)
+    pipe.forward, pipe.backward = longer * forward, longer * backward
+    embed, head = layers[EMBED], layers[HEAD]
+    pipe.embed_forward = embed.forward_elementwise + embed.forward_matmul
+    pipe.embed_forward += embed.forward_tp
+    pipe.embed_backward = end_seconds(embed) - pipe.embed_forward
+    pipe.head_forward = head.forward_elementwise + head.forward_matmul + head.forward_tp
+    pipe.head_backward = end_seconds(head) - pipe.head_forward
+    pipe.head_weight = head.backward_matmul / 2.0
+
+
+@kernel
+def weight_seconds(layers: Rows, model: Record, count: float) -> float:
+    """Return the part of the backward pass of `count` layers that is for weights [s].
+
+    One of the two products that each forward product has.
+    """
+    moe = model.moe_layers / model.layers
+    dense = (1.0 - moe) * layers[DENSE].backward_matmul
+    return float(count * (dense + moe * layers[MOE].backward_matmul) / 2.0)
+
+
+@kernel
+def add_slowest(
+    result: Record, pipe: Record, layers: Rows, plan: Record, middle: float,
+    wait: float, wait_last: float,
+) -> tuple[float, float]:  # fmt: skip
+    """Make the parts those of the busiest stage.
+
+    Returns its seconds on a micro-batch and how often it hands over. middle : device
+    seconds of a full stage, whose parts are there. ZB-V's first stage holds both ends,
+    DualPipe's first and last each hold both for half of the micro-batches.
+    """
+    embed, head, share = layers[EMBED], layers[HEAD], pipe.last
+    sends = 2.0 * plan.vp
+    first = end_seconds(embed)
+    last = (share - 1.0) * middle + end_seconds(head) + wait_last - wait
+    between = pipe.hop * (1.0 - pipe.hides) if plan.pp > 2 else 0.0
+    if plan.schedule in (ZB_V, DUALPIPE):
+        both = 0.5 if plan.schedule == DUALPIPE else 1.0
+        wait += both * (wait_last - share * wait)
+        middle += add_end(result, embed, both) + add_end(result, head, both)
+    elif between <= max(first, last):
+        sends -= 1.0
+        if last > first:
+            scale_micro_batches(result, share)
+            middle, wait = share * middle + add_end(result, head, 1.0), wait_last
+        else:
+            middle += add_end(result, embed, 1.0)
+    result.launch += wait
+    return middle + wait, sends
+
+
+@kernel
+def deepest(plans: Rows) -> int:
+    """Return the most stages of any plan."""
+    most = 1
+    for i in range(len(plans)):
+        most = max(most, plans[i].pp)
+    return most
+
+
+@kernel
 def fill_step(
     result: Record, layers: Rows, case: Record, chip: Record, model: Record,
-    software: Record, tiers: Rows, plan: Record,
+    software: Record, tiers: Rows, plan: Record, pipe: Record, sums: Rows,
 ) -> None:  # fmt: skip
-    """Fill one RESULT row from the four LAYER rows of the plan's shard."""
+    """Fill one RESULT row from the four LAYER rows of the plan's shard.
+
+    pipe, sums : scratch, a PIPELINE row and (4, pp).
+    """
     full, rest = layers_of_stage(model, plan)
     forward, backward, host_f, host_b = add_layers(
         result, layers, chip, model, software, plan, full
     )
     embed, head, share = layers[EMBED], layers[HEAD], rest / full
-    middle = last = slowest = forward + backward
+    slowest, size, sends = forward + backward, 0.0, 0.0
     if plan.pp == 1:
-        slowest += add_end(result, embed) + add_end(result, head)
+        slowest += add_end(result, embed, 1.0) + add_end(result, head, 1.0)
         host_b += end_host(embed, software) + end_host(head, software)
         wait = host_wait(slowest, 0.0, host_f, host_b, 0)
+        result.launch += wait
     else:
         wait = host_wait(forward, backward, host_f, host_b, 1)
         there = end_seconds(head)
@@ -240,18 +321,17 @@ def fill_step(
         wait_last = host_wait(
             share * forward, share * backward + there, share * host_f, host_last, 1
         )
-        last = share * middle + there + wait_last
-        middle += wait
-        if last > middle:
-            scale_micro_batches(result, share)
-            slowest, wait = last - wait_last, wait_last
-            add_end(result, head)
-        else:
-            slowest += add_end(result, embed)
-    result.launch += wait
-    slowest += wait
+        fill_pipeline(pipe, layers, forward, backward, wait)
+        pipe.last, pipe.even = share, 1.0 * (rest == full)
+        pipe.head_forward += wait_last - share * wait
+        pipe.weight = weight_seconds(layers, model, full)
+        size = fill_hand_over(pipe, case, model, software, tiers, plan)
+        slowest, sends = add_slowest(
+            result, pipe, layers, plan, slowest, wait, wait_last
+        )
     scale_micro_batches(result, float(plan.micro_batches))
-    add_pipeline(result, model, software, case, tiers, plan, slowest, middle, last)
+    if plan.pp > 1:
+        add_pipeline(result, pipe, plan, slowest, size, sends, sums)
     add_data_parallel(result, model, software, case, tiers, plan, forward, backward)
     add_optimizer(result, model, chip, software, case, plan)
     kept, _ = stage_activations(layers, chip, model, software, plan, full)
@@ -274,10 +354,11 @@ def fill_steps(
     layers: Rows, results: Rows,
 ) -> None:  # fmt: skip
     """Fill `results[i]` (RESULT, zeroed) for every row of `plans` (PLAN)."""
+    pipe, sums = np.zeros(1, PIPELINE), np.empty((4, deepest(plans)))
     for i in range(len(plans)):
         plan = plans[i]
         c = plan.case
         fill_step(
             results[i], layers[plan.shard], cases[c], chips[c], models[c],
-            software[c], tiers[c], plan,
+            software[c], tiers[c], plan, pipe[0], sums,
         )  # fmt: skip

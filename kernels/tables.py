@@ -44,6 +44,8 @@ MAX_DIMS = 3
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
 ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
+SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
+ONE_F_ONE_B, INTERLEAVED, GPIPE, ZB_H1, ZB_V, DUALPIPE = range(6)  # plan.schedule
 DENSE, MOE, EMBED, HEAD = range(4)  # rows of a shard's layer table
 N_LAYER_KINDS = 4
 
@@ -147,63 +149,13 @@ MODEL = np.dtype(
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
         ("tensors", "f8"),  # parameter tensors of a layer
+        ("adapter_rank", "f8"),  # 0 = all weights are trained, else adapters alone
+        ("trained", "f8"),  # share of the parameters that is trained
         ("layer_parameters", "f8"),  # dense layer
         ("moe_parameters", "f8"),  # of a mixture layer without its routed experts
         ("expert_parameters", "f8"),  # routed experts of a mixture layer
         ("embed_parameters", "f8"),
         ("head_parameters", "f8"),  # 0 if tied
-    ]
-)
-
-SOFTWARE = np.dtype(
-    [
-        ("fused_norms", "f8"),
-        ("fused_optimizer", "f8"),
-        ("loss", "f8", (2,)),  # B of a logit, forward and backward
-        # passes beyond fused kernels, forward and backward
-        ("extra_activation", "f8", (2,)),
-        ("extra_rotary", "f8", (2,)),
-        ("extra_layout", "f8", (2,)),
-        ("extra_residual", "f8", (2,)),
-        ("extra_kernels", "f8"),
-        ("fused_loss", "f8"),
-        ("fused_accumulation", "f8"),
-        ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
-        # B moved beside one fused cast of an activation, and for a weight in each pass
-        ("cast_activation", "f8"),
-        ("cast_weight", "f8"),
-        ("checkpoint", "f8"),  # s of the host to repeat a layer
-        ("scatter", "f8"),
-        ("launch", "f8"),  # s
-        # what selective recomputation repeats of core, products and streams, and keeps
-        ("selective_core", "f8"),
-        ("selective_matmul", "f8"),
-        ("selective_elementwise", "f8"),
-        ("selective_kept", "f8"),
-        ("overlap_tp", "f8"),
-        ("overlap_dp", "f8"),
-        ("overlap_gather", "f8"),
-        ("overlap_pp", "f8"),
-        ("overlap_cp", "f8"),
-        ("overlap_ep", "f8"),
-        ("grad_bytes", "f8"),
-        ("master_bytes", "f8"),
-        ("reserved_memory", "f8"),  # B
-        ("fragmentation", "f8"),
-        ("pipelined", "f8"),  # collective phases overlap
-        ("collective_start", "f8"),  # s
-        ("communication_share", "f8"),
-        ("step_overhead", "f8"),  # s
-        # memory, see `memory` and `activations`
-        ("gathered_inputs", "f8"),
-        ("activation_kept", "f8"),
-        ("kv_copied", "f8"),
-        ("logit_bytes", "f8"),
-        ("working_gradient", "f8"),  # B a parameter
-        ("bucket_bytes", "f8"),  # B a parameter
-        ("update_bytes", "f8"),  # B a parameter
-        ("gather_buffers", "f8"),
-        ("head_counts", "f8"),
     ]
 )
 
@@ -241,6 +193,26 @@ PLAN = np.dtype(
         ("offload", "f8"),  # share of the kept activations that goes to the host
         ("offload_optimizer", "i8"),
         ("optimizer", "i8"),
+        ("schedule", "i8"),
+    ]
+)
+
+# A pipeline, in s: a full stage's passes on one micro-batch, what the ends add to the
+# first and the last stage, the share of a full stage that the last one has.
+PIPELINE = np.dtype(
+    [
+        ("forward", "f8"),
+        ("backward", "f8"),  # for the weights too
+        ("weight", "f8"),  # part of backward
+        ("embed_forward", "f8"),
+        ("embed_backward", "f8"),
+        ("head_forward", "f8"),
+        ("head_backward", "f8"),
+        ("head_weight", "f8"),
+        ("last", "f8"),
+        ("even", "f8"),  # 1 if all chunks hold as many layers
+        ("hop", "f8"),  # s of a hand-over to another stage
+        ("hides", "f8"),  # 1 if it runs behind computation
     ]
 )
 
@@ -317,6 +289,8 @@ OPERATOR = np.dtype(
         ("v", "f8"),
         ("batch", "f8"),
         ("kv_batch", "f8"),
+        ("frozen", "i8"),  # 1 if the weight has no gradient
+        ("adapter", "f8"),  # rank of the adapter beside it, 0 = none
         ("gradient_bytes", "f8"),  # read and written for an element of k x n
         ("window", "f8"),  # attention only, tokens
         ("causal", "f8"),

@@ -16,6 +16,7 @@ from accelsim.kernels import tables
 from accelsim.kernels.jit import cached
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.step import fill_steps
 
 
@@ -36,7 +37,7 @@ def compiling_beside() -> Iterator[None]:
 
 def compile_steps() -> None:
     """Compile the step kernels by running them on tables without rows."""
-    one = (tables.CASE, tables.CHIP, tables.MODEL, tables.SOFTWARE)
+    one = (tables.CASE, tables.CHIP, tables.MODEL, SOFTWARE)
     cases, chips, models, software = (
         np.zeros(1, dtype).view(np.recarray) for dtype in one
     )

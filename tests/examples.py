@@ -15,6 +15,7 @@ from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.step import fill_steps
 from accelsim.kernels.streams import FUSED_LOSS
 from accelsim.kernels.tables import Record, Rows
@@ -158,6 +159,7 @@ def model(**changes: Any) -> Record:
         "blocks": 2.0,
         "causal": 1.0,
         "layer_parameters": 12.0 * hidden**2,
+        "trained": 1.0,
         "embed_parameters": 32000.0 * hidden,
         "head_parameters": 32000.0 * hidden,
     }
@@ -187,6 +189,7 @@ def software(**changes: Any) -> Record:
         "loss": FUSED_LOSS,
         "fused_accumulation": 1.0,
         "scatter": 1.0,
+        "activation_store": 1.0,
         "selective_core": 1.0,
         "selective_kept": 1.0,
         "grad_bytes": 4.0,
@@ -194,7 +197,7 @@ def software(**changes: Any) -> Record:
         "logit_bytes": 4.0,
         "pipelined": 1.0,
     }
-    return row(tables.SOFTWARE, **values | changes)[0]
+    return row(SOFTWARE, **values | changes)[0]
 
 
 def case(**changes: Any) -> Record:

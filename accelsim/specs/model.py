@@ -72,6 +72,9 @@ class ModelSpec(NamedSpec):
     window : int
         Sliding attention window in tokens, 0 for full attention; it holds in one
         layer in `window_every` … all layers if that is 1.
+    adapter_rank : int
+        Rank of low-rank adapters on the projections of attention (LoRA, Hu et al. 2021,
+        arXiv:2106.09685); with them all other weights are frozen. 0 trains everything.
     mtp_layers : int
         Extra layers that predict further tokens (DeepSeek-V3).
     """
@@ -95,6 +98,7 @@ class ModelSpec(NamedSpec):
     window: int = Field(default=0, ge=0, le=MAX_SIZE)
     window_every: int = Field(default=1, gt=0, le=MAX_SIZE)
     mtp_layers: int = Field(default=0, ge=0, le=MAX_SIZE)
+    adapter_rank: int = Field(default=0, ge=0, le=MAX_SIZE)
     moe: MoeSpec | None = None
     mla: MlaSpec | None = None
 

@@ -57,6 +57,8 @@ class MemorySpec(Spec):
     bucket_bytes : bytes a parameter of the buckets in which replicas reduce.
     update_bytes : bytes a parameter that the sharded update needs to gather weights.
     gather_buffers : buffers of one gathered micro-batch that are held for ever.
+    stage_gathered : under a pipeline, zero3 keeps a stage's gathered weights, and its
+        gradients whole, until the last micro-batch.
     head_counts : stages are cut as if the LM head were the layers that it costs.
     """
 
@@ -68,6 +70,7 @@ class MemorySpec(Spec):
     bucket_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
     update_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
     gather_buffers: int = Field(default=0, ge=0, le=MAX_STATE)
+    stage_gathered: bool = False
     head_counts: bool = False
 
 
@@ -125,6 +128,9 @@ class SoftwareSpec(NamedSpec):
         casts and transposes, of a weight in each pass.
     checkpoint : Time
         Host time of repeating a layer, beside its launches.
+    activation_store : Fraction
+        Of the width of an activation function's inputs, what is kept of them for the
+        backward pass where products are narrow.
     tensor_kernels : (float, float)
         Kernels for each parameter tensor in every micro-batch, and in every step.
     launch : Time
@@ -165,6 +171,7 @@ class SoftwareSpec(NamedSpec):
     fused_accumulation: bool = True
     cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    activation_store: Fraction | None = None
     checkpoint: Time | None = None
     tensor_kernels: Passes = (0.0, 0.0)
     launch: Time

@@ -8,6 +8,7 @@ import numpy as np
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.software import SoftwareSpec
@@ -46,7 +47,7 @@ def lower(questions: Sequence[Question]) -> Cases:
         table(tables.CASE, n),
         table(tables.CHIP, n),
         table(tables.MODEL, n),
-        table(tables.SOFTWARE, n),
+        table(SOFTWARE, n),
         table(tables.TIER, n, tables.MAX_TIERS),
     )
     for i, q in enumerate(questions):
@@ -68,8 +69,13 @@ def _fill_case(row: Record, q: Question) -> None:
     row.precision = tables.PRECISIONS.index(q.precision)
     wide = q.precision in ("fp32", "tf32")
     row.wide_precision = row.precision if wide else tables.BF16
-    row.weight_bytes = 4.0 if wide else 2.0
-    row.activation_bytes = row.weight_bytes
+    row.activation_bytes = 4.0 if wide else 2.0
+    row.weight_bytes = row.activation_bytes
+    if q.model.adapter_rank:
+        # Frozen weights need no wider copy than their products take: fp8_params in
+        # mlcommons/training_results_v4.1, NVIDIA/benchmarks/llama2_70b_lora.
+        width = tables.ELEMENT_BYTES[row.precision]
+        row.weight_bytes = min(row.weight_bytes, width)
     row.seq_len = q.seq_len
     row.global_batch = q.global_batch
     row.workers = q.workers
@@ -89,6 +95,8 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.tensor_kernels = software.tensor_kernels
     row.cast_activation = software.cast_activation
     row.cast_weight = software.cast_weight
+    store = software.activation_store
+    row.activation_store = 1.0 if store is None else float(store)
     row.checkpoint = float(software.checkpoint or 0.0)
     row.scatter = software.scatter
     row.launch = float(software.launch)
@@ -112,5 +120,6 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
+        "stage_gathered",
     ):
         row[name] = getattr(memory, name)

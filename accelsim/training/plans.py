@@ -168,6 +168,7 @@ def legality(plans: Rows, q: Question) -> np.ndarray:
         | ((plans.tp > 1) & (not stack.tensor))
         | ((plans.pp > 1) & (not stack.pipeline))
         | ((plans.vp > 1) & (not stack.interleaved))
+        | bool(_option_error(q))
     )
     tests = [
         q.model.heads % plans.tp != 0,

@@ -24,6 +24,7 @@ from accelsim.chip.lower import fill_chip
 from accelsim.kernels import tables
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.operators import FIRST, add_unfused_attention
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.validation import table
 from accelsim.validation.attention_rows import EAGER, Measured, check, reader
 from accelsim.validation.contract import Pair, Validation, validation
@@ -142,7 +143,7 @@ def _unfused(each: Measured) -> float:
         np.zeros(1, dtype).view(np.recarray)[0]
         for dtype in (
             *(tables.CHIP, tables.MODEL, tables.CASE, tables.SHARD),
-            *(tables.SOFTWARE, tables.LAYER),
+            *(SOFTWARE, tables.LAYER),
         )
     )
     fill_chip(chip, each.chip, "unfused")

@@ -75,6 +75,16 @@ _SYSTEMS: tuple[tuple[str, str | None], ...] = (
     (r"(trn|trainium).?3.*gen.?1", "trn3-ultraserver-gen1"),
     (r"(trn|trainium).?3", "trn3-ultraserver-gen2"),
 )
+# Names of collectives without their underlines.
+_SPELLINGS = {kind.replace("_", ""): kind for kind in KINDS} | {
+    "allreduceperf": "all_reduce",
+    "allgatherperf": "all_gather",
+    "reducescatterperf": "reduce_scatter",
+    "alltoallperf": "all_to_all",
+    "sendrecv": "send_recv",
+    "send": "send_recv",
+    "bcast": "broadcast",
+}
 # A kernel profiler that calls from PyTorch sees its host where the collective is
 # shorter: the median of what a source prints below 64 KiB in one node, where nothing
 # is scored [s].
@@ -152,7 +162,8 @@ def _measured(number: int, row: Row) -> Measured:
         raise LeftOutError(TOO_BIG)
     if "noisy" in row.get("note", ""):
         raise LeftOutError(SUSPECT)
-    kind = row["op"].lower()
+    kind = re.sub(r"[\s-]+", "_", row["op"].lower())
+    kind = _SPELLINGS.get(kind.replace("_", ""), kind)
     if kind not in KINDS:
         raise LeftOutError(NO_KIND)
     source = _short(row.get("source", ""))

@@ -27,7 +27,14 @@ REQUIRED = (
 ELEMENT = {"bfloat16": 2.0, "fp8": 1.0, "nvfp4": 0.5625}
 # What combine sends is bfloat16 whatever came in; low precision narrows it to nvfp4.
 COMBINED = {"combine": 2.0, "combine_one_sided": 2.0, "combine_low_precision": 0.5625}
-SYSTEMS = {"gb200": "gb200-nvl72", "gb300": "gb300-nvl72", "b200": "dgx-b200"}
+SYSTEMS = {
+    "gb200": "gb200-nvl72",
+    "gb300": "gb300-nvl72",
+    "b200": "dgx-b200",
+    "b300": "dgx-b300",
+    "h100-sxm": "dgx-h100",
+    "h200": "dgx-h200",
+}
 NO_EXCHANGE = "kernel is not modelled"
 
 

@@ -31,6 +31,7 @@ SAME_MODEL = {
 }
 # The first pattern that is found in a model's name tells its style.
 STYLES = (
+    (r"(?i)bert", "bert-large"),
     (r"bloom", "bloom-176b"),
     (r"mpt", "mpt-7b"),
     (r"palm", "palm-540b"),
@@ -43,6 +44,8 @@ STYLES = (
     (r"^(gpt|megatron|turing|opt)", "gpt3-175b"),
     (r"", "llama2-7b"),
 )
+# mlcommons/training llama2_70b_lora README: rank 16 on the projections of attention.
+LORA_RANK = 16
 _MOE = re.compile(
     r"(?P<experts>\d+)e/top(?P<top_k>\d+)/ffn(?P<ffn>\d+)"
     r"(?:\+(?P<shared>\d+)shared)?"
@@ -61,17 +64,33 @@ def model_of(row: Row, seq_len: int) -> ModelSpec:
         Sizes are missing or impossible.
     """
     sizes = {field: count(row, column) for field, column in SIZES.items()}
+    name = base_name(row)
     if None in sizes.values():
-        raise LeftOutError(NO_SIZES)
-    name, mixture = row["model"], _mixture(row.get("moe", ""))
-    known = _known(name, sizes, mixture)
-    fields = _like(known, sizes) if known else _in_style(row, sizes, mixture)
+        if SAME_MODEL.get(name, name) not in catalog.names("models"):
+            raise LeftOutError(NO_SIZES)
+        # a model that the catalog knows by its name alone
+        known = catalog.model(SAME_MODEL.get(name, name)).model_dump()
+        stated = {k: v for k, v in sizes.items() if v is not None}
+        fields = known | stated | {"seq_len": seq_len, "mtp_layers": 0}
+        return _validated(fields | _details(row), name)
+    mixture = _mixture(row.get("moe", ""))
+    found = _known(name, sizes, mixture)
+    fields = _like(found, sizes) if found else _in_style(row, sizes, mixture)
     fields |= {"name": name, "seq_len": seq_len, **_details(row)}
     fields["vocab"] = count(row, "vocab") or fields["vocab"]
+    return _validated(fields, name)
+
+
+def _validated(fields: dict[str, Any], name: str) -> ModelSpec:
     try:
         return validate(ModelSpec, fields, name)
     except InputError:
         raise LeftOutError(BAD_VALUE) from None
+
+
+def base_name(row: Row) -> str:
+    """Return the name of a row's model without what says that it is fine-tuned."""
+    return re.sub(r"(?i)[-_ ]q?lora\b", "", row["model"])
 
 
 def _known(
@@ -129,6 +148,12 @@ def _mixture(text: str) -> dict[str, int] | None:
     }
 
 
+def is_lora(row: Row) -> bool:
+    """Return whether a row's run trains low-rank adapters alone."""
+    said = re.search(r"LoRA (fine-tune|not full|on)", row.get("notes", ""))
+    return said is not None or base_name(row) != row["model"]
+
+
 def _details(row: Row) -> dict[str, Any]:
     """Return what a row's words say beside its sizes."""
     notes, words = row.get("notes", ""), row.get("source", "") + row["framework"]
@@ -140,4 +165,6 @@ def _details(row: Row) -> dict[str, Any]:
         found["mtp_layers"] = 1
     if row["family"] == "mlcommons":
         found["dropout"] = False  # the reference trains without (run_gpt3.sh)
+    if is_lora(row):
+        found["adapter_rank"] = LORA_RANK
     return found

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from accelsim.validation.left_out import (
     BOUND,
-    ENCODER,
     EVALUATION,
     HYBRID,
-    LORA,
     SUSPECT,
 )
 from accelsim.validation.table import Row
@@ -21,9 +19,6 @@ Release = tuple[int, ...]
 
 # (reason, column, pattern): the first that is found leaves a row out.
 MARKS = (
-    (ENCODER, "model", r"(?i)^bert"),
-    (LORA, "model", r"(?i)lora"),
-    (LORA, "notes", r"LoRA (fine-tune|not full|on)"),
     (HYBRID, "model", r"(?i)nemotron-h|nemotron_3"),
     (BOUND, "flops_convention", r"RUN AVERAGE"),
     (BOUND, "notes", r"lower bound|GPU hours"),

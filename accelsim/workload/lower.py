@@ -35,8 +35,24 @@ def fill_model(row: Record, model: ModelSpec) -> None:
         row.moe_parameters = (
             shared + count.router_per_layer + count.shared_ffn_per_layer
         )
+    row.adapter_rank = model.adapter_rank
+    row.trained = trained_share(model)
     row.embed_parameters = count.embedding + count.positions
     row.head_parameters = count.head + count.final_norm
+
+
+def trained_share(model: ModelSpec) -> float:
+    """Return the share of the parameters that a run trains: all, or its adapters.
+
+    An adapter of rank r beside a weight of m x n has r (m + n) parameters (Hu et al.
+    2021, arXiv:2106.09685, section 4.1): queries, keys and values joined, and output.
+    """
+    if not model.adapter_rank:
+        return 1.0
+    queries = model.heads * model.head_dim
+    joined = queries + 2 * model.kv_heads * model.head_dim
+    each = model.adapter_rank * (model.hidden + joined + queries + model.hidden)
+    return model.layers * each / parameters(model).total
 
 
 def flops_per_token(model: ModelSpec, seq_len: int, *, causal: bool) -> float:
@@ -45,7 +61,8 @@ def flops_per_token(model: ModelSpec, seq_len: int, *, causal: bool) -> float:
     6 for each weight that multiplies it (experts: those that it is routed to, the LM
     head included, the embedding look-up not) and 12 x width x seq_len for the scores
     and values of each layer (PaLM, arXiv:2204.02311 appendix B); with `causal` the
-    masked half of a decoder's scores is left out. No recomputation.
+    masked half of a decoder's scores is left out. No recomputation. A frozen weight has
+    no gradient of its own: 4 for 6.
     """
     count = parameters(model)
     head_dim: float = model.head_dim
@@ -65,4 +82,5 @@ def flops_per_token(model: ModelSpec, seq_len: int, *, causal: bool) -> float:
     weights += count.dense_layers * count.dense_ffn_per_layer
     mixture = count.top_k * count.expert_ffn + count.shared_ffn_per_layer
     weights += count.moe_layers * (mixture + count.router_per_layer)
-    return 6.0 * (weights + model.vocab * model.hidden) + scores
+    passes = 4.0 if model.adapter_rank else 6.0
+    return passes * (weights + model.vocab * model.hidden) + scores

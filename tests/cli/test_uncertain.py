@@ -13,9 +13,8 @@ def test_claims_are_listed_and_judged(accelsim: Program) -> None:
     listed = json.loads(accelsim("claim", "list", "--json").stdout)["claims"]
     assert "n2-cost" in {claim["name"] for claim in listed}
     assert "n2-cost" in accelsim("claim", "list").stdout
-    found = json.loads(
-        accelsim("claim", "n2-cost", "--samples", "200", "--json").stdout
-    )
+    words = ("claim", "n2-cost", "--samples", "200")
+    found = json.loads(accelsim(*words, "--json").stdout)
     assert found["claim"] == "n2-cost"
     text = accelsim(*words).stdout
     assert "It holds when" in text

@@ -83,6 +83,26 @@ def test_a_stream_takes_its_bytes_and_its_starts() -> None:
     assert layer.forward_flops == 0.0
 
 
+def test_a_frozen_weight_has_no_gradient_of_its_own() -> None:
+    whole, frozen = timed(product()), timed(product(frozen=1))
+    m, n, k = 2048.0, 4096.0, 1024.0
+    assert frozen.backward_matmul == product_parts(chip(), gemm(m, k, n))[0]
+    assert frozen.forward_matmul == whole.forward_matmul
+    assert frozen.backward_flops == frozen.forward_flops == 2 * m * n * k
+
+
+def test_an_adapter_goes_down_and_up() -> None:
+    # Hu et al. 2021, sec. 4.1: rank 16 beside 1024 x 4096
+    frozen, adapted = timed(product(frozen=1)), timed(product(frozen=1, adapter=16.0))
+    more = 2.0 * 2048 * 16 * (1024 + 4096)
+    assert adapted.forward_flops - frozen.forward_flops == more
+    assert adapted.backward_flops - frozen.backward_flops == 2 * more
+    down = product_parts(chip(), gemm(2048.0, 16.0, 1024.0))[0]
+    up = product_parts(chip(), gemm(2048.0, 4096.0, 16.0, bytes_out=4.0))[0]
+    added = adapted.forward_matmul - frozen.forward_matmul
+    assert added == pytest.approx(down + up)
+
+
 def test_a_gradient_that_a_kernel_adds() -> None:
     stack, worker, layer = (
         software(fused_accumulation=0.0),

@@ -8,6 +8,7 @@ from accelsim.kernels.attention_tables import FUSED, FUSED_TIME
 from accelsim.kernels.fabric_tables import COLLECTIVE, NCCL
 from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.operators import localise, transformer_operators
+from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.training.lower import table
 from tests import examples
 
@@ -19,7 +20,7 @@ TABLES = (
     NCCL,
     COLLECTIVE,
     tables.MODEL,
-    tables.SOFTWARE,
+    SOFTWARE,
     tables.CASE,
     tables.PLAN,
     tables.SHARD,

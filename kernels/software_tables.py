@@ -1,0 +1,60 @@
+"""The table of training stacks: one row of SOFTWARE a question, see `tables`."""
+
+import numpy as np
+
+SOFTWARE = np.dtype(
+    [
+        ("fused_norms", "f8"),
+        ("fused_optimizer", "f8"),
+        ("loss", "f8", (2,)),  # B of a logit, forward and backward
+        # passes beyond fused kernels, forward and backward
+        ("extra_activation", "f8", (2,)),
+        ("extra_rotary", "f8", (2,)),
+        ("extra_layout", "f8", (2,)),
+        ("extra_residual", "f8", (2,)),
+        ("extra_kernels", "f8"),
+        ("fused_loss", "f8"),
+        ("fused_accumulation", "f8"),
+        ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
+        # B moved beside one fused cast of an activation, and for a weight in each pass
+        ("cast_activation", "f8"),
+        ("cast_weight", "f8"),
+        (
+            "activation_store",
+            "f8",
+        ),  # width kept of an activation's input, narrow formats
+        ("checkpoint", "f8"),  # s of the host to repeat a layer
+        ("scatter", "f8"),
+        ("launch", "f8"),  # s
+        # what selective recomputation repeats of core, products and streams, and keeps
+        ("selective_core", "f8"),
+        ("selective_matmul", "f8"),
+        ("selective_elementwise", "f8"),
+        ("selective_kept", "f8"),
+        ("overlap_tp", "f8"),
+        ("overlap_dp", "f8"),
+        ("overlap_gather", "f8"),
+        ("overlap_pp", "f8"),
+        ("overlap_cp", "f8"),
+        ("overlap_ep", "f8"),
+        ("grad_bytes", "f8"),
+        ("master_bytes", "f8"),
+        ("reserved_memory", "f8"),  # B
+        ("fragmentation", "f8"),
+        ("pipelined", "f8"),  # collective phases overlap
+        ("collective_start", "f8"),  # s
+        ("communication_share", "f8"),
+        ("step_overhead", "f8"),  # s
+        # memory, see `memory` and `activations`
+        ("gathered_inputs", "f8"),
+        ("activation_kept", "f8"),
+        ("kv_copied", "f8"),
+        ("logit_bytes", "f8"),
+        ("working_gradient", "f8"),  # B a parameter
+        ("bucket_bytes", "f8"),  # B a parameter
+        ("update_bytes", "f8"),  # B a parameter
+        ("gather_buffers", "f8"),
+        ("head_counts", "f8"),
+        ("stage_gathered", "f8"),
+    ]
+)

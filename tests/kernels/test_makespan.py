@@ -1,0 +1,74 @@
+"""Closed forms of a pipeline against the event-driven scheduler."""
+
+import numpy as np
+import pytest
+
+from accelsim.kernels import tables
+from accelsim.kernels.makespan import HIDDEN, LONGER, makespan, scheduled_seconds
+from accelsim.kernels.tables import GPIPE, INTERLEAVED, ONE_F_ONE_B, Record
+from accelsim.training.lower import table
+
+WITHIN = 0.005
+
+
+def random_pipe(rng: np.random.Generator, schedule: int, vp: int) -> Record:
+    """Return stages with a light embedding, a heavy head and perhaps a short end."""
+    pipe = table(tables.PIPELINE, 1)[0]
+    pipe.forward, pipe.backward = 1.0, rng.uniform(1.0, 3.0)
+    pipe.weight, pipe.last, pipe.even = 0.4 * pipe.backward, 1.0, 1.0
+    most = LONGER / vp if schedule == INTERLEAVED else 0.5
+    pipe.embed_forward, pipe.embed_backward = rng.uniform(0.0, most, 2)
+    pipe.head_forward, pipe.head_backward = rng.uniform(0.0, [0.7, 1.4])
+    pipe.hop = rng.integers(2) * rng.uniform(0.0, HIDDEN / vp)
+    if schedule == INTERLEAVED:
+        pipe.hides = float(rng.integers(2))
+    elif rng.integers(2):
+        pipe.last = rng.uniform(0.2, 1.0)
+    return pipe
+
+
+def worst(examples: int) -> tuple[float, str]:
+    """Return the largest relative error of random pipelines, and where it is."""
+    rng, sums = np.random.default_rng(7), np.empty((4, 32))
+    found = (0.0, "")
+    for _ in range(examples):
+        schedule = (ONE_F_ONE_B, INTERLEAVED, GPIPE)[rng.integers(3)]
+        vp = int(rng.integers(2, 6)) if schedule == INTERLEAVED else 1
+        pp = int(rng.integers(2, 17))
+        count = int(rng.integers(1, 60))
+        if schedule == INTERLEAVED:
+            count = pp * int(rng.integers(1, 9))
+        pipe = random_pipe(rng, schedule, vp)
+        quick = makespan(pipe, schedule, pp, vp, count, sums)
+        exact = scheduled_seconds(pipe, schedule, pp, vp, count)
+        error = abs(quick / exact - 1.0)
+        if error > found[0]:
+            what = f"{tables.SCHEDULES[schedule]} pp{pp} vp{vp} m{count}"
+            found = (error, f"{what}: {quick} for {exact}, {pipe}")
+    return found
+
+
+@pytest.mark.parametrize(
+    "examples", [600, pytest.param(10_000, marks=pytest.mark.slow)]
+)
+def test_closed_forms_equal_the_scheduler(examples: int) -> None:
+    error, where = worst(examples)
+    assert error <= WITHIN, where
+
+
+def test_one_f_one_b_is_exact() -> None:
+    # stages of any length: a short last one, a heavy head, an embedding
+    rng, sums = np.random.default_rng(3), np.empty((4, 32))
+    for count in range(1, 40):
+        pipe = random_pipe(rng, ONE_F_ONE_B, 1)
+        quick = makespan(pipe, ONE_F_ONE_B, 7, 1, count, sums)
+        exact = scheduled_seconds(pipe, ONE_F_ONE_B, 7, 1, count)
+        assert quick == pytest.approx(exact, rel=1e-12)
+
+
+def test_what_has_no_closed_form_is_scheduled() -> None:
+    pipe, sums = random_pipe(np.random.default_rng(5), GPIPE, 1), np.empty((4, 8))
+    for schedule in (tables.ZB_H1, tables.ZB_V, tables.DUALPIPE):
+        found = makespan(pipe, schedule, 8, 1, 32, sums)
+        assert found == scheduled_seconds(pipe, schedule, 8, 1, 32)
+        assert found >= 32 * (pipe.forward + pipe.backward) * min(1.0, pipe.last)
