@@ -20,7 +20,7 @@ from accelsim.explore.compare import MATCHES
 from accelsim.specs.chip import Precision
 from accelsim.specs.price import Offer
 from accelsim.specs.run import PlanSpec
-from accelsim.specs.software import Recompute, Sharding
+from accelsim.specs.software import Recompute, Schedule, Sharding
 
 Program = Callable[..., Result]
 START = "import sys; from accelsim.cli import main; main(sys.argv[1:], 'accelsim')"
@@ -116,6 +116,7 @@ def test_version(accelsim: Program) -> None:
         (options.OFFERS, get_args(Offer)),
         (options.SHARDINGS, get_args(Sharding)),
         (options.RECOMPUTES, get_args(Recompute)),
+        (options.SCHEDULES, get_args(Schedule)),
         (options.MATCHES, MATCHES),
         (options.PLAN_FIELDS, tuple(PlanSpec.model_fields)),
     ],
