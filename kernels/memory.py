@@ -161,8 +161,10 @@ def fill_states(
         memory.optimizer = optimizer_bytes(software, plan.optimizer) * held
     memory.buffers = 0.0
     if plan.sharding == ZERO3:
-        per_layer = (dense + experts) / max(1.0, layers)
-        memory.buffers = BUCKETS * (case.weight_bytes + software.grad_bytes) * per_layer
+        whole = BUCKETS * (dense + experts) / max(1.0, layers)
+        if software.stage_gathered > 0.0 and plan.pp > 1:
+            whole = mine
+        memory.buffers = (case.weight_bytes + software.grad_bytes) * whole
     elif plan.sharding == UNSHARDED and replicas > 1.0:
         memory.buffers = software.bucket_bytes * trained * mine
 

@@ -55,5 +55,6 @@ SOFTWARE = np.dtype(
         ("update_bytes", "f8"),  # B a parameter
         ("gather_buffers", "f8"),
         ("head_counts", "f8"),
+        ("stage_gathered", "f8"),
     ]
 )

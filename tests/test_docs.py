@@ -35,6 +35,7 @@ NEEDED = (
     "benchmarks/measured/collectives_small.csv",
     "benchmarks/measured/moe_small.csv",
     "benchmarks/measured/astrasim_small.csv",
+    "benchmarks/measured/memory_small.csv",
     "benchmarks/measured/attention_flash.csv",
     "benchmarks/measured/attention_prefill.csv",
     "tests/workload/hf",

@@ -312,7 +312,7 @@ def test_an_override_is_used_or_refused(path: str, more: str, value: str) -> Non
 
 @fuzz
 @given(st.sampled_from(sorted(SIZED)), st.sampled_from(SCALES) | st.floats(0, 1e30))
-@example("link.nvlink4.energy", 1e300)
+@example("link.nvlink4.bandwidth", 1e300)
 @example("system.tiers.node.efficiency", 0)
 def test_a_size_is_used_or_refused(path: str, scale: float) -> None:
     run(*ASK, "--set", f"{path}={resized(SIZED[path], scale)}")

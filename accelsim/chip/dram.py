@@ -69,7 +69,7 @@ def _controller(spec: HbmSpec, t: dict[str, int]) -> dict[str, int]:
         "read_queue": mine.read_queue,
         "write_queue": mine.write_queue,
         "write_above": int(np.floor(high)),
-        "write_below": int(np.ceil(low)),
+        "write_below": max(1, int(np.ceil(low))),  # a drained queue ends it at last
         "refresh": _REFRESH[mine.refresh],
         "close_page": int(mine.page == "closed"),
         "refresh_every": _refresh_every(spec, t) // mine.refresh_rate,

@@ -41,9 +41,8 @@ def sweep_group() -> None:
 @sweep_group.command(
     "run",
     epilog="""\b
-Examples:
-  accelsim sweep run hbm-stacks --out stacks
-  accelsim sweep run my-sweep.toml --dask tcp://10.0.0.1:8786 --out /shared/mine""",
+Example:
+  accelsim sweep run hbm-stacks --out stacks""",
 )
 @click.argument("file")
 @click.option(

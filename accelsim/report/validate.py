@@ -31,7 +31,11 @@ def validation_tables(found: Mapping[str, Any]) -> list[RenderableType]:
     groups = found.get("groups", {})
     made = [
         *_overall(found),
-        *(_group(name, members) for name, members in groups.items() if members),
+        *(
+            _sweeps(members) if name == "sweep" else _group(name, members)
+            for name, members in groups.items()
+            if members
+        ),
         *_left_out(found.get("left_out", {})),
         *_worst(found.get("worst", ()), UNITS.get(found["kind"], numbers.seconds)),
     ]
@@ -51,11 +55,42 @@ def _overall(found: Mapping[str, Any]) -> list[RenderableType]:
             f"naive baseline: {numbers.percent(naive.get(key))}"
         ),
     ]
-    lines += _exact(found) + _fitting(found)
+    lines += _exact(found) + _fitting(found) + _choosing(found)
     made = table("all rows", "median", "mean", "bias", "p90")
     for label, metrics in (("accelsim", ours), ("naive", naive)):
         made.add_row(label, *_figures(metrics))
     return [Group(*lines), made]
+
+
+def _choosing(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Return how well plans are ranked, of a kind that has sweeps of them."""
+    ours = found["metrics"]
+    if ours.get("regret_median") is None:
+        return []
+    return [
+        f"plans of {len(found['groups']['sweep'])} sweeps: Spearman "
+        f"{_rank(ours['spearman'])} (median), regret "
+        f"{numbers.percent(ours['regret_median'])} (median), "
+        f"{numbers.percent(ours['regret_p90'])} (90th percentile)"
+    ]
+
+
+def _rank(value: float | None) -> str:
+    return numbers.DASH if value is None else f"{value:.3f}"
+
+
+def _sweeps(members: Mapping[str, Any]) -> RenderableType:
+    """Return how well the plans of each sweep are ranked, and what a choice costs."""
+    made = table("sweep", "plans", "Spearman", "regret", "median error")
+    for member, metrics in members.items():
+        made.add_row(
+            member,
+            f"{metrics['rows']:,}",
+            _rank(metrics["spearman"]),
+            numbers.percent(metrics["regret_median"]),
+            numbers.percent(metrics["median_ape"]),
+        )
+    return made
 
 
 def _exact(found: Mapping[str, Any]) -> list[RenderableType]:

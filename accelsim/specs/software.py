@@ -58,6 +58,8 @@ class MemorySpec(Spec):
     bucket_bytes : bytes a parameter of the buckets in which replicas reduce.
     update_bytes : bytes a parameter that the sharded update needs to gather weights.
     gather_buffers : buffers of one gathered micro-batch that are held for ever.
+    stage_gathered : under a pipeline, zero3 keeps a stage's gathered weights, and its
+        gradients whole, until the last micro-batch.
     head_counts : stages are cut as if the LM head were the layers that it costs.
     """
 
@@ -69,6 +71,7 @@ class MemorySpec(Spec):
     bucket_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
     update_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
     gather_buffers: int = Field(default=0, ge=0, le=MAX_STATE)
+    stage_gathered: bool = False
     head_counts: bool = False
 
 

@@ -177,6 +177,7 @@ def legality(plans: Rows, q: Question) -> np.ndarray:
         | ((plans.pp > 1) & (not stack.pipeline))
         | ((plans.vp > 1) & (not stack.interleaved))
         | unoffered(plans, q)
+        | bool(_option_error(q))
     )
     tests = [
         q.model.heads % plans.tp != 0,

@@ -22,6 +22,7 @@ METRICS = (
     "mean_over_sources_median_ape",
     "spearman",
     "regret_median",
+    "regret_p90",
     "accuracy",
     "max_abs_difference",
     "exact_rows",

@@ -47,6 +47,18 @@ def _neuron_gpt3_plan(row: Row) -> Mapping[str, str]:
     return {"recompute": kind, "sharding": "ZeRO-0"}
 
 
+def _neuron_bert(row: Row) -> Mapping[str, str]:
+    # aws-neuron-samples torch-neuronx/training/dp_bert_hf_pretrain: --batch_size 16
+    # --grad_accum_usteps 32 on each of the 2 cores of a chip, BertForPreTraining.
+    cores = 2 * (count(row, "n_chips") or 0)
+    batch = 32 * cores * (count(row, "micro_batch") or 16)
+    return {"global_batch": str(batch)}
+
+
+def _neuron_bert_plan(_row: Row) -> Mapping[str, str]:
+    return {"recompute": "none", "sharding": "ZeRO-0"}
+
+
 def _neuron_llama(_row: Row) -> Mapping[str, str]:
     # aws-neuron/neuronx-distributed@0598cd8 examples/training/llama: GBS:=1024 in
     # tp_zero1_llama_hf_pretrain/*.sh and tp_pp_llama_hf_pretrain/*.sh.
@@ -87,6 +99,8 @@ RECIPES = (
     Recipe(r"PyTorch DDP/FSDP", r"", r"Rapid-LLM", "micro_batch", _rapid),
     Recipe(r"(?i)neuronx", r"^gpt3", r"", "global_batch", _neuron_gpt3),
     Recipe(r"(?i)neuronx", r"^gpt3", r"", "recompute", _neuron_gpt3_plan),
+    Recipe(r"(?i)neuronx", r"^bert", r"", "global_batch", _neuron_bert),
+    Recipe(r"(?i)neuronx", r"^bert", r"", "recompute", _neuron_bert_plan),
     Recipe(r"(?i)neuronx", r"^llama", r"", "global_batch", _neuron_llama),
     Recipe(r"^NeMo-Megatron", r"^gpt3-5b$", r"", "global_batch", _launcher_5b),
     Recipe(r"^NeMo-Megatron", r"^gpt3-175b$", r"", "global_batch", _launcher_175b),

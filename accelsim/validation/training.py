@@ -6,6 +6,7 @@ the one whose mean error is least on the very rows that it is scored on.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from accelsim.validation.left_out import (
     SUPERSEDED,
     LeftOutError,
 )
+from accelsim.validation.sweeps import Sweep, summary, sweeps
 from accelsim.validation.table import Row
 from accelsim.validation.training_rows import Case, case_of
 from accelsim.validation.training_selection import marked, newest
@@ -62,14 +64,33 @@ def validate_training(path: Path | str) -> Validation:
     pairs = _pairs([scored[i] for i in counting])
     apart = _pairs([scored[i] for i in bounds], subset="bound")
     by_row = dict(zip([*counting, *bounds], [*pairs, *apart], strict=True))
-    return validation(
+    ranked = _ranked({i: scored[i] for i in counting})
+    for sweep in ranked:
+        for i in sweep.rows:
+            by_row[i] = replace(by_row[i], also=(("sweep", sweep.name),))
+    answered = validation(
         "training",
         str(path),
-        pairs,
+        [by_row[i] for i in counting],
         Counter(reasons.values()),
         apart=apart,
         details=_details(rows, reasons, scored, by_row),
     )
+    answered.metrics.update(summary(ranked))
+    for sweep in ranked:
+        answered.groups["sweep"][sweep.name].update(summary([sweep]))
+    return answered
+
+
+def _ranked(scored: dict[int, Scored]) -> list[Sweep]:
+    """Return the sweeps: one source's model on one number of one chip."""
+    names, times = {}, {}
+    for i, (case, estimate) in scored.items():
+        q = case.question
+        names[i] = f"{case.row['family']}, {q.model.name}, {q.run.chips} {q.chip.name}"
+        tokens = float(q.global_batch) * q.seq_len
+        times[i] = (case.measured / tokens, estimate.step_time / tokens)
+    return sweeps(names, times)
 
 
 def with_family(row: dict[str, str]) -> dict[str, str]:

@@ -64,13 +64,24 @@ def model_of(row: Row, seq_len: int) -> ModelSpec:
         Sizes are missing or impossible.
     """
     sizes = {field: count(row, column) for field, column in SIZES.items()}
+    name = base_name(row)
     if None in sizes.values():
-        raise LeftOutError(NO_SIZES)
-    name, mixture = base_name(row), _mixture(row.get("moe", ""))
-    known = _known(name, sizes, mixture)
-    fields = _like(known, sizes) if known else _in_style(row, sizes, mixture)
+        if SAME_MODEL.get(name, name) not in catalog.names("models"):
+            raise LeftOutError(NO_SIZES)
+        # a model that the catalog knows by its name alone
+        known = catalog.model(SAME_MODEL.get(name, name)).model_dump()
+        stated = {k: v for k, v in sizes.items() if v is not None}
+        fields = known | stated | {"seq_len": seq_len, "mtp_layers": 0}
+        return _validated(fields | _details(row), name)
+    mixture = _mixture(row.get("moe", ""))
+    found = _known(name, sizes, mixture)
+    fields = _like(found, sizes) if found else _in_style(row, sizes, mixture)
     fields |= {"name": name, "seq_len": seq_len, **_details(row)}
     fields["vocab"] = count(row, "vocab") or fields["vocab"]
+    return _validated(fields, name)
+
+
+def _validated(fields: dict[str, Any], name: str) -> ModelSpec:
     try:
         return validate(ModelSpec, fields, name)
     except InputError:

@@ -82,7 +82,8 @@ def _case(row: Row) -> Case:
     chips = count(full, "n_chips")
     if chips is None:
         raise LeftOutError(NO_CHIPS)
-    system, software = system_of(full), software_of(full)
+    system = system_of(full)
+    software = software_of(full, system)
     if chips > system.max_chips:
         raise LeftOutError(TOO_LARGE)
     seq_len = count(full, "seq_len")

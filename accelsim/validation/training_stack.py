@@ -8,13 +8,12 @@ import re
 from typing import cast
 
 from accelsim import catalog
+from accelsim.kernels import tables
 from accelsim.overrides import Override
 from accelsim.specs.chip import Precision
 from accelsim.specs.software import Recompute, Sharding, SoftwareSpec
 from accelsim.specs.system import SystemSpec
 from accelsim.validation.left_out import (
-    INT8,
-    NO_SOFTWARE,
     NO_SYSTEM,
     PRECISION,
     LeftOutError,
@@ -93,22 +92,69 @@ STACKS = (
     (r"Megatron-(Core|LLaMA)", "megatron-core"),
     (r"PyTorch (FSDP|DDP)", "fsdp-pytorch"),
 )
+# A framework on GPUs that is none of these: what it is built on.
+KINDS = (
+    (r"(?i)jax|xla|flax", "maxtext"),
+    (r"(?i)megatron|nemo", "megatron-core"),
+    (r"(?i)torch|fsdp|ddp|transformers|accelerate|lightning", "fsdp-pytorch"),
+)
+# A chip that is not written as in `SYSTEMS`: what its letters and digits hold.
+WORDS = (
+    (r"gb300", "gb300-nvl72"),
+    (r"gb200", "gb200-nvl72"),
+    (r"gh200", "gh200-nvl"),
+    (r"b300", "dgx-b300"),
+    (r"b200", "dgx-b200"),
+    (r"h200.*nvl", "h200-nvl-8"),
+    (r"h200", "dgx-h200"),
+    (r"h800", "dgx-h800"),
+    (r"h100", "dgx-h100"),
+    (r"a100.*pcie", "a100-pcie-8"),
+    (r"a100.*40", "dgx-a100-40gb"),
+    (r"a100", "dgx-a100"),
+    (r"l40s", "l40s-8"),
+    (r"v100", "dgx2-v100"),
+    (r"mi300", "mi300x-8"),
+    (r"mi325", "mi325x-8"),
+    (r"mi350", "mi350x-8"),
+    (r"mi355", "mi355x-8"),
+    (r"tpu.*7|ironwood", "tpu-v7-pod"),
+    (r"tpu.*6|trillium", "tpu-v6e-pod"),
+    (r"tpu.*5(e|lite)", "tpu-v5e-pod"),
+    (r"tpu.*5", "tpu-v5p-pod"),
+    (r"tpu.*4", "tpu-v4-pod"),
+    (r"tpu.*3", "tpu-v3-pod"),
+    (r"(trainium|trn)3", "trn3-ultraserver-gen2"),
+    (r"(trainium|trn)2", "trn2-48xlarge"),
+    (r"trainium|trn1", "trn1-32xlarge"),
+)
 SAME_RATE = {"mxfp8": "fp8", "fp16": "bf16"}
 COMPILED = ("maxtext", "axlearn", "levanter", "pax", "pytorch-xla")
 _LAST_PLAIN_MEGATRON = 2021  # before sequence parallelism (v3.0, 2022)
 
 
 def system_of(row: Row) -> SystemSpec:
-    """Return the system of a row's chip and source."""
+    """Return the system of a row's chip and source.
+
+    A chip that is written otherwise gets the system of the first pattern of `WORDS`
+    that its name holds.
+    """
     name = NETWORKS.get((row["family"], row["chip"])) or SYSTEMS.get(row["chip"])
+    if name is None:
+        plain = re.sub(r"[^a-z0-9]", "", row["chip"].lower())
+        name = next((system for p, system in WORDS if re.search(p, plain)), None)
     if name is None:
         raise LeftOutError(NO_SYSTEM)
     spec: SystemSpec = catalog.load("systems", name)
     return spec
 
 
-def software_of(row: Row) -> SoftwareSpec:
-    """Return the stack that a row's framework means."""
+def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
+    """Return the stack that a row's framework means.
+
+    A framework that nothing names gets the stack that the first pattern of `KINDS`
+    finds in its name, and else the one that its system is used with.
+    """
     words = f"{row['family']} {row['framework']}"
     name = next((stack for p, stack in STACKS if re.search(p, words)), None)
     if name is None and "Megatron-LM" in words:
@@ -116,7 +162,10 @@ def software_of(row: Row) -> SoftwareSpec:
         old = year is not None and year <= _LAST_PLAIN_MEGATRON
         name = "megatron-2021" if old else "megatron-core"
     if name is None:
-        raise LeftOutError(NO_SOFTWARE)
+        family = catalog.load("chips", system.chip).family
+        found = (stack for p, stack in KINDS if re.search(p, row["framework"]))
+        name = next(found, None) if family == "gpu" else None
+        name = name or system.software
     spec: SoftwareSpec = catalog.load("software", name)
     return spec
 
@@ -157,12 +206,13 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
 def precision_of(text: str, software: SoftwareSpec, system: SystemSpec) -> Precision:
     """Return the format of the GEMMs."""
     word = re.split(r"[ _(]", text, maxsplit=1)[0] or software.defaults.precision
-    if word == "int8":
-        raise LeftOutError(INT8)
     peak = catalog.load("chips", system.chip).matrix.peak
     for name in (word, SAME_RATE.get(word, "")):
         if name in peak:
             return cast(Precision, name)
+    # a word that is no format: mixed precision, in what the stack takes by default
+    if word not in tables.PRECISIONS and software.defaults.precision in peak:
+        return software.defaults.precision
     raise LeftOutError(PRECISION)
 
 
@@ -184,7 +234,7 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
     if software == "neuron" and re.search(r"\+SR\)|\(SR\)|\(\)", row["precision"]):
         # bf16 weights and states, rounded stochastically (train_setup.sh, bf16SR)
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
-    if software == "neuron" and re.match(r"gpt3|llama2", row["model"]):
+    if software == "neuron" and re.match(r"bert|gpt3|llama2", row["model"]):
         changed["attention"] = "unfused"  # use_flash_attention came with Llama 3
     if row["framework"].startswith("NeMo-Megatron"):
         # gpt3/{5b,175b}.yaml of that release: transformer_engine, ub_tp_comm_overlap

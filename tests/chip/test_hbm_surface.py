@@ -157,3 +157,9 @@ def test_a_file_may_change_the_memory_that_it_names(tmp_path: Path) -> None:
     assert made.hbm.memory is not None
     assert made.hbm.memory.timing.faw.value == pytest.approx(60e-9)
     assert memory_efficiency(made) < 0.875
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-300])
+def test_writes_that_drain_to_the_last_one_end(share: float) -> None:
+    spec = preset("hbm3-6.4", f"controller.write_low={share}")
+    assert surface.saturated_ticks(spec, streams.copy(4096.0), 1.0, 2) > 0

@@ -61,7 +61,7 @@ def test_show_prints_every_figure_with_kind_and_source(accelsim: Program) -> Non
 
 
 def test_show_marks_what_is_soft_and_says_so(accelsim: Program) -> None:
-    lines = accelsim("show", "nvlink4").stdout.splitlines()
+    lines = accelsim("show", "xgmi4").stdout.splitlines()
     (energy,) = [line for line in lines if line.startswith("energy")]
     (rate,) = [line for line in lines if line.startswith("lane_rate")]
     assert " * " in energy

@@ -22,6 +22,7 @@ from accelsim.specs.price import Offer
 from accelsim.specs.run import PlanSpec
 from accelsim.specs.software import Recompute, Schedule, Sharding
 
+ROOT = Path(__file__).parents[2]
 Program = Callable[..., Result]
 START = "import sys; from accelsim.cli import main; main(sys.argv[1:], 'accelsim')"
 HEAVY = {"numba", "numpy", "pydantic", "rich", "tomllib"}
@@ -92,9 +93,21 @@ def test_every_page_gives_an_example() -> None:
     assert len(examples()) >= len(PAGES)
 
 
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what examples read, where they may write."""
+    folder = tmp_path_factory.mktemp("examples")
+    for name in ("benchmarks", "tests"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("line", [e for e in examples() if " FILE" not in e])
-def test_example_of_help_works(accelsim: Program, line: str) -> None:
+def test_example_of_help_works(
+    accelsim: Program, line: str, workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workshop)
     done = accelsim(*shlex.split(line)[1:])
     assert done.exit_code == 0, done.stderr
     assert done.stdout
@@ -193,13 +206,13 @@ def test_reader_that_goes_away_ends_it_quietly() -> None:
 
 
 def test_failure_is_told_to_a_reader_that_went_away() -> None:
-    command = [sys.executable, "-c", START, "show", "nosuch", "--json"]
+    command = [sys.executable, "-c", START, "show", "zzzz", "--json"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()
-        assert running.stderr.read() == b"error: unknown name 'nosuch'\n"
+        assert running.stderr.read() == b"error: unknown name 'zzzz'\n"
     assert running.returncode == 2
 
 

@@ -83,6 +83,16 @@ def test_gathered_weights_are_alive_for_two_layers() -> None:
     assert world().memory(dp=64, sharding=ZERO2).buffers == 0.0
 
 
+def test_a_stage_may_stay_gathered() -> None:
+    stack = software(stage_gathered=1.0)
+    memory = world(software=stack).memory(pp=2, dp=64, sharding=ZERO3)
+    # four layers and a table of the vocabulary
+    mine = 4 * 12 * HIDDEN**2 + 32000 * HIDDEN
+    assert memory.buffers == (2 + 4) * mine
+    alone = world(software=stack).memory(dp=64, sharding=ZERO3)
+    assert alone.buffers == BUCKETS * (2 + 4) * 12 * HIDDEN**2
+
+
 def test_micro_batches_in_flight() -> None:
     # 1F1B: as many as stages; interleaved (p - 1)/v more; never more than there are
     assert in_flight(plan(micro_batches=99), 0) == 1.0

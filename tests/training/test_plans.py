@@ -186,3 +186,28 @@ def test_all_legal_plans_are_tried_once(chips: int, batch: int) -> None:
 @given(st.integers(1, 20_000))
 def test_divisors(number: int) -> None:
     assert divisors(number) == [d for d in range(1, number + 1) if number % d == 0]
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"recompute_layers": 2}, "plan.recompute_layers: 2"),
+        ({"recompute": "none", "recompute_layers": 2}, "plan.recompute_layers: 2"),
+        ({"offload_optimizer": True}, "plan.offload_optimizer: example-system"),
+        ({"offload_activations": 0.5}, "plan.offload_activations: example-system"),
+    ],
+)
+def test_options_of_memory_that_cannot_be_had(plan: dict[str, Any], words: str) -> None:
+    failure = answer([question(plan=plan)])[0]
+    assert isinstance(failure, InputError)
+    assert words in str(failure)
+
+
+def test_options_of_memory_reach_the_plan() -> None:
+    given = {"recompute": "full", "recompute_layers": 1, "pp": 4, "optimizer": "muon"}
+    host = {"node": {"host_bandwidth": "63 GB/s"}}
+    q = question(plan=given | {"offload_activations": 0.5}, system=host)
+    plans = candidates(q, 0)
+    assert set(plans.kept_share) == {0.5}  # of 2 layers in each of 4 stages
+    assert set(plans.optimizer) == {tables.MUON}
+    assert set(plans.offload) == {0.5}

@@ -16,6 +16,8 @@ from accelsim.validation.training_stack import (
     SYSTEMS,
     recompute_of,
     sharding_of,
+    software_of,
+    system_of,
 )
 from accelsim.workload.lower import flops_per_token
 
@@ -30,7 +32,8 @@ def answered(row: dict[str, str]) -> Case | str:
 
 
 def plan(case: Case) -> dict[str, object]:
-    return case.question.plan.model_dump()
+    other = {"optimizer", "recompute_layers", "offload_activations"}
+    return case.question.plan.model_dump(exclude=other | {"offload_optimizer"})
 
 
 def software(name: str) -> SoftwareSpec:
@@ -189,6 +192,39 @@ def test_truncated_model_keeps_the_catalog_s_style(row: MakeRow) -> None:
     assert q.model.activation == "swiglu"
 
 
+@pytest.mark.parametrize(
+    ("cells", "system", "stack"),
+    [
+        ({"chip": "NVIDIA H100 80GB HBM3"}, "dgx-h100", "megatron-2022"),
+        ({"chip": "TPU v5 lite"}, "tpu-v5e-pod", "megatron-2022"),
+        ({"chip": "Trn2"}, "trn2-48xlarge", "megatron-2022"),
+        ({"framework": "own", "family": "us"}, "dgx-a100", "megatron-core"),
+        ({"framework": "HF transformers", "family": "us"}, "dgx-a100", "fsdp-pytorch"),
+        ({"framework": "own JAX", "family": "us"}, "dgx-a100", "maxtext"),
+    ],
+)
+def test_names_that_are_not_known_fall_back(
+    row: MakeRow, cells: dict[str, str], system: str, stack: str
+) -> None:
+    full = row("T01094", **cells)
+    found = system_of(full)
+    assert (found.name, software_of(full, found).name) == (system, stack)
+
+
+def test_a_model_of_the_catalog_needs_no_sizes(row: MakeRow) -> None:
+    blank = dict.fromkeys(("layers", "hidden", "heads", "kv_heads", "ffn_hidden"), "")
+    assert case_of(row("T01094", **blank)).question.model.layers == 96
+
+
+def test_mixed_precision_is_the_stack_s_default(row: MakeRow) -> None:
+    assert case_of(row("T01094", precision="mixed")).question.precision == "fp16"
+
+
+def test_adapters_are_read_from_the_name(row: MakeRow) -> None:
+    case = case_of(row("T01094", model="megatron-22b-lora"))
+    assert case.question.model.adapter_rank == 16
+
+
 def test_slower_network_is_taken_from_the_source(row: MakeRow) -> None:
     # vTrain: 800 Gb/s a node of 8, half of a DGX A100's
     q = case_of(row("T01267")).question
@@ -207,12 +243,10 @@ def test_slower_network_is_taken_from_the_source(row: MakeRow) -> None:
         ({"kv_heads": "7"}, left_out.BAD_VALUE),
         ({"n_chips": ""}, left_out.NO_CHIPS),
         ({"n_chips": "99999999"}, left_out.TOO_LARGE),
-        ({"hidden": ""}, left_out.NO_SIZES),
+        ({"hidden": "", "model": "unheard-of-22b"}, left_out.NO_SIZES),
         ({"seq_len": ""}, left_out.NO_SEQUENCE),
         ({"global_batch": ""}, left_out.NO_BATCH),
         ({"chip": "Abacus"}, left_out.NO_SYSTEM),
-        ({"framework": "own", "family": "us"}, left_out.NO_SOFTWARE),
-        ({"precision": "int8"}, left_out.INT8),
         ({"precision": "nvfp4"}, left_out.PRECISION),
         ({"micro_batch": "0.5"}, left_out.FRACTION),
         ({"dp": "3"}, left_out.PRODUCT),

@@ -199,11 +199,11 @@ def _numbers(found: list[Estimate | AccelsimError]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name in PLAN_COLUMNS:
         nothing = "" if name in PLAN_TEXTS else -1
+        values = [
+            getattr(e.plan, name) if isinstance(e, Estimate) else None for e in found
+        ]
         columns[f"plan_{name}"] = np.array(
-            [
-                getattr(e.plan, name) if isinstance(e, Estimate) else nothing
-                for e in found
-            ],
+            [nothing if value is None else value for value in values],
             dtype=object if name in PLAN_TEXTS else np.int64,
         )
     for name, figure in FIGURES.items():
