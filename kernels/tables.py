@@ -63,6 +63,7 @@ REASONS = (
     "cp does not divide the sequence",
     "tp x cp x pp x dp is not the number of workers",
     "the software cannot do this plan",
+    "the schedule cannot take these stages or micro-batches",
     "does not fit in memory",
 )
 

@@ -76,6 +76,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["sweep", "run", "--help"],
         ["gemm", "--help"],
         ["collective", "--help"],
+        ["fabric", "--help"],
         ["attention", "--help"],
         ["hbm", "--help"],
         ["calibrate", "gemm", "--help"],

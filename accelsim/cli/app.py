@@ -19,6 +19,7 @@ from accelsim.cli.chain import chain_command
 from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
+from accelsim.cli.fabric import fabric_command
 from accelsim.cli.goodput import goodput_command
 from accelsim.cli.hbm import hbm_command
 from accelsim.cli.link import link_command
@@ -131,6 +132,7 @@ for _command in (
     gemm_command,
     attention_command,
     collective_command,
+    fabric_command,
     hbm_command,
     link_command,
     chain_command,

@@ -25,6 +25,7 @@ PRECISIONS = (
 )
 OFFERS = ("on-demand", "capacity-block", "reserved", "spot", "own")
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
+SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
 RECOMPUTES = ("none", "selective", "full")
 OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
 MATCHES = ("chips", "power", "usd_per_hour", "throughput")
@@ -34,6 +35,7 @@ PLAN_FIELDS = (
     "cp",
     "pp",
     "vp",
+    "schedule",
     "ep",
     "dp",
     "micro_batch",
@@ -95,6 +97,9 @@ plan_options = stack(
     click.option("--cp", type=int, help="Context parallelism."),
     click.option("--pp", type=int, help="Pipeline stages."),
     click.option("--vp", type=int, help="Virtual stages of each pipeline stage."),
+    click.option(
+        "--schedule", type=click.Choice(SCHEDULES), help="Order of a pipeline's passes."
+    ),
     click.option("--ep", type=int, help="Expert parallelism; divides dp x cp."),
     click.option("--dp", type=int, help="Data parallelism."),
     click.option("--micro-batch", type=int, help="Sequences of a micro-batch."),

@@ -6,11 +6,11 @@ This file knows the words of a question and how its arrays become tables; formul
 in `kernels/collectives.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,9 @@ from accelsim.specs.chip import ChipSpec
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.software import SoftwareSpec
 from accelsim.specs.system import SystemSpec
+
+if TYPE_CHECKING:
+    from accelsim.fabric.congestion import Congestion, JobLike
 
 LARGEST = 1e15  # B
 NEVER = 1e290  # s, of what an algorithm does not do
@@ -194,6 +197,12 @@ class System:
             raise NoAnswerError(f"{self.spec.name}: no torus, so no {algorithm}")
         if kind == "send_recv" and algorithm != "auto":
             raise NoAnswerError(f"{kind} has no algorithm to choose")
+
+    def congestion(self, jobs: "Sequence[JobLike]", **options: Any) -> "Congestion":
+        """Return what concurrent collectives do to each other, see `congestion.py`."""
+        from accelsim.fabric.congestion import congestion
+
+        return congestion(self, jobs, **options)
 
     def _checked(
         self, kind: str, size: ArrayLike, ranks: ArrayLike, placement: int | None

@@ -13,7 +13,7 @@ from math import ceil, log10, sqrt
 import numpy as np
 
 from accelsim.errors import NoAnswerError
-from accelsim.kernels import com_mmse, com_pdf
+from accelsim.kernels import com_coarse, com_mmse, com_pdf
 from accelsim.link.channel import Floats
 from accelsim.link.com import (
     NO_EYE,
@@ -86,8 +86,14 @@ def mean_square(density: Floats, sheet: Sheet) -> float:
     return float(np.sum(density)) * sheet.symbol_rate / len(density)
 
 
-def received(shape: Floats, cursor: int, noise: Noise, sheet: Sheet) -> Receiver:
-    """Return the receiver of least error for a pulse sampled at a cursor."""
+def received(
+    shape: Floats, cursor: int, noise: Noise, sheet: Sheet, best: float = np.inf
+) -> Receiver | None:
+    """Return the receiver of least error for a pulse sampled at a cursor.
+
+    None where not even all taps that there may be, without limits, err less than
+    `best`.
+    """
     rules, power, samples = forward_of(sheet), sheet.symbol_sigma**2, sheet.samples
     transmitted = noise.plain[cursor % samples :: samples]
     density = noise.receiver + noise.crosstalk
@@ -106,23 +112,45 @@ def received(shape: Floats, cursor: int, noise: Noise, sheet: Sheet) -> Receiver
         sigma = sqrt(mean_square(density + random, sheet))
         step = quantizer_step(h, sigma, sheet, COARSE)
     density = density + both + step**2 / 12.0 / sheet.symbol_rate
+    if best < np.inf and least_error(h, cursor // samples, density, sheet) >= best:
+        return None
     taps, back = taps_of(h, cursor // samples, density, sheet)
     return Receiver(cursor, taps, back, density, step)
 
 
-def taps_of(
-    h: Floats, middle: int, density: Floats, sheet: Sheet
-) -> tuple[Taps, Floats]:
-    """Return forward and feedback taps for a sampled pulse and noise of a density."""
+def equations(
+    h: Floats, middle: int, density: Floats, sheet: Sheet, taps: int
+) -> tuple[Floats, Floats]:
+    """Return R by lag, and the pulse by tap at the cursor and at `taps` after it.
+
+    (S,) and (1 + taps, S) for all S places where a forward tap may stand.
+    """
     rules, power = forward_of(sheet), sheet.symbol_sigma**2
     fixed = rules.pre + 1 + rules.post
     span = max(rules.pre + 1 + rules.span, fixed) if rules.groups else fixed
     lags = np.empty(span)
     com_mmse.fill_autocorrelation(h, lags)
     lags += (np.fft.ifft(density).real * sheet.symbol_rate / power)[:span]
-    count = len(sheet.feedback.high)
-    index = middle + rules.pre + np.arange(count + 1)[:, None] - np.arange(span)
-    rows = np.where((index >= 0) & (index < len(h)), h[index % len(h)], 0.0)
+    index = middle + rules.pre + np.arange(taps + 1)[:, None] - np.arange(span)
+    return lags, np.where((index >= 0) & (index < len(h)), h[index % len(h)], 0.0)
+
+
+def least_error(h: Floats, middle: int, density: Floats, sheet: Sheet) -> float:
+    """Return the error with a tap at every place and no limits on them."""
+    lags, rows = equations(h, middle, density, sheet, 1)
+    feedback, work = sheet.feedback, np.empty((4, len(lags)))
+    low, high = (feedback.low[0], feedback.high[0]) if feedback.high else (0.0, 0.0)
+    return com_coarse.error_at(lags, rows, low, high, work[:2], work[2:])
+
+
+def taps_of(
+    h: Floats, middle: int, density: Floats, sheet: Sheet
+) -> tuple[Taps, Floats]:
+    """Return forward and feedback taps for a sampled pulse and noise of a density."""
+    rules, count = forward_of(sheet), len(sheet.feedback.high)
+    fixed = rules.pre + 1 + rules.post
+    lags, rows = equations(h, middle, density, sheet, count)
+    span = len(lags)
     feedback = np.array([sheet.feedback.low, sheet.feedback.high]).reshape(2, count)
     limits = forward_limits(rules, span - fixed)
     columns = np.empty(fixed + rules.groups * rules.group_taps, np.int64)
@@ -178,6 +206,8 @@ def com_at(paths: Responses, sheet: Sheet, setting: Setting) -> Com:
         raise NoAnswerError(f"{sheet.name}: the pulse has no sampling instant")
     noise = noise_of(paths, sheet, setting)
     found = received(shape, anchor + setting.phase, noise, sheet)
+    if found is None:
+        raise NoAnswerError(f"{sheet.name}: the pulse has no taps")
     samples, cursor = sheet.samples, found.cursor
     out = behind(shape, found.taps, sheet)
     value = float(out[cursor])

@@ -15,6 +15,7 @@ from accelsim.link.com import Com, equalized
 from accelsim.link.responses import Responses
 from accelsim.link.sheet import Sheet
 
+RATIOS = (1e-4, 1e-6, 1e-9, 1e-12)  # of symbols beyond a contour
 ROWS = 240  # bins from the middle of the eye to its outermost level
 DEVIATIONS = 8.0
 
@@ -33,12 +34,27 @@ class Eye:
         Probability a bin.
     errors : (T,)
         Symbol error ratio of a slicer that decides at that time.
+    signal : (T,)
+        The outermost level [V].
+    contours : (E, T)
+        How far from its level a symbol is found as seldom as `RATIOS` [V].
     """
 
     time: Floats
     voltage: Floats
     density: Floats
     errors: Floats
+    signal: Floats
+    contours: Floats
+
+    def opening(self, eye: int, levels: int, ratio: int) -> tuple[Floats, Floats]:
+        """Return the lower and upper edge of an eye, from 0, over time [V], (T,) each.
+
+        Where the lower is above the upper it is closed.
+        """
+        low, high = (2.0 * n / (levels - 1.0) - 1.0 for n in (eye, eye + 1))
+        reach = self.contours[ratio]
+        return low * self.signal + reach, high * self.signal - reach
 
 
 def statistical_eye(found: Com, paths: Responses, sheet: Sheet) -> Eye:
@@ -50,7 +66,8 @@ def statistical_eye(found: Com, paths: Responses, sheet: Sheet) -> Eye:
     crosstalk = np.concatenate([np.zeros(0), *aggressor_samples(found, paths, sheet)])
     half = 2 * ROWS
     density = np.zeros((2 * half + 1, len(offsets)))
-    errors = np.empty(len(offsets))
+    errors, signals = np.empty((2, len(offsets)))
+    contours = np.empty((len(RATIOS), len(offsets)))
     far = int(np.ceil(DEVIATIONS * found.sigmas.gaussian / width))
     normal = np.empty(2 * far + 1)
     com_pdf.fill_gaussian(found.sigmas.gaussian, width, normal)
@@ -66,12 +83,16 @@ def statistical_eye(found: Com, paths: Responses, sheet: Sheet) -> Eye:
         middle = (len(noise) - 1) // 2
         edge = middle - max(int(np.floor(signal / width + 0.5)), 0)
         tail = float(np.sum(noise[: max(edge + 1, 0)]))
+        signals[column] = sheet.level_ratio * main
+        below = np.cumsum(noise)
+        contours[:, column] = (middle - np.searchsorted(below, RATIOS)) * width
         errors[column] = 2.0 * (levels - 1.0) / levels * tail
         for level in range(levels):
             shift = (2.0 * level / (levels - 1.0) - 1.0) * sheet.level_ratio * main
             _add(density[:, column], noise / levels, int(np.rint(shift / width)))
     voltage = (np.arange(2 * half + 1) - half) * width
-    return Eye(np.asarray(offsets / samples), np.asarray(voltage), density, errors)
+    time = np.asarray(offsets / samples)
+    return Eye(time, np.asarray(voltage), density, errors, signals, contours)
 
 
 def _add(column: Floats, noise: Floats, shift: int) -> None:

@@ -140,6 +140,8 @@ def _choices(
     early = 3.0 * sheet.transition_time + _flight(packages)
     delay = np.exp(2j * np.pi * f * early)
     rows, equalizers, lags = [], [], []
+    bits = forward.quantizer_bits
+    share = 2.0 / (2.0**bits - 1.0) if bits else 0.0
     for gains in gains_db:
         setting = Setting(*gains, (1.0,), 0)
         equalizers.append(edges * pulse * late * delay * _ctle(f, sheet, setting))
@@ -150,14 +152,13 @@ def _choices(
         noise = np.fft.ifft(folded).real * sheet.symbol_rate
         noise[0] += crosstalk**2
         lags.append(noise[:size] / power)
-        share = 2.0 / (2.0**forward.quantizer_bits - 1.0)
         rows.append(
             (
                 forward.pre,
                 feedback.low[0],
                 feedback.high[0],
                 power,
-                share if forward.quantizer_bits else 0.0,
+                share,
                 forward.clipping / 2.0,
                 noise[0],
                 10.0 ** (-sheet.snr_tx_db / 10.0) / power,

@@ -58,9 +58,16 @@ class Judgement:
 
     @property
     def passes(self) -> bool:
-        """Return whether every margin is what the sheet asks, and the return loss."""
+        """Return whether every margin is what the sheet asks, and the return loss.
+
+        A module's eye is judged by its closure, not by its margin.
+        """
         least = self.spec.erl.least if self.spec.erl else None
         loud = self.erl and least and self.erl.erl_db < float(least)
+        window = self.spec.window
+        if window is not None:
+            closed = max(case.com.vec_db for case in self.cases)
+            return closed <= float(window.closure) and not loud
         return self.worst.com.com_db >= self.sheet.margin_db and not loud
 
 

@@ -4,6 +4,8 @@ from math import floor
 
 from accelsim.kernels.com_tables import BALANCE, PEAK
 from accelsim.link.sheet import (
+    Board,
+    Boards,
     Ctle,
     Feedback,
     Forward,
@@ -12,6 +14,7 @@ from accelsim.link.sheet import (
     PackageCase,
     ReturnLoss,
     Sheet,
+    Window,
 )
 from accelsim.specs.com import Case, ComSpec, Gains, Length, PackageSpec, Stretch, TxTap
 
@@ -56,6 +59,8 @@ def sheet_of_spec(spec: ComSpec) -> Sheet:
         lowest_frequency=50e6,
         erl=_erl(spec),
         margin_db=float(spec.margin),
+        boards=_boards(spec),
+        window=_window(spec),
     )
 
 
@@ -128,8 +133,30 @@ def _case(spec: ComSpec, case: Case) -> PackageCase:
     package = spec.packages[case.package]
     fext = case.transmitter if case.fext is None else case.fext
     next_ = case.transmitter if case.next is None else case.next
-    ends = (case.transmitter, fext, next_, case.receiver)
-    return PackageCase(*(_package(package, lengths) for lengths in ends))
+    far = spec.packages[case.receiver_package or case.package]
+    return PackageCase(
+        transmitter=_package(package, case.transmitter),
+        fext=_package(package, fext),
+        next=_package(package, next_),
+        receiver=_package(far, case.receiver),
+    )
+
+
+def _boards(spec: ComSpec) -> Boards | None:
+    board = spec.boards
+    if board is None or board.line.length is None:
+        return None
+    line = _line(board.line, board.line.length)
+    made = Board(line, float(board.device), float(board.far))
+    return Boards((made,) * 3, (made,) * 3)
+
+
+def _window(spec: ComSpec) -> Window | None:
+    window = spec.window
+    if window is None:
+        return None
+    reach, sigma = float(window.reach), float(window.sigma)
+    return Window(reach, window.samples, window.shape, sigma)
 
 
 def _package(package: PackageSpec, lengths: tuple[Length, ...]) -> Package:

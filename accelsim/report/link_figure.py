@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelsim.link.eye import Eye, statistical_eye
+from accelsim.link.eye import RATIOS, Eye, statistical_eye
 from accelsim.link.judge import CaseResult, Judgement
 from accelsim.report.figures import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CONTOURS = (1e-12, 1e-9, 1e-6, 1e-4)  # probabilities a bin that lines are drawn at
+COLOURS = ("white", "cyan", "deepskyblue", "lime")  # of the contours
 SHOWN = (8, 24)  # intervals of the pulse before and after its cursor
 
 
@@ -30,7 +30,7 @@ def draw(path: str, found: Judgement) -> None:
     axes: Any = figure.subplots(2, 2)
     draw_loss(axes[0, 0], found)
     draw_pulse(axes[0, 1], found, worst)
-    draw_eye(axes[1, 0], eye)
+    draw_eye(axes[1, 0], eye, found.sheet.levels)
     draw_bathtub(axes[1, 1], eye, found.sheet.error_ratio)
     figure.suptitle(
         f"{found.channel.thru.name or 'channel'}, {found.spec.name}, "
@@ -55,15 +55,14 @@ def draw_loss(axis: "Axes", found: Judgement) -> None:
             axis.plot(f, decibels(np.sqrt(power)), lw=0.8, label=f"{kind}, power sum")
     if found.spec.loss_mask:
         corners = [(float(a) / 1e9, -float(b)) for a, b in found.spec.loss_mask]
-        axis.plot(*zip(*corners, strict=True), "k--", lw=1.0, label="mask")
+        axis.plot(*zip(*corners, strict=True), "kv--", lw=1.0, ms=6, label="mask")
     nyquist = found.sheet.symbol_rate / 2e9
     axis.axvline(nyquist, color="grey", ls=":", lw=1.0)
     axis.annotate(
         f"{found.loss_db:.1f} dB at {nyquist:.4g} GHz",
         (nyquist, -found.loss_db),
-        xytext=(-6, 22),
+        xytext=(6, 10),
         textcoords="offset points",
-        ha="right",
     )
     axis.set(xlabel="frequency, GHz", ylabel="dB", ylim=(-80, 2), title="Channel")
     axis.legend(loc="lower left", fontsize="small")
@@ -96,23 +95,30 @@ def draw_pulse(axis: "Axes", found: Judgement, case: CaseResult) -> None:
     axis.grid(alpha=0.3)
 
 
-def draw_eye(axis: "Axes", eye: Eye) -> None:
-    """Draw the statistical eye with contours of equal probability."""
+def draw_eye(axis: "Axes", eye: Eye, levels: int) -> None:
+    """Draw the statistical eye, and in every opening its contours by error ratio."""
     shown = np.log10(np.maximum(eye.density, 1e-15))
     edges = (eye.time[0], eye.time[-1], eye.voltage[0] * 1e3, eye.voltage[-1] * 1e3)
     axis.imshow(
         shown, extent=edges, origin="lower", aspect="auto", cmap="magma", vmin=-12
     )
-    lines = axis.contour(
-        eye.time,
-        eye.voltage * 1e3,
-        shown,
-        levels=[float(np.log10(value)) for value in CONTOURS],
-        colors="white",
-        linewidths=0.7,
+    for ratio, share in enumerate(RATIOS):
+        for opening in range(levels - 1):
+            low, high = eye.opening(opening, levels, ratio)
+            open_ = np.where(low < high, 1.0, np.nan)
+            label = f"{share:.0e}" if opening == 0 else None
+            color = COLOURS[ratio]
+            axis.plot(eye.time, low * open_ * 1e3, color=color, lw=0.9, label=label)
+            axis.plot(eye.time, high * open_ * 1e3, color=color, lw=0.9)
+    legend = axis.legend(
+        title="symbols beyond",
+        title_fontsize="x-small",
+        fontsize="x-small",
+        loc="lower right",
+        facecolor="black",
+        labelcolor="white",
     )
-    labels = {float(np.log10(v)): f"{v:.0e}" for v in CONTOURS}
-    axis.clabel(lines, fmt=labels, fontsize="x-small")
+    legend.get_title().set_color("white")
     axis.set(xlabel="UI from the sampling instant", ylabel="mV", title="Eye")
 
 

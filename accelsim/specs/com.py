@@ -133,6 +133,40 @@ class Stretch(Spec):
     length: Length | None = None
 
 
+class BoardSpec(Spec):
+    """A host's board between package and channel: capacitor, line, capacitor."""
+
+    line: Stretch
+    device: Farads
+    far: Farads
+
+    @model_validator(mode="after")
+    def _has_length(self) -> Self:
+        if self.line.length is None:
+            raise ValueError("line needs a length")
+        return self
+
+
+class WindowSpec(Spec):
+    """Where a module's eye is measured: T_O to both sides, Annex 120G.
+
+    Attributes
+    ----------
+    reach, sigma : interval
+        To either side; of a Gaussian weight.
+    samples : int
+        Of a unit interval.
+    closure : decibel
+        Largest vertical eye closure that passes.
+    """
+
+    reach: Intervals
+    samples: Annotated[int, Field(ge=8, le=1024)] = 100
+    shape: Literal["rectangle", "gaussian", "triangle", "dual_rayleigh"] = "gaussian"
+    sigma: Intervals
+    closure: Decibels
+
+
 class PackageSpec(Spec):
     """From the die to the board: pads with coils, bump, lines, ball, and a board."""
 
@@ -146,10 +180,14 @@ class PackageSpec(Spec):
 
 
 class Case(Spec):
-    """One test case: a package, and the lengths of those of its lines without one."""
+    """One test case: a package, and the lengths of those of its lines without one.
+
+    The receiver has the transmitters' package unless `receiver_package` says another.
+    """
 
     name: str
     package: str
+    receiver_package: str | None = None
     transmitter: tuple[Length, ...]
     receiver: tuple[Length, ...]
     fext: tuple[Length, ...] | None = None
@@ -189,6 +227,10 @@ class ComSpec(NamedSpec):
         Of the standard or draft.
     loss_mask : tuple of (frequency, loss)
         Largest insertion loss of a channel, where the standard gives one.
+    boards : board or None
+        Of both hosts, where a cable alone is judged.
+    window : window or None
+        Of a module's eye.
     """
 
     annex: Literal["93A", "178A"]
@@ -216,14 +258,19 @@ class ComSpec(NamedSpec):
     crosstalk: Crosstalk
     erl: ErlSpec | None = None
     loss_mask: tuple[tuple[Frequency, Decibels], ...] = ()
+    boards: BoardSpec | None = None
+    window: WindowSpec | None = None
 
     @model_validator(mode="after")
     def _cases_have_packages(self) -> Self:
         for case in self.cases:
-            if case.package not in self.packages:
-                raise ValueError(f"case {case.name}: no package {case.package!r}")
-            open_ = [p for p in self.packages[case.package].lines if p.length is None]
             for end in ("transmitter", "receiver", "fext", "next"):
+                name = case.package
+                if end == "receiver" and case.receiver_package is not None:
+                    name = case.receiver_package
+                if name not in self.packages:
+                    raise ValueError(f"case {case.name}: no package {name!r}")
+                open_ = [p for p in self.packages[name].lines if p.length is None]
                 lengths = getattr(case, end)
                 if lengths is not None and len(lengths) != len(open_):
                     raise ValueError(

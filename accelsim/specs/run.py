@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from accelsim.specs.chip import Precision
 from accelsim.specs.figure import MAX_SIZE, Spec
 from accelsim.specs.price import Offer
-from accelsim.specs.software import Recompute, Sharding
+from accelsim.specs.software import Recompute, Schedule, Sharding
 
 Optimizer = Literal["adam", "adam8bit", "sgd", "muon"]
 
@@ -26,6 +26,9 @@ class PlanSpec(Spec):
         Sequence parallelism beside tensor parallelism (Korthikanti et al. 2022).
     vp : int
         Virtual stages of each pipeline stage (interleaved 1F1B).
+    schedule : str
+        Order of the passes of a pipeline: `1f1b`, `interleaved` (1F1B with vp > 1),
+        `gpipe`, `zb-h1`, `zb-v` or `dualpipe`.
     micro_batch : int
         Sequences of one micro-batch on one data-parallel rank.
     sharding : str
@@ -48,6 +51,7 @@ class PlanSpec(Spec):
     cp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     pp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     vp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    schedule: Schedule | None = None
     ep: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     dp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     micro_batch: int | None = Field(default=None, gt=0, le=MAX_SIZE)

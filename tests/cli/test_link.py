@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,42 @@ def test_an_eye_holds_all_probability_and_opens_at_its_middle() -> None:
     np.testing.assert_allclose(
         eye.density[:, middle], eye.density[::-1, middle], atol=1e-12
     )
+
+
+def test_symbols_are_counted(accelsim: Run) -> None:
+    found = answer(accelsim, PATH, "--case", "A2", "--bits", "200000")
+    plain, raised = found["bits"]
+    assert plain["noise_scale"] == 1.0
+    assert plain["feedback"]["symbols"] == 200_000
+    assert plain["feedback"]["errors"] == 0
+    low, high = raised["feedback"]["interval_95"]
+    assert low < raised["predicted"] < high
+    assert raised["sequence"]["errors"] < raised["feedback"]["errors"]
+    done = accelsim("link", PATH, "--case", "A2", "--bits", "200000", *QUICK)
+    assert "200,000" in done.output
+    assert "MLSD" in done.output
+
+
+def test_a_bad_number_of_symbols(accelsim: Run) -> None:
+    done = accelsim("link", PATH, "--case", "A2", "--bits", "-5", *QUICK)
+    assert done.exit_code == 2
+    assert "-5 symbols: must be 1 to" in done.output
+
+
+def test_contours_lie_inside_one_another() -> None:
+    spec = catalog.override(
+        catalog.load("com", "8023dj-kr"), catalog.parse_overrides(QUICK[1::2]), "com"
+    )
+    found = judge(Channel(two_port(read_path(PATH))), spec, ["A2"])
+    case = found.cases[0]
+    eye = statistical_eye(case.com, case.paths, found.sheet)
+    middle = len(eye.time) // 2
+    heights = []
+    for ratio in range(4):
+        edges = [eye.opening(n, 4, ratio) for n in range(3)]
+        heights.append([high[middle] - low[middle] for low, high in edges])
+    for wider, narrower in pairwise(heights):
+        assert all(a > b for a, b in zip(wider, narrower, strict=True))
+    # all three eyes open alike, and 1e-4 lies within the signal's step
+    assert heights[0] == pytest.approx([heights[0][0]] * 3, rel=0.02)
+    assert heights[0][0] < 2.0 * case.com.signal

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim import catalog
+from accelsim.kernels.com_bounds import STEP_SHARE
+from accelsim.kernels.com_coarse import clipping_level
 from accelsim.link.com import Setting, com_at, equalized
 from accelsim.link.com_178a import noise_of, received
 from accelsim.link.com_mmse import anchor_of
@@ -36,10 +38,11 @@ def backplane(**changes: object) -> Sheet:
 def best_phase(paths: Responses, made: Sheet, setting: Setting) -> Setting:
     shape = equalized(paths.victim, made, setting)
     anchor, noise = anchor_of(shape, paths, made), noise_of(paths, made, setting)
-    errors = {
-        phase: received(shape, anchor + phase, noise, made).taps.error
-        for phase in range(-16, 17)
-    }
+    errors = {}
+    for phase in range(-16, 17):
+        found = received(shape, anchor + phase, noise, made)
+        assert found is not None
+        errors[phase] = found.taps.error
     return replace(setting, phase=min(errors, key=lambda phase: errors[phase]))
 
 
@@ -78,6 +81,33 @@ def test_search_finds_the_best_of_all() -> None:
             one = best_phase(paths, made, one)
             merits.append(com_at(paths, made, one).fom_db)
     assert found.fom_db == pytest.approx(max(merits), abs=1e-9)
+
+
+def test_the_step_of_the_bound_is_never_too_large() -> None:
+    # what makes the bound one: a saddle point's step, times its share, is below the
+    # step of the whole distribution, at every setting and phase tried
+    made = small()
+    paths = responses(synthetic(), made, made.cases[1])
+    rules = made.forward
+    assert rules is not None
+    for gain, low in ctle_settings(made):
+        for taps in tx_settings(made):
+            one = Setting(gain, low, tuple(taps.tolist()), made.tx_cursor)
+            shape = equalized(paths.victim, made, one)
+            anchor, noise = anchor_of(shape, paths, made), noise_of(paths, made, one)
+            saddle = 10.0 / float(np.max(shape))
+            quiet = float(np.sum(noise.receiver)) * made.symbol_rate
+            quiet /= len(noise.receiver)
+            for phase in (-16, -8, 0, 8, 16):
+                at = anchor + phase
+                found = received(shape, at, noise, made)
+                assert found is not None
+                near = shape[at - 12 * 32 : at + 31 * 32 : 32]
+                for _ in range(2):
+                    level, saddle = clipping_level(
+                        near, quiet, rules.clipping / 2.0, saddle
+                    )
+                assert STEP_SHARE * level * 2.0 / 63.0 <= found.step
 
 
 def test_a_quantizer_and_crosstalk_cost_margin() -> None:

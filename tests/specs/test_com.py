@@ -106,3 +106,42 @@ def test_keywords_and_specs_share_a_sheet() -> None:
     assert type(sheet("kr100g")) is type(
         sheet_of_spec(catalog.load("com", "8023ck-kr"))
     )
+
+
+def test_ends_of_a_case_may_differ() -> None:
+    for name in ("8023ck-c2m", "8023dj-c2m"):
+        (*_, case) = sheet_of_spec(catalog.load("com", name)).cases
+        assert case.transmitter.lines
+        assert not case.receiver.lines
+        assert case.transmitter == case.fext == case.next
+
+
+def test_a_module_is_judged_over_a_window() -> None:
+    made = sheet_of_spec(catalog.load("com", "8023ck-c2m"))
+    assert made.window is not None
+    assert made.window.reach == pytest.approx(0.05)
+    assert made.window.shape == "gaussian"
+
+
+def test_a_cable_is_judged_between_boards() -> None:
+    made = sheet_of_spec(catalog.load("com", "8023ck-cr"))
+    assert made.boards is not None
+    assert made.boards.transmitter is not None
+    assert {b.line.length for b in made.boards.transmitter} == {0.1103}
+    plain = sheet_of_spec(catalog.load("com", "8023ck-kr"))
+    assert plain.boards is None
+    assert plain.window is None
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("8023ck-c2m", "window.shape='round'", "window.shape"),
+        ("8023ck-c2m", 'cases.0.receiver_package="lab"', "no package 'lab'"),
+        ("8023ck-cr", 'boards.line.length="0.1 GHz"', "frequency"),
+    ],
+)
+def test_a_bad_window_or_board_is_refused(name: str, change: str, message: str) -> None:
+    spec = catalog.load("com", name)
+    with pytest.raises(InputError, match=message):
+        catalog.override(spec, catalog.parse_overrides([change]), f"com {name}")
