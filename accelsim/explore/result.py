@@ -389,13 +389,6 @@ class Comparison:
 
 
 RATIO_KEYS = (
-    "step_time_s",
-    "tokens_per_s",
-    "tokens_per_s_per_chip",
-    "mfu",
-    "memory_bytes",
-    "power_w",
-    "usd_per_hour",
-    "usd_per_million_tokens",
-    "j_per_token",
+    *("step_time_s", "tokens_per_s", "tokens_per_s_per_chip", "mfu", "memory_bytes"),
+    *("power_w", "usd_per_hour", "usd_per_million_tokens", "j_per_token"),
 )
