@@ -64,6 +64,10 @@ class Program(click.Group):
             code = _fail(_system_error(error), BAD_INPUT, as_json=as_json)
         sys.exit(code)
 
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the documents, not of the alphabet."""
+        return list(self.commands)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader that went away (`| head`) ends it quietly."""
         try:

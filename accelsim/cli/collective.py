@@ -65,13 +65,14 @@ def collective_command(
     if figure is not None:
         check_figure(figure)
     sizes = _sizes(size)
-    wanted = list(WANTS) if algorithms == "all" else algorithms.split(",")
+    words = [word.strip() for word in algorithms.split(",")]
+    wanted = list(WANTS) if "all" in words else list(dict.fromkeys(words))
     rows: list[dict[str, Any]] = []
     for name in systems.split(","):
         on = system(name.strip())
         for algorithm in wanted:
             try:
-                rows += _rows(on, kind, ranks, sizes, placement, algorithm.strip())
+                rows += _rows(on, kind, ranks, sizes, placement, algorithm)
             except NoAnswerError:
                 if len(wanted) == 1:
                     raise

@@ -89,6 +89,10 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         f"reliability/{name}",
     )
     chips = asked["chips"]
+    if asked["replicas"] > chips:
+        raise InputError(
+            f"--elastic {asked['replicas']}: must be 0 to the {chips} chips"
+        )
     cluster, rate = room.plain_cluster(chips, spec.node), 50e9
     if asked["system"] is not None:
         cluster = room.cluster_of(load("systems", asked["system"]), chips)
@@ -110,6 +114,9 @@ def _write(asked: dict[str, Any]) -> float:
     from accelsim.units import parse
 
     told = _time(asked["write"], "--write")
+    other = [name for name in ("model", "bandwidth") if asked[name] is not None]
+    if told is not None and other:
+        raise InputError(f"goodput: give --write or --{other[0]}, not both")
     if told is not None:
         return told
     if asked["model"] is None or asked["bandwidth"] is None:

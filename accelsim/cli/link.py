@@ -225,6 +225,18 @@ def _judge(
     print_tables(link_tables(plain))
 
 
+def _check_name(text: str) -> None:
+    """Refuse one word that is neither link nor segment, by the nearest of both."""
+    from accelsim.catalog import is_path, names
+    from accelsim.errors import InputError, nearest
+
+    known = {*names("links"), *names("segments")}
+    alone = len(text.replace(",", " , ").split()) == 1
+    if alone and not is_path(text) and text.strip() not in known:
+        hint = nearest(text.strip(), known)
+        raise InputError(f"CHANNEL {text!r}: no link, file or segment; {hint}")
+
+
 def _channel(
     text: str, fext: tuple[str, ...], next_: tuple[str, ...], ports: str
 ) -> "Channel":
@@ -243,6 +255,7 @@ def _channel(
 
     others = tuple(map(port, fext)), tuple(map(port, next_))
     if not text.lower().endswith(FILES):
+        _check_name(text)
         return Channel(two_port(read_path(text)), *others)
     if text.lower().endswith(".npz"):
         found = read_npz(Path(text))

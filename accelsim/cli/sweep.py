@@ -70,6 +70,10 @@ def run_command(
         raise InputError(
             f"sweep {spec.name}: {points:,} points; give --yes to run them all"
         )
+    if dask is not None:  # before the folder is made
+        from accelsim.explore.sweep.cluster import check_address
+
+        check_address(dask)
     folder = out or Path(f"{spec.name}.sweep")
     _go(store.create(folder, store.manifest_of(spec, points, run.chunk_of(points))),
         workers, dask, as_json=as_json)  # fmt: skip

@@ -123,8 +123,12 @@ def _check(wrong: Scenario, samples: int) -> None:
         raise InputError(f"supply: samples: {samples} must be 1 or more")
     if not 0.0 <= wrong.lost <= 1.0:
         raise InputError(f"supply: lost: {wrong.lost} is no share")
-    if wrong.slow_learning < 1.0 or wrong.packaging_late < 0 or wrong.months < 0:
-        raise InputError("supply: delays must not be negative, nor learning faster")
+    if not 1.0 <= wrong.slow_learning < math.inf:
+        raise InputError(
+            f"supply: slow_learning: {wrong.slow_learning} must be 1 or more"
+        )
+    if wrong.packaging_late < 0 or wrong.months < 0:
+        raise InputError("supply: delays must not be negative")
 
 
 def _parts(

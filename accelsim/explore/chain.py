@@ -5,6 +5,7 @@ that use the link -> one plan's step -> tokens, joules and what link failures co
 plan is that of the link as it stands, so that nothing but the wire moves.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -139,6 +140,8 @@ def chain(
     if not q.links[link].path:
         raise InputError(f"link {link}: names no path, so nothing is known of its wire")
     lost = units.parse(restart, "time") if isinstance(restart, str) else restart
+    if not 0.0 <= lost < math.inf:
+        raise InputError(f"chain: restart: {lost:g} s must be zero or more")
     field, values = read_vary(vary, points)
     base = answer([q])[0]
     if isinstance(base, AccelsimError):

@@ -175,17 +175,24 @@ def _best(
     raise NoAnswerError(short_of_memory(q, rows, done, least))
 
 
-def short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> str:
-    """Return one line on the plan that needs the least memory, and what would fit."""
+def short_of_memory(
+    q: Question, rows: Cases, done: Evaluated, least: int, head_room: float = 0.0
+) -> str:
+    """Return one line on the plan that needs the least memory, and what would fit.
+
+    head_room : share of the memory that must stay free.
+    """
     need = float(done.memory.total[least])
-    have = float(rows.chips.memory_capacity[done.plans.case[least]])
+    whole = float(rows.chips.memory_capacity[done.plans.case[least]])
+    have = whole * (1.0 - head_room)
+    kept = f" ({head_room:.1%} of the memory is kept free)" if head_room else ""
     plan = plan_of(done.plans[least]).text()
     message = (
         f"no plan fits in memory: {q.model.name} on {q.run.chips} chips of "
         f"{q.system.name} needs at least {show_bytes(need)} a worker ({plan}) "
-        f"of {show_bytes(have)}, short by {show_bytes(need - have)}"
+        f"of {show_bytes(have)}{kept}, short by {show_bytes(need - have)}"
     )
-    return f"{message}; {nearest_that_fits(q)}"
+    return message if head_room else f"{message}; {nearest_that_fits(q)}"
 
 
 def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Estimate:

@@ -170,7 +170,7 @@ def search(
         rejected.update(one.rejected)
     pool = _pool(found, objective)
     if not len(pool.score):
-        raise _none(questions, found)
+        raise _none(questions, found, head_room)
     first = np.argsort(pool.score, kind="stable")[:top]
     ranked = _explained(questions, found, pool, first, objective)
     other = None if against is None else _pool(found, against).score
@@ -233,6 +233,8 @@ def _searched(q: Question, head_room: float, workers: int) -> _Found:
             f"run: chips: {q.run.chips} exceeds the {q.system.max_chips} chips of "
             f"{q.system.name}"
         )
+    if q.price is not None:  # refuse a date or an offer before the long search
+        choose_offer(q.price, q.run.offer, q.run.price_date)
     rows, tried = lower([q]), candidates(q, 0)
     legal = tried[tried.reason == tables.OK]
     counts = np.bincount(tried.reason, minlength=len(tables.REASONS))
@@ -347,7 +349,9 @@ def _front(a: Floats, b: Floats) -> NDArray[np.int64]:
     return np.asarray(order[better])
 
 
-def _none(questions: Sequence[Question], found: Sequence[_Found]) -> Exception:
+def _none(
+    questions: Sequence[Question], found: Sequence[_Found], head_room: float
+) -> Exception:
     """Return why no question has a plan: what is said of the first one."""
     q, one = questions[0], found[0]
     if not one.legal:
@@ -360,7 +364,7 @@ def _none(questions: Sequence[Question], found: Sequence[_Found]) -> Exception:
         one.rows, one.tried[one.tried.reason == tables.OK], only_fitting=True
     )
     least = int(np.argmin(done.memory.total))
-    return NoAnswerError(short_of_memory(q, one.rows, done, least))
+    return NoAnswerError(short_of_memory(q, one.rows, done, least, head_room))
 
 
 def counts_of(text: str, where: str) -> list[int]:

@@ -54,7 +54,14 @@ def margin_flaps(codewords_lost: float, bandwidth: float) -> float:
     """Return how often a link falls for want of margin [1/s].
 
     codewords_lost : share that the correction cannot repair. bandwidth : [B/s].
+
+    Raises
+    ------
+    InputError
+        The share is none.
     """
+    if not 0.0 <= codewords_lost <= 1.0:
+        raise InputError(f"goodput: codewords_lost: {codewords_lost} is no share")
     return bandwidth / CODEWORD * codewords_lost**BAD_CODEWORDS
 
 

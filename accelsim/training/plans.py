@@ -299,6 +299,11 @@ def _option_error(q: Question) -> str:
             f"plan.recompute_layers: {plan.recompute_layers}: layers are recomputed "
             'one by one under plan.recompute = "full" alone'
         )
+    if (plan.recompute_layers or 0) > q.model.layers:
+        return (
+            f"plan.recompute_layers: {plan.recompute_layers}: {q.model.name} has "
+            f"{q.model.layers} layers"
+        )
     offloaded = plan.offload_activations or plan.offload_optimizer
     if offloaded and q.system.node.host_bandwidth is None:
         name = "activations" if plan.offload_activations else "optimizer"

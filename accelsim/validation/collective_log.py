@@ -12,6 +12,7 @@ from pathlib import Path
 
 from accelsim.errors import InputError, nearest
 from accelsim.fabric.collective import KINDS
+from accelsim.validation.table import check_file, text_of
 
 _NAMES = {
     "all_reduce": r"all_reduce|allreduce|\ballr\b",
@@ -75,16 +76,8 @@ def read_log(
 
 
 def _text(path: Path) -> str:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text") from None
-    if not text.strip():
-        raise InputError(f"{path}: is empty")
+    check_file(path)
+    text = text_of(path)
     if len(text) > LONGEST:
         raise InputError(f"{path}: is longer than {LONGEST >> 20} MiB")
     return text

@@ -35,7 +35,7 @@ def read(path: Path, required: Collection[str]) -> list[dict[str, str]]:
         The file cannot be read, is no such table, is empty, lacks a required column or
         names one twice.
     """
-    _check_file(path)
+    check_file(path)
     parquet = path.suffix.lower() in PARQUET
     rows = _parquet(path, required) if parquet else _csv(path, required)
     if not rows:
@@ -44,7 +44,7 @@ def read(path: Path, required: Collection[str]) -> list[dict[str, str]]:
 
 
 def _csv(path: Path, required: Collection[str]) -> list[dict[str, str]]:
-    text = io.StringIO(_text(path), newline="")
+    text = io.StringIO(text_of(path), newline="")
     reader = csv.DictReader(text, restkey=SURPLUS, strict=True)
     end = 0  # line on which the last good row ended
     rows = []
@@ -109,7 +109,14 @@ def _check_header(path: Path, header: list[str], required: Collection[str]) -> N
     raise InputError(f"{path}: columns are missing: {', '.join(missing)}; {found}")
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Refuse what is no file that can be read from its beginning.
+
+    Raises
+    ------
+    InputError
+        A pipe, a folder or nothing.
+    """
     if str(path) == "-" or path.is_fifo():
         raise InputError(f"{path}: pipes are not read: give a file")
     if not path.exists():
@@ -118,7 +125,14 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path}: not a file")
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a file that `check_file` has let through.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is not UTF-8 or is empty.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

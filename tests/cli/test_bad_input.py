@@ -87,6 +87,17 @@ BAD = [
     (f"{ASK} --tp 3", "heads"),
     (f"{ASK} --tp 8 --pp 3", "64"),
     (f"{ASK} --tp 8 --pp 2 --dp 2", "64"),
+    (f"{ASK} --recompute full --recompute-layers 99", "32 layers"),
+    # what other commands are asked
+    ("search llama3-8b --system dgx-h100 --chips 8 --price-date 1900-01-01", "begins"),
+    ("goodput --chips 8 --write 1s --codewords-lost nan", "no share"),
+    ("goodput --chips 8 --write 1s --model llama3-8b", "not both"),
+    ("goodput --chips 8 --write 1s --elastic 9", "--elastic 9"),
+    ("supply trainium3 --slow-learning nan", "slow_learning"),
+    (f"chain nvlink4 {ASK[9:]} --restart -1s", "restart"),
+    ("link nvlink55", "'nvlink5'"),
+    ("collective all_reduce --algorithm ring,al", "'al'"),
+    ("calibrate collectives {files}/folder.toml --system p4d", "not a file"),
     # files
     ("estimate {files}/nowhere.toml", "no such file"),
     ("estimate {files}/folder.toml", "not a file"),
@@ -133,6 +144,36 @@ def test_bad_input_is_one_line(
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert words in done.stderr
+
+
+def test_head_room_that_no_plan_leaves_is_told(accelsim: Program) -> None:
+    ask = "search llama3-8b --system dgx-h100 --chips 8 --head-room 0.999"
+    done = accelsim(*ask.split())
+    assert done.exit_code == 1
+    assert "(99.9% of the memory is kept free), short by 19" in done.stderr
+
+
+def test_a_wrong_address_makes_no_folder(accelsim: Program, tmp_path: Path) -> None:
+    folder = tmp_path / "rows"
+    ask = f"sweep run hbm-stacks --dask nonsense --out {folder}"
+    done = accelsim(*ask.split())
+    assert done.exit_code == 2
+    assert not folder.exists()
+
+
+def test_all_beside_an_algorithm_is_all(accelsim: Program) -> None:
+    ask = "collective all_reduce --bytes 1MiB --systems dgx-h100 --json --algorithm"
+    assert accelsim(*ask.split(), "ring,all").stdout == (
+        accelsim(*ask.split(), "all").stdout
+    )
+
+
+def test_help_lists_the_commands_in_the_order_of_the_documents(
+    accelsim: Program,
+) -> None:
+    text = accelsim("--help").stdout.split("Commands:")[1]
+    listed = [line.split()[0] for line in text.splitlines() if line[2:3].isalpha()]
+    assert listed[:4] == ["list", "show", "estimate", "compare"]
 
 
 def test_a_name_too_long_for_the_system_is_one_line(accelsim: Program) -> None:

@@ -39,7 +39,7 @@ def run_on_dask(store: Store, address: str, *, tell: Listener = unheard) -> None
     NoAnswerError
         The scheduler stays away, or workers die again and again.
     """
-    _checked(address)
+    check_address(address)
     with store.locked():
         for attempt in range(TRIES):
             left, progress = missing_chunks(store)
@@ -59,7 +59,14 @@ def run_on_dask(store: Store, address: str, *, tell: Listener = unheard) -> None
                 return
 
 
-def _checked(address: str) -> None:
+def check_address(address: str) -> None:
+    """Refuse an address that cannot be one.
+
+    Raises
+    ------
+    InputError
+        No such address, or Dask is not installed.
+    """
     try:
         import distributed  # noqa: F401 - only asked whether it is there
     except ImportError:
