@@ -15,16 +15,12 @@ from typing import Any
 
 from accelsim.errors import AccelsimError, InputError
 from accelsim.explore.estimate import answer, estimate, time_parts
-from accelsim.explore.held import held, moved, named_figures
+from accelsim.explore.held import asked_again, held, moved, named_figures
 from accelsim.explore.result import Estimate, TimeParts
-from accelsim.kernels import tables
 from accelsim.overrides import Overrides
 from accelsim.question import Question
 from accelsim.specs.figure import Figure
 from accelsim.specs.run import RunSpec
-from accelsim.training.evaluate import evaluate
-from accelsim.training.lower import lower
-from accelsim.training.plans import candidates
 from accelsim.workload.lower import flops_parts
 
 STEP = 0.01  # either way, of each figure
@@ -146,11 +142,7 @@ def waterfall(found: Estimate) -> dict[str, float]:
 
 def alike(found: Estimate) -> TimeParts:
     """Return the parts of the step if every chip were as fast as the median one."""
-    q = held(found)
-    rows = lower([q])
-    rows.chips.lag[:] = 0.0
-    plans = candidates(q, 0)
-    done = evaluate(rows, plans[plans.reason == tables.OK], only_fitting=False)
+    _, done = asked_again(found, alike=True)
     return time_parts(done.results[0])
 
 

@@ -8,10 +8,14 @@ from typing import Any
 
 from accelsim.catalog import override
 from accelsim.explore.result import Estimate
+from accelsim.kernels import tables
 from accelsim.overrides import Override
 from accelsim.question import Question
 from accelsim.specs.figure import Figure, figures
 from accelsim.specs.run import PlanSpec
+from accelsim.training.evaluate import Evaluated, evaluate
+from accelsim.training.lower import Cases, lower
+from accelsim.training.plans import candidates
 
 
 def held(estimate: Estimate) -> Question:
@@ -20,6 +24,20 @@ def held(estimate: Estimate) -> Question:
     sizes = {f: getattr(plan, f, None) for f in PlanSpec.model_fields}
     told = {name: value for name, value in sizes.items() if value is not None}
     return replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**told)}))
+
+
+def asked_again(estimate: Estimate, *, alike: bool = False) -> tuple[Cases, Evaluated]:
+    """Return the tables behind an estimate: one question, one plan.
+
+    alike : every chip is as fast as the median one.
+    """
+    q = held(estimate)
+    rows = lower([q])
+    if alike:
+        rows.chips.lag[:] = 0.0
+    plans = candidates(q, 0)
+    legal = plans[plans.reason == tables.OK]
+    return rows, evaluate(rows, legal, only_fitting=False)
 
 
 def named_figures(q: Question) -> dict[str, Figure]:
