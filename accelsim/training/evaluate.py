@@ -64,11 +64,16 @@ def evaluate(rows: Cases, plans: Rows, *, only_fitting: bool) -> Evaluated:
     results = table(tables.RESULT, len(chosen))
     fill_steps(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, chosen, layers,
-        results,
+        results, *pipeline_scratch(chosen),
     )  # fmt: skip
     done.results.step_time = np.nan
     done.results[timed] = results
     return done
+
+
+def pipeline_scratch(plans: Rows) -> tuple[Rows, np.ndarray]:
+    """Return what `fill_steps` works in: a row of PIPELINE and sums over the stages."""
+    return table(tables.PIPELINE, 1), np.empty((4, int(plans.pp.max(initial=1))))
 
 
 def memory_by_stage(rows: Cases, case: int, plan: Record, layers: Rows) -> Rows:
