@@ -97,6 +97,7 @@ CHIP = np.dtype(
         ("attention_forward", FUSED),  # the fused kernel; blocks of 0 rows = none
         ("attention_backward", FUSED),
         ("kernel_latency", "f8"),  # s
+        ("lag", "f8"),  # what products take longer on the slowest chip of the job
         ("busy_power", "f8"),  # W
         ("idle_power", "f8"),  # W
     ]
