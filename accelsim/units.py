@@ -54,7 +54,13 @@ UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "time": (
         "s",
         _scaled("s", {"": 1.0} | _SMALL)
-        | {"min": 60.0, "h": 3600.0, "d": 86400.0, "month": 2_629_800.0},
+        | {
+            "min": 60.0,
+            "h": 3600.0,
+            "d": 86400.0,
+            "month": 2_629_800.0,
+            "year": 31_557_600.0,
+        },
     ),
     "frequency": ("Hz", _scaled("Hz", _DECIMAL)),
     "compute": ("FLOP", _FLOP),

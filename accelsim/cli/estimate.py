@@ -28,6 +28,7 @@ Exit code 1: no plan fits; the message says what is short and what comes nearest
 )
 @options.batch_options
 @options.plan_options
+@options.uncertain_options
 @options.set_option
 @options.json_option
 def estimate_command(
@@ -50,11 +51,22 @@ def estimate_command(
     overrides = parse_overrides(changes)
     base = None if run is None else read_run(run)
     plan = options.plan_of(given)
+    samples, seed = given.pop("uncertain"), given.pop("seed")
     with compiling_beside():
         answer = estimate(run_from(given | {"plan": plan}, base), overrides)
+    told = answer.to_dict()
+    if samples is not None:
+        from accelsim.explore.uncertain import uncertain
+
+        spread = uncertain([answer], samples, seed)[0].to_dict()
+        told["uncertain"] = spread | {"samples": samples, "seed": seed}
     if as_json:
-        print_json(answer.to_dict())
+        print_json(told)
         return
     from accelsim.report.estimate import estimate_tables
 
     print_tables(estimate_tables(answer))
+    if samples is not None:
+        from accelsim.report.uncertain import interval_tables
+
+        print_tables(interval_tables({answer.question.system.name: told["uncertain"]}))

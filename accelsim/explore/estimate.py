@@ -269,7 +269,7 @@ def _link_joules(
 def _cost(q: Question) -> Cost | None:
     if q.price is None:
         return None
-    offer = choose_offer(q.price, q.run.offer)
+    offer = choose_offer(q.price, q.run.offer, q.run.price_date)
     return Cost(
         offer=offer.offer,
         date=offer.date.isoformat(),

@@ -300,7 +300,7 @@ def _scores(found: _Found, objective: str) -> Floats:
         return np.asarray(job_energy(q, found.rows, 0, found.plans, results) / tokens)
     if q.price is None:
         raise InputError(f"search: {q.system.name} has no price; try another objective")
-    rate = usd_per_second(q, choose_offer(q.price, q.run.offer))
+    rate = usd_per_second(q, choose_offer(q.price, q.run.offer, q.run.price_date))
     return np.asarray(rate * 1e6 / tokens * results.step_time)
 
 

@@ -43,6 +43,7 @@ _UNUSED = (
     "chip.headline.*",
     "chip.die_area",
     "chip.die.*",
+    "system.carbon",
     "link.*.lane_rate",
     "chip.hbm.memory.*",  # not its energy, and its times only where they are changed
     # of benchmarks and of inference: a training step has settled, and casts itself
