@@ -1,11 +1,14 @@
 """`accelsim estimate`: one run, answered in full."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
+
+if TYPE_CHECKING:
+    from accelsim.explore.result import Estimate
 
 
 @click.command(
@@ -28,11 +31,16 @@ Exit code 1: no plan fits; the message says what is short and what comes nearest
 )
 @options.batch_options
 @options.plan_options
+@click.option("--explain", is_flag=True, help="Where the time went, and what helps.")
 @options.uncertain_options
 @options.set_option
 @options.json_option
 def estimate_command(
-    run: str | None, changes: tuple[str, ...], as_json: bool, **given: Any
+    run: str | None,
+    explain: bool,
+    changes: tuple[str, ...],
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Estimate the step time, memory, energy and cost of one training run.
 
@@ -54,19 +62,37 @@ def estimate_command(
     samples, seed = given.pop("uncertain"), given.pop("seed")
     with compiling_beside():
         answer = estimate(run_from(given | {"plan": plan}, base), overrides)
-    told = answer.to_dict()
+    told, more = answer.to_dict(), list[Any]()
+    if explain:
+        told["explanation"] = _explained(answer, more)
     if samples is not None:
-        from accelsim.explore.uncertain import uncertain
-
-        spread = uncertain([answer], samples, seed)[0].to_dict()
-        told["uncertain"] = spread | {"samples": samples, "seed": seed}
+        told["uncertain"] = _spread(answer, samples, seed, more)
     if as_json:
         print_json(told)
         return
     from accelsim.report.estimate import estimate_tables
 
-    print_tables(estimate_tables(answer))
-    if samples is not None:
-        from accelsim.report.uncertain import interval_tables
+    print_tables([*estimate_tables(answer), *more])
 
-        print_tables(interval_tables({answer.question.system.name: told["uncertain"]}))
+
+def _explained(answer: "Estimate", tables: list[Any]) -> dict[str, Any]:
+    """Return the explanation as plain data; add its tables."""
+    from accelsim.explore.explanation import explain
+    from accelsim.report.explanation import explanation_tables
+
+    found = explain(answer)
+    tables += explanation_tables(found)
+    return found.to_dict()
+
+
+def _spread(
+    answer: "Estimate", samples: int, seed: int, tables: list[Any]
+) -> dict[str, Any]:
+    """Return the intervals as plain data; add their tables."""
+    from accelsim.explore.uncertain import uncertain
+    from accelsim.report.uncertain import interval_tables
+
+    found = uncertain([answer], samples, seed)[0].to_dict()
+    told = found | {"samples": samples, "seed": seed}
+    tables += interval_tables({answer.question.system.name: told})
+    return told

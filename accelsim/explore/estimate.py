@@ -196,7 +196,6 @@ def short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> st
 def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Estimate:
     """Return row `i` of evaluated plans as an `Estimate` with all its parts."""
     result, memory = done.results[i], done.memory[i]
-    time = TimeParts(**{k: float(result[k]) for k in TimeParts.__slots__})
     tokens = float(q.global_batch) * q.seq_len
     hardware = float(result.hardware_flops) * q.workers
     one = slice(i, i + 1)
@@ -204,7 +203,7 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     return Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
-        time=time,
+        time=time_parts(result),
         memory=_memory_parts(memory),
         memory_capacity=float(rows.chips.memory_capacity[case]),
         energy=EnergyParts(**{k: float(v[0]) for k, v in energy.items()}),
@@ -228,6 +227,11 @@ def _stages(rows: Cases, case: int, done: Evaluated, i: int) -> tuple[Stage, ...
     return tuple(
         Stage(float(row.layers), float(row.depth), _memory_parts(row)) for row in found
     )
+
+
+def time_parts(row: Record) -> TimeParts:
+    """Return a RESULT row as the parts of a step."""
+    return TimeParts(**{k: float(row[k]) for k in TimeParts.__slots__})
 
 
 def _memory_parts(row: Record) -> MemoryParts:
