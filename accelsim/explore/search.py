@@ -165,12 +165,11 @@ def search(
     questions = _questions(run, overrides, chips, global_batches)
     exact = against is not None  # a front needs every plan's own time
     found = [_searched(q, head_room, workers, bounds=not exact) for q in questions]
+    if not sum(len(one.plans) for one in found):
+        raise _none(questions, found)
     rejected: Counter[str] = Counter()
     for one in found:
         rejected.update(one.rejected)
-    if not sum(len(one.plans) for one in found):
-        raise _none(questions, found)
-    for one in found:
         one.settle(objective, top)
     pool = _pool(found, objective)
     first = np.argsort(pool.score, kind="stable")[:top]
