@@ -146,7 +146,7 @@ def search(
         One of `OBJECTIVES`, and how many plans are ranked by it.
     head_room : float
         Share of the memory that must stay free.
-    chips, global_batches : sequence of int
+    chips, global_batches
         Tried in place of the run's own, all with all.
     against : str, optional
         A second objective: also return the plans that no other beats in both.
@@ -155,16 +155,14 @@ def search(
 
     Raises
     ------
-    InputError
-        Something in the question is wrong.
-    NoAnswerError
-        No legal plan fits.
+    InputError, NoAnswerError
+        Something in the question is wrong; no legal plan fits.
     """
     began = time.perf_counter()
     _check(objective, against, top, head_room)
     questions = _questions(run, overrides, chips, global_batches)
-    exact = against is not None  # a front needs every plan's own time
-    found = [_searched(q, head_room, workers, bounds=not exact) for q in questions]
+    bounds = against is None  # a front needs every plan's own time
+    found = [_searched(q, head_room, workers, bounds=bounds) for q in questions]
     if not sum(len(one.plans) for one in found):
         raise _none(questions, found)
     rejected: Counter[str] = Counter()
