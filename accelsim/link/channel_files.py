@@ -79,8 +79,11 @@ def read_npz(path: Path) -> TwoPort | Channel:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, BadZipFile, EOFError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{path}: cannot be read: {reason}") from None
+    except (ValueError, BadZipFile, EOFError):
+        raise InputError(f"{path}: is no .npz of plain arrays") from None
     if "f" not in arrays:
         raise InputError(f"{path}: has no array f of frequencies")
     if "s21" in arrays:

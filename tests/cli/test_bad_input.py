@@ -16,6 +16,7 @@ FILES: dict[str, str | bytes] = {
     "binary.toml": b"\xff\xfe\x00\x01",
     "field.toml": 'model="llama3-8b"\nsystem="dgx-h100"\nchips=8\nchip="h100"\n',
     "negative.toml": 'model="llama3-8b"\nsystem="dgx-h100"\nchips=-8\n',
+    "binary.npz": b"\xff\xfe\x00\x01",
     "lacking.toml": 'model="llama3-8b"\nchips=8\n',
     "leaves.toml": 'base="../../../etc/other.toml"\nlayers=2\n',
     "loop.toml": 'base="./loop.toml"\n',
@@ -96,6 +97,8 @@ BAD = [
     ("supply trainium3 --slow-learning nan", "slow_learning"),
     (f"chain nvlink4 {ASK[9:]} --restart -1s", "restart"),
     ("link nvlink55", "'nvlink5'"),
+    ("link --distance 2", "--distance: '2' has no unit"),
+    ("link {files}/binary.npz", "no .npz of plain arrays"),
     ("collective all_reduce --algorithm ring,al", "'al'"),
     ("calibrate collectives {files}/folder.toml --system p4d", "not a file"),
     # files
