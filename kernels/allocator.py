@@ -25,28 +25,21 @@ ROUNDED = 2 * MIB  # kRoundLarge
 MADE, SPARE, TOP, EXPANDS, ALLOCATED, RESERVED, PEAK = range(7)
 FREE, LAST = 7, 9
 STATE = 11
+# columns of the blocks
+SIZE, ADDRESS, BEFORE, AFTER, PLACE, LARGE, SPARES, FREES = range(8)
+WIDTH = 9
 
 
 class Heap(NamedTuple):
-    """Blocks by number, and what is said of all of them. All arrays are int64.
+    """Blocks by number, and what is said of all of them; int64.
 
-    size, address : of n blocks [B].
-    before, after : neighbours in their segment, or NONE.
-    place : where in `free`, or NONE if in use.
-    large : 1 in the pool of large blocks.
-    free : numbers of the free blocks of either pool, 2 x n, without order.
-    spare : numbers that can be used again, n.
+    blocks : n x WIDTH. Size [B] and address, neighbours in the segment or NONE, place
+    among the free ones or NONE, 1 in the pool of large blocks; and three lists without
+    order: free blocks of either pool, numbers that can be used again.
     state : STATE.
     """
 
-    size: Rows
-    address: Rows
-    before: Rows
-    after: Rows
-    place: Rows
-    large: Rows
-    free: Rows
-    spare: Rows
+    blocks: Rows
     state: Rows
 
 
@@ -61,20 +54,20 @@ def clear(heap: Heap, expands: int) -> None:
 @kernel
 def put_free(heap: Heap, block: int) -> None:
     """Put a block among the free ones."""
-    pool = heap.large[block]
+    pool = heap.blocks[block, LARGE]
     count = heap.state[FREE + pool]
-    heap.free[pool, count], heap.place[block] = block, count
+    heap.blocks[count, FREES + pool], heap.blocks[block, PLACE] = block, count
     heap.state[FREE + pool] = count + 1
 
 
 @kernel
 def take_free(heap: Heap, block: int) -> None:
     """Take a block from among the free ones."""
-    pool, place = heap.large[block], heap.place[block]
+    pool, place = heap.blocks[block, LARGE], heap.blocks[block, PLACE]
     count = heap.state[FREE + pool] - 1
-    moved = heap.free[pool, count]
-    heap.free[pool, place], heap.place[moved] = moved, place
-    heap.place[block], heap.state[FREE + pool] = NONE, count
+    moved = heap.blocks[count, FREES + pool]
+    heap.blocks[place, FREES + pool], heap.blocks[moved, PLACE] = moved, place
+    heap.blocks[block, PLACE], heap.state[FREE + pool] = NONE, count
 
 
 @kernel
@@ -83,30 +76,26 @@ def new_block(heap: Heap, pool: int, size: int, address: int) -> int:
     state = heap.state
     if state[SPARE] > 0:
         state[SPARE] -= 1
-        block = int(heap.spare[state[SPARE]])
+        block = int(heap.blocks[state[SPARE], SPARES])
     else:
         block = int(state[MADE])
         state[MADE] += 1
-    heap.size[block], heap.address[block], heap.large[block] = size, address, pool
-    heap.before[block], heap.after[block], heap.place[block] = NONE, NONE, NONE
+    row = heap.blocks[block]
+    row[SIZE], row[ADDRESS], row[LARGE] = size, address, pool
+    row[BEFORE], row[AFTER], row[PLACE] = NONE, NONE, NONE
     return block
 
 
 @kernel
 def best_fit(heap: Heap, pool: int, size: int) -> int:
     """Return the smallest free block that is large enough, the lowest of equals."""
-    best = NONE
+    best, least, lowest = NONE, 0, 0
     for i in range(heap.state[FREE + pool]):
-        block = heap.free[pool, i]
-        have = heap.size[block]
-        if have < size:
-            continue
-        if (
-            best == NONE
-            or have < heap.size[best]
-            or (have == heap.size[best] and heap.address[block] < heap.address[best])
-        ):
-            best = block
+        block = heap.blocks[i, FREES + pool]
+        have, address = heap.blocks[block, SIZE], heap.blocks[block, ADDRESS]
+        better = have < least or (have == least and address < lowest)
+        if have >= size and (best == NONE or better):
+            best, least, lowest = block, have, address
     return int(best)
 
 
@@ -132,12 +121,12 @@ def grow(heap: Heap, pool: int, size: int) -> int:
         more = segment_size(pool, size)
     else:
         page = LARGE_SEGMENT if pool == 1 else SMALL_SEGMENT
-        free = last != NONE and heap.place[last] != NONE
-        more = size - heap.size[last] if free else size
+        free = last != NONE and heap.blocks[last, PLACE] != NONE
+        more = size - heap.blocks[last, SIZE] if free else size
         more = -(-more // page) * page
         if free:
             take_free(heap, last)
-            heap.size[last] += more
+            heap.blocks[last, SIZE] += more
             state[RESERVED] += more
             return last
     block = new_block(heap, pool, more, int(state[TOP]))
@@ -145,8 +134,10 @@ def grow(heap: Heap, pool: int, size: int) -> int:
     state[RESERVED] += more
     if state[EXPANDS] == 1:
         if last != NONE:
-            heap.before[block], heap.after[last] = last, block
-            heap.address[block] = heap.address[last] + heap.size[last]
+            heap.blocks[block, BEFORE], heap.blocks[last, AFTER] = last, block
+            heap.blocks[block, ADDRESS] = (
+                heap.blocks[last, ADDRESS] + heap.blocks[last, SIZE]
+            )
         state[LAST + pool] = block
     return block
 
@@ -154,19 +145,19 @@ def grow(heap: Heap, pool: int, size: int) -> int:
 @kernel
 def split(heap: Heap, block: int, size: int) -> None:
     """Free the end of a block that is larger than asked for, where that is worth it."""
-    pool, state = int(heap.large[block]), heap.state
-    rest = heap.size[block] - size
+    pool, state = int(heap.blocks[block, LARGE]), heap.state
+    rest = heap.blocks[block, SIZE] - size
     least = LEAST if pool == 0 or state[EXPANDS] == 1 else SMALL + 1
     if rest < least:
         return
-    end = new_block(heap, pool, int(rest), int(heap.address[block] + size))
-    next_one = heap.after[block]
-    heap.before[end], heap.after[end] = block, next_one
+    end = new_block(heap, pool, int(rest), int(heap.blocks[block, ADDRESS] + size))
+    next_one = heap.blocks[block, AFTER]
+    heap.blocks[end, BEFORE], heap.blocks[end, AFTER] = block, next_one
     if next_one != NONE:
-        heap.before[next_one] = end
+        heap.blocks[next_one, BEFORE] = end
     elif state[EXPANDS] == 1:
         state[LAST + pool] = end
-    heap.after[block], heap.size[block] = end, size
+    heap.blocks[block, AFTER], heap.blocks[block, SIZE] = end, size
     put_free(heap, end)
 
 
@@ -183,7 +174,7 @@ def take(heap: Heap, size: float) -> int:
     else:
         take_free(heap, block)
     split(heap, block, asked)
-    heap.state[ALLOCATED] += heap.size[block]
+    heap.state[ALLOCATED] += heap.blocks[block, SIZE]
     heap.state[PEAK] = max(heap.state[PEAK], heap.state[ALLOCATED])
     return block
 
@@ -191,14 +182,14 @@ def take(heap: Heap, size: float) -> int:
 @kernel
 def join(heap: Heap, first: int, second: int) -> None:
     """Add a block to the neighbour before it; both are in no list."""
-    heap.size[first] += heap.size[second]
-    after = heap.after[second]
-    heap.after[first] = after
+    heap.blocks[first, SIZE] += heap.blocks[second, SIZE]
+    after = heap.blocks[second, AFTER]
+    heap.blocks[first, AFTER] = after
     if after != NONE:
-        heap.before[after] = first
+        heap.blocks[after, BEFORE] = first
     elif heap.state[EXPANDS] == 1:
-        heap.state[LAST + heap.large[first]] = first
-    heap.spare[heap.state[SPARE]] = second
+        heap.state[LAST + heap.blocks[first, LARGE]] = first
+    heap.blocks[heap.state[SPARE], SPARES] = second
     heap.state[SPARE] += 1
 
 
@@ -207,12 +198,12 @@ def give(heap: Heap, block: int) -> None:
     """Free a block; it becomes one with free neighbours. NONE is no block."""
     if block == NONE:
         return
-    heap.state[ALLOCATED] -= heap.size[block]
-    before, after = int(heap.before[block]), int(heap.after[block])
-    if after != NONE and heap.place[after] != NONE:
+    heap.state[ALLOCATED] -= heap.blocks[block, SIZE]
+    before, after = int(heap.blocks[block, BEFORE]), int(heap.blocks[block, AFTER])
+    if after != NONE and heap.blocks[after, PLACE] != NONE:
         take_free(heap, after)
         join(heap, block, after)
-    if before != NONE and heap.place[before] != NONE:
+    if before != NONE and heap.blocks[before, PLACE] != NONE:
         take_free(heap, before)
         join(heap, before, block)
         block = before

@@ -7,7 +7,7 @@ search.
 
 import numpy as np
 
-from accelsim.kernels.allocator import STATE, Heap
+from accelsim.kernels.allocator import STATE, WIDTH, Heap
 from accelsim.kernels.layer_tensors import KEPT, Stage
 from accelsim.kernels.memory_tables import MEMORY, TENSORS
 from accelsim.kernels.step_tensors import BUCKET, STEPS, follow, followed
@@ -44,12 +44,8 @@ def _stage(rows: Cases, layers: int, depth: int) -> Stage:
     taken = COPIES * OF_A_LAYER * (layers + 1)
     taken += int(software.bucket_bytes * held / BUCKET) + OF_ENDS
     taken += STEPS * (depth + 1) * (OF_A_LAYER * layers + OF_ENDS)
-    count = OF_ONE * taken
-    size, address, before, after, place, large, spare = (
-        np.empty(count, np.int64) for _ in range(7)
-    )
-    free, state = np.empty((2, count), np.int64), np.zeros(STATE, np.int64)
-    heap = Heap(size, address, before, after, place, large, free, spare, state)
+    blocks = np.empty((OF_ONE * taken, WIDTH), np.int64)
+    heap = Heap(blocks, np.zeros(STATE, np.int64))
     kept = np.empty((depth, layers + 1, KEPT), np.int64)
     grads = np.zeros(OF_A_LAYER * (layers + 1), np.int64)
     return Stage(heap, table(TENSORS, 1)[0], software, kept, grads)

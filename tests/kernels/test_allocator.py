@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from accelsim.kernels.allocator import (
     ALLOCATED,
     FREE,
+    FREES,
     MIB,
     NONE,
     PEAK,
     RESERVED,
+    SIZE,
     STATE,
+    WIDTH,
     Heap,
     clear,
     give,
@@ -25,9 +28,7 @@ KIB = 1024
 
 
 def heap(count: int = 400, expands: int = 0) -> Heap:
-    columns = [np.zeros(count, np.int64) for _ in range(7)]
-    free, state = np.zeros((2, count), np.int64), np.zeros(STATE, np.int64)
-    made = Heap(*columns[:6], free, columns[6], state)
+    made = Heap(np.zeros((count, WIDTH), np.int64), np.zeros(STATE, np.int64))
     clear(made, expands)
     return made
 
@@ -216,5 +217,5 @@ def test_it_holds_its_tensors_and_gives_nothing_back(
         give(made, block)
     assert made.state[ALLOCATED] == 0
     assert made.state[RESERVED] == held
-    free = [made.free[pool, : made.state[FREE + pool]] for pool in (0, 1)]
-    assert sum(made.size[numbers].sum() for numbers in free) == held
+    free = [made.blocks[: made.state[FREE + pool], FREES + pool] for pool in (0, 1)]
+    assert sum(made.blocks[numbers, SIZE].sum() for numbers in free) == held
