@@ -108,10 +108,10 @@ def test_nothing_is_no_block() -> None:
 
 @dataclass
 class Slow:
-    """Segments as lists of [size, tensor or None], in the order of their making."""
+    """Segments as lists of [size, tensor or 0], in the order of their making."""
 
-    small: list[list[list[int | None]]] = field(default_factory=list)
-    large: list[list[list[int | None]]] = field(default_factory=list)
+    small: list[list[list[int]]] = field(default_factory=list)
+    large: list[list[list[int]]] = field(default_factory=list)
 
     def take(self, size: int, tensor: int) -> None:
         asked = max(512, (size + 511) // 512 * 512)
@@ -121,7 +121,7 @@ class Slow:
             (block[0], s, b)
             for s, segment in enumerate(pool)
             for b, block in enumerate(segment)
-            if block[1] is None and block[0] >= asked
+            if block[1] == 0 and block[0] >= asked
         ]
         if fits:
             _, s, b = min(fits)
@@ -129,23 +129,23 @@ class Slow:
             whole = 2 * MIB if is_small else 20 * MIB
             if asked >= 10 * MIB:
                 whole = (asked + 2 * MIB - 1) // (2 * MIB) * 2 * MIB
-            pool.append([[whole, None]])
+            pool.append([[whole, 0]])
             s, b = len(pool) - 1, 0
         block = pool[s][b]
         rest = block[0] - asked
         if rest >= 512 if is_small else rest > MIB:
             block[0] = asked
-            pool[s].insert(b + 1, [rest, None])
+            pool[s].insert(b + 1, [rest, 0])
         block[1] = tensor
 
     def give(self, tensor: int) -> None:
         for segment in self.small + self.large:
             for block in segment:
                 if block[1] == tensor:
-                    block[1] = None
+                    block[1] = 0
             b = 1
             while b < len(segment):
-                if segment[b][1] is None and segment[b - 1][1] is None:
+                if segment[b][1] == segment[b - 1][1] == 0:
                     segment[b - 1][0] += segment.pop(b)[0]
                 else:
                     b += 1
@@ -155,7 +155,7 @@ class Slow:
             block[0]
             for segment in self.small + self.large
             for block in segment
-            if block[1] is not None or not used
+            if block[1] != 0 or not used
         )
 
 
