@@ -25,6 +25,7 @@ PRECISIONS = (
 )
 OFFERS = ("on-demand", "capacity-block", "reserved", "spot", "own")
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
+SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
 RECOMPUTES = ("none", "selective", "full")
 OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
 MATCHES = ("chips", "power", "usd_per_hour", "throughput")
@@ -34,6 +35,7 @@ PLAN_FIELDS = (
     "cp",
     "pp",
     "vp",
+    "schedule",
     "ep",
     "dp",
     "micro_batch",
@@ -87,6 +89,12 @@ batch_options = stack(
         "--software", metavar="W", help="Training stack.  [default: the system's]"
     ),
     click.option("--offer", type=click.Choice(OFFERS), help="Kind of price."),
+    click.option(
+        "--price-date",
+        callback=lambda _context, _option, told: told and told.date(),
+        type=click.DateTime(formats=["%Y-%m-%d"]),
+        help="Prices of that day.  [default: the newest]",
+    ),
 )
 
 plan_options = stack(
@@ -95,6 +103,9 @@ plan_options = stack(
     click.option("--cp", type=int, help="Context parallelism."),
     click.option("--pp", type=int, help="Pipeline stages."),
     click.option("--vp", type=int, help="Virtual stages of each pipeline stage."),
+    click.option(
+        "--schedule", type=click.Choice(SCHEDULES), help="Order of a pipeline's passes."
+    ),
     click.option("--ep", type=int, help="Expert parallelism; divides dp x cp."),
     click.option("--dp", type=int, help="Data parallelism."),
     click.option("--micro-batch", type=int, help="Sequences of a micro-batch."),
@@ -125,6 +136,15 @@ set_option = click.option(
     multiple=True,
     metavar="PATH=VALUE",
     help='Change a field, such as chip.hbm.bandwidth="8 TB/s"; may be repeated.',
+)
+uncertain_options = stack(
+    click.option(
+        "--uncertain",
+        type=click.IntRange(2, 10_000_000),
+        metavar="N",
+        help="Samples of the figures that have a spread; the plan is held.",
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from accelsim.kernels.tables import FULL, PLAN, Record
+from accelsim.kernels.tables import FULL, PLAN, SCHEDULES, Record
 from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
 
 
@@ -21,6 +21,7 @@ class Plan:
     micro_batches: int
     sharding: str
     recompute: str
+    schedule: str = "1f1b"
     recompute_layers: int | None = None
     optimizer: str = "adam"
     offload_activations: float = 0.0
@@ -32,6 +33,8 @@ class Plan:
         sizes |= {"ep": self.ep}
         words = [f"{name}{size}" for name, size in sizes.items() if size > 1]
         words += [f"dp{self.dp}", f"mb{self.micro_batch}"]
+        plain = self.schedule in ("1f1b", "interleaved")
+        words += [] if plain else [self.schedule]
         words += [self.sharding] if self.sharding != "none" else []
         if self.recompute != "none":
             some = f"-{self.recompute_layers}" if self.recompute_layers else ""
@@ -53,6 +56,7 @@ def plan_of(row: Record) -> Plan:
         sp=bool(row.sp),
         sharding=SHARDINGS[int(row.sharding)],
         recompute=RECOMPUTES[int(row.recompute)],
+        schedule=SCHEDULES[int(row.schedule)],
         recompute_layers=some or None,
         optimizer=OPTIMIZERS[int(row.optimizer)],
         offload_activations=float(row.offload),
@@ -69,6 +73,7 @@ def row_of(plan: Plan) -> Record:
     row.sp = plan.sp
     row.sharding = SHARDINGS.index(plan.sharding)
     row.recompute = RECOMPUTES.index(plan.recompute)
+    row.schedule = SCHEDULES.index(plan.schedule)
     row.recompute_layers = plan.recompute_layers or 0
     row.optimizer = OPTIMIZERS.index(plan.optimizer)
     row.offload = plan.offload_activations

@@ -1,5 +1,6 @@
 """A training run: what, on what, with which plan."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -7,7 +8,7 @@ from pydantic import Field, model_validator
 from accelsim.specs.chip import Precision
 from accelsim.specs.figure import MAX_SIZE, Spec
 from accelsim.specs.price import Offer
-from accelsim.specs.software import Recompute, Sharding
+from accelsim.specs.software import Recompute, Schedule, Sharding
 
 Optimizer = Literal["adam", "adam8bit", "sgd", "muon"]
 
@@ -26,6 +27,9 @@ class PlanSpec(Spec):
         Sequence parallelism beside tensor parallelism (Korthikanti et al. 2022).
     vp : int
         Virtual stages of each pipeline stage (interleaved 1F1B).
+    schedule : str
+        Order of the passes of a pipeline: `1f1b`, `interleaved` (1F1B with vp > 1),
+        `gpipe`, `zb-h1`, `zb-v` or `dualpipe`.
     micro_batch : int
         Sequences of one micro-batch on one data-parallel rank.
     sharding : str
@@ -48,6 +52,7 @@ class PlanSpec(Spec):
     cp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     pp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     vp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    schedule: Schedule | None = None
     ep: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     dp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     micro_batch: int | None = Field(default=None, gt=0, le=MAX_SIZE)
@@ -75,6 +80,8 @@ class RunSpec(Spec):
         The system's own stack if left out.
     offer : str
         Kind of price.
+    price_date : date
+        The newest offer of that day counts; the newest of all if left out.
     set : dict
         Overrides by dotted path.
     """
@@ -92,6 +99,7 @@ class RunSpec(Spec):
     precision: Precision | Literal["best"] = "bf16"
     software: str | None = None
     offer: Offer | None = None
+    price_date: date | None = None
     plan: PlanSpec = PlanSpec()
     set: dict[str, str | int | float | bool] = Field(default_factory=dict)
 

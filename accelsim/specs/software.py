@@ -8,6 +8,7 @@ from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Ratio, Spec, Time
 
 Recompute = Literal["none", "selective", "full"]
 MAX_PASSES = 1000
+Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
@@ -108,6 +109,7 @@ class DefaultsSpec(Spec):
     pp: int | None = None
     cp: int | None = None
     vp: int | None = None
+    schedule: Schedule | None = None
     sp: bool = True
     precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
 
@@ -147,6 +149,8 @@ class SoftwareSpec(NamedSpec):
         Kinds of optimizer and parameter sharding that it offers.
     scatter : bool
         Shards of gradients come by reduce-scatter; else all of them by all-reduce.
+    schedules : tuple of str
+        Orders of passes that a pipeline may follow, beside interleaved stages.
     grad_bytes, master_bytes : float
         Bytes of a gradient, and of optimizer state and master copy a parameter.
     reserved_memory : Bytes
@@ -187,6 +191,7 @@ class SoftwareSpec(NamedSpec):
     pipeline: bool = True
     tensor: bool = True
     interleaved: bool = True
+    schedules: tuple[Schedule, ...] = Field(default=("1f1b",), min_length=1)
     grad_bytes: float = Field(gt=0, le=MAX_STATE)
     master_bytes: float = Field(ge=0, le=MAX_STATE)
     reserved_memory: Bytes

@@ -12,10 +12,12 @@ from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
+from accelsim.training.schedules import offered, schedule_error, unfit, unoffered
 
 MAX_TP = 128
 MAX_MICRO_BATCH = 16
 MAX_VP = 8
+SIZES = ("tp", "cp", "pp", "ep", "micro_batch", "vp", "schedule")
 LONG_SEQUENCE = 8192  # tokens that one context-parallel rank keeps at least
 
 
@@ -33,11 +35,12 @@ def candidates(q: Question, case: int) -> Rows:
     what the software offers for the rest.
     """
     rows = [
-        (tp, cp, pp, ep, mb, vp)
+        (tp, cp, pp, ep, mb, vp, schedule)
         for tp, cp, pp in _sizes(q)
         for ep in _expert_sizes(q, tp, cp, pp)
         for mb in _micro_batches(q, tp, cp, pp)
         for vp in _virtual_stages(q, pp)
+        for schedule in offered(q, pp, vp)
     ]
     options = [
         (sharding, recompute)
@@ -50,7 +53,8 @@ def candidates(q: Question, case: int) -> Rows:
     sizes = np.repeat(np.array(rows, dtype=np.int64), len(options), axis=0)
     kinds = np.tile(np.array(options, dtype=np.int64), (len(rows), 1))
     plans.case = case
-    plans.tp, plans.cp, plans.pp, plans.ep, plans.micro_batch, plans.vp = sizes.T
+    for name, column in zip(SIZES, sizes.T, strict=True):
+        plans[name] = column
     plans.sharding, plans.recompute = kinds.T
     plans.sp = _sequence_parallel(q) & (plans.tp > 1)
     inner = plans.tp * plans.cp * plans.pp
@@ -139,9 +143,13 @@ def _micro_batches(q: Question, tp: int, cp: int, pp: int) -> list[int]:
 def _virtual_stages(q: Question, pp: int) -> list[int]:
     if q.plan.vp:
         return [q.plan.vp]
-    if pp == 1 or not q.software.interleaved or q.model.layers % pp:
+    wanted = q.plan.schedule or "interleaved"
+    if wanted != "interleaved" or pp == 1 or not q.software.interleaved:
         return [1]
-    return [v for v in divisors(q.model.layers // pp) if v <= MAX_VP]
+    if q.model.layers % pp:
+        return [1]
+    least = 2 if q.plan.schedule else 1
+    return [v for v in divisors(q.model.layers // pp) if least <= v <= MAX_VP]
 
 
 def legality(plans: Rows, q: Question) -> np.ndarray:
@@ -168,6 +176,7 @@ def legality(plans: Rows, q: Question) -> np.ndarray:
         | ((plans.tp > 1) & (not stack.tensor))
         | ((plans.pp > 1) & (not stack.pipeline))
         | ((plans.vp > 1) & (not stack.interleaved))
+        | unoffered(plans, q)
         | bool(_option_error(q))
     )
     tests = [
@@ -181,6 +190,7 @@ def legality(plans: Rows, q: Question) -> np.ndarray:
         q.seq_len % plans.cp != 0,
         plans.tp * plans.cp * plans.pp * plans.dp != q.workers,
         undone,
+        unfit(plans, q),
     ]
     reason = np.zeros(len(plans), dtype=np.int64)
     for index, failed in reversed(list(enumerate(tests, start=1))):
@@ -272,13 +282,13 @@ def _stack_error(q: Question) -> str:
         ("sharding", plan.sharding, stack.sharding),
         ("recompute", plan.recompute, stack.recompute),
     )
-    for name, choice, offered in choices:
-        if choice is not None and choice not in offered:
+    for name, choice, kinds in choices:
+        if choice is not None and choice not in kinds:
             return (
-                f"plan.{name}: software {stack.name} offers {', '.join(offered)}, "
+                f"plan.{name}: software {stack.name} offers {', '.join(kinds)}, "
                 f"not {choice}"
             )
-    return _option_error(q)
+    return schedule_error(q) or _option_error(q)
 
 
 def _option_error(q: Question) -> str:

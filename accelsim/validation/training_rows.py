@@ -179,11 +179,21 @@ def _stated_plan(row: Row, software: SoftwareSpec, workers: int) -> dict[str, An
         if remainder or (dp is not None and dp != rest):
             raise LeftOutError(PRODUCT)
         dp = rest
+    vp = _virtual_stages(row, software, pp)
     return {
         **dict(zip(names, (tp, cp, pp, dp), strict=True)),
-        "vp": _virtual_stages(row, software, pp),
+        "vp": vp,
+        "schedule": _schedule(row, software, vp),
         "micro_batch": _micro_batch(row, software, pp),
     }
+
+
+def _schedule(row: Row, software: SoftwareSpec, vp: int | None) -> str | None:
+    """Return the schedule that a row or its stack's default says; None is open."""
+    if vp is None and software.name == "torchtitan":
+        return "interleaved" if "Interleaved" in row.get("notes", "") else None
+    plain = vp == 1 or not software.interleaved
+    return software.defaults.schedule if plain else None
 
 
 def _virtual_stages(row: Row, software: SoftwareSpec, pp: int | None) -> int | None:

@@ -20,7 +20,7 @@ from accelsim.explore.compare import MATCHES
 from accelsim.specs.chip import Precision
 from accelsim.specs.price import Offer
 from accelsim.specs.run import PlanSpec
-from accelsim.specs.software import Recompute, Sharding
+from accelsim.specs.software import Recompute, Schedule, Sharding
 
 ROOT = Path(__file__).parents[2]
 Program = Callable[..., Result]
@@ -129,6 +129,7 @@ def test_version(accelsim: Program) -> None:
         (options.OFFERS, get_args(Offer)),
         (options.SHARDINGS, get_args(Sharding)),
         (options.RECOMPUTES, get_args(Recompute)),
+        (options.SCHEDULES, get_args(Schedule)),
         (options.MATCHES, MATCHES),
         (options.PLAN_FIELDS, tuple(PlanSpec.model_fields)),
     ],

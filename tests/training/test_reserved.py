@@ -79,6 +79,7 @@ def test_a_moment_in_the_hole_of_a_gradient() -> None:
         ({}, {"sharding": ZERO3}),
         ({}, {"recompute": SELECTIVE}),
         ({}, {"offload": 0.5}),
+        ({}, {"recompute": FULL, "recompute_layers": 1}),
     ],
 )
 def test_what_is_not_followed_is_none(
