@@ -17,6 +17,7 @@ from accelsim.errors import InputError, nearest
 from accelsim.overrides import Override, override, parse_overrides
 from accelsim.specs.checking import validate
 from accelsim.specs.chip import ChipSpec
+from accelsim.specs.claim import ClaimSpec
 from accelsim.specs.code import CodeSpec
 from accelsim.specs.com import ComSpec
 from accelsim.specs.device import DeviceSpec
@@ -31,6 +32,7 @@ from accelsim.specs.reliability import ReliabilitySpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.supply import SupplySpec
 from accelsim.specs.sweep import SweepSpec
 from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
@@ -52,6 +54,8 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "processes": ProcessSpec,
     "packages": PackageSpec,
     "reliability": ReliabilitySpec,
+    "supply": SupplySpec,
+    "claims": ClaimSpec,
     "runs": RunSpec,
     "sweeps": SweepSpec,
 }
@@ -362,9 +366,14 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
         "heads": "models",
     }
     marks |= {"lane_rate": "links", "overlap": "software", "offers": "prices"}
-    marks |= {"curve": "processes", "interposer": "packages", "failures": "reliability"}
+    marks |= {
+        "curve": "processes",
+        "interposer": "packages",
+        "failures": "reliability",
+        "wafer_share": "supply",
+    }
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
-    marks |= {"axes": "sweeps"}
+    marks |= {"axes": "sweeps", "statement": "claims"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]

@@ -20,7 +20,7 @@ from accelsim.kernels.step import fill_steps
 from accelsim.kernels.tables import Rows
 from accelsim.question import Question, resolve
 from accelsim.specs.run import PlanSpec, RunSpec
-from accelsim.training.evaluate import evaluate
+from accelsim.training.evaluate import evaluate, pipeline_scratch
 from accelsim.training.lower import Cases, lower, table
 from accelsim.training.plans import candidates
 
@@ -121,7 +121,7 @@ def test_fill_steps(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) -> 
         results = table(tables.RESULT, len(plans))
         fill_steps(
             rows.cases, rows.chips, rows.models, rows.software, rows.tiers, plans,
-            layers, results,
+            layers, results, *pipeline_scratch(plans),
         )  # fmt: skip
         return results
 

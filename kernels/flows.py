@@ -142,13 +142,13 @@ def start_round(
     last = -1
     for f in range(phase.first, phase.last):
         flow = net.flows[f]
-        if flow.size <= 0.0 or flow.first == flow.last:
+        if flow.payload <= 0.0 or flow.first == flow.last:
             phase.arrival = max(phase.arrival, now + flow.latency * scale)
         elif flow.bound <= 0.0:
             return -1
         else:
             soiled = enter(net, f, soiled)
-            flow.left, flow.since = flow.size * scale, now
+            flow.left, flow.since = flow.payload * scale, now
             put(clock, f, now + flow.left / flow.bound, last)
             last = f
             phase.flying += 1

@@ -38,7 +38,7 @@ FLOW = np.dtype(
         ("phase", "i8"),
         ("first", "i8"),  # of its hops, and one past the last
         ("last", "i8"),
-        ("size", "f8"),  # B a round
+        ("payload", "f8"),  # B a round
         ("latency", "f8"),  # s from the last byte sent to its use at the other end
         ("bound", "f8"),  # B/s of the narrowest edge of its way
         ("narrow", "i8"),  # that edge

@@ -114,6 +114,7 @@ def time_product(
             product.bytes_out = out if fused else wide
         parts = product_parts(chip, product)
         time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
+        time += chip.lag * parts[1]
         bound = counts * parts[4]
         if turn == 0:
             forward = time
@@ -148,8 +149,8 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
     """
     scores = 2.0 * op.share * op.batch * useful_scores(op)
     flops = scores * (op.k + op.v)
-    forward = fused_seconds(chip, chip.attention_forward, op)
-    backward = fused_seconds(chip, chip.attention_backward, op)
+    forward = fused_seconds(chip, chip.attention_forward, op) * (1.0 + chip.lag)
+    backward = fused_seconds(chip, chip.attention_backward, op) * (1.0 + chip.lag)
     row.forward_flops += flops
     row.backward_flops += scores * (3.0 * op.k + 2.0 * op.v)
     row.core_flops += flops

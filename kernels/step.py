@@ -9,8 +9,6 @@ Overlap: what may run behind computation (the software says) is exposed as far a
 longer; while it runs it takes `communication_share` of the computing units.
 """
 
-import numpy as np
-
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.memory import stage_activations
 from accelsim.kernels.offload import add_offload
@@ -24,7 +22,6 @@ from accelsim.kernels.tables import (
     FULL,
     HEAD,
     MOE,
-    PIPELINE,
     SELECTIVE,
     ZB_V,
     Record,
@@ -286,15 +283,6 @@ def add_slowest(
 
 
 @kernel
-def deepest(plans: Rows) -> int:
-    """Return the most stages of any plan."""
-    most = 1
-    for i in range(len(plans)):
-        most = max(most, plans[i].pp)
-    return most
-
-
-@kernel
 def fill_step(
     result: Record, layers: Rows, case: Record, chip: Record, model: Record,
     software: Record, tiers: Rows, plan: Record, pipe: Record, sums: Rows,
@@ -351,10 +339,12 @@ def fill_step(
 @kernel
 def fill_steps(
     cases: Rows, chips: Rows, models: Rows, software: Rows, tiers: Rows, plans: Rows,
-    layers: Rows, results: Rows,
+    layers: Rows, results: Rows, pipe: Rows, sums: Rows,
 ) -> None:  # fmt: skip
-    """Fill `results[i]` (RESULT, zeroed) for every row of `plans` (PLAN)."""
-    pipe, sums = np.zeros(1, PIPELINE), np.empty((4, deepest(plans)))
+    """Fill `results[i]` (RESULT, zeroed) for every row of `plans` (PLAN).
+
+    pipe, sums : scratch, one row of PIPELINE and (4, most stages of a plan).
+    """
     for i in range(len(plans)):
         plan = plans[i]
         c = plan.case

@@ -97,6 +97,7 @@ CHIP = np.dtype(
         ("attention_forward", FUSED),  # the fused kernel; blocks of 0 rows = none
         ("attention_backward", FUSED),
         ("kernel_latency", "f8"),  # s
+        ("lag", "f8"),  # what products take longer on the slowest chip of the job
         ("busy_power", "f8"),  # W
         ("idle_power", "f8"),  # W
     ]
@@ -214,6 +215,7 @@ PIPELINE = np.dtype(
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation
+        ("bound", "f8"),  # 1 where a lower bound of the whole is enough
     ]
 )
 
@@ -364,6 +366,7 @@ RESULT = np.dtype(
             "dp_bytes",
             # FLOPs of one worker in a step
             "hardware_flops",
+            "bound",  # 1 if step_time is a lower bound: no closed form, not settled
         )
     ]
 )

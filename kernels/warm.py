@@ -47,7 +47,11 @@ def compile_steps() -> None:
     memory = np.zeros(0, MEMORY).view(np.recarray)
     other = np.zeros(1, MEMORY).view(np.recarray)
     results = np.zeros(0, tables.RESULT).view(np.recarray)
-    fill_steps(cases, chips, models, software, tiers, plans, layers, results)
+    pipe = np.zeros(1, tables.PIPELINE).view(np.recarray)
+    fill_steps(
+        cases, chips, models, software, tiers, plans, layers, results, pipe,
+        np.zeros((4, 1)),
+    )  # fmt: skip
     fill_memory(cases, chips, models, software, plans, layers, memory, other)
 
 

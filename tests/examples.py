@@ -27,7 +27,7 @@ from accelsim.specs.price import PriceSpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.software import SoftwareSpec
 from accelsim.specs.system import SystemSpec
-from accelsim.training.evaluate import Evaluated
+from accelsim.training.evaluate import Evaluated, pipeline_scratch
 from accelsim.training.lower import Cases, table
 
 
@@ -266,7 +266,8 @@ class World:
         memory, results = table(MEMORY, 1), table(tables.RESULT, 1)
         four = (rows.cases, rows.chips, rows.models, rows.software)
         fill_memory(*four, plans, layers, memory, table(MEMORY, 1))
-        fill_steps(*four, rows.tiers, plans, layers, results)
+        scratch = pipeline_scratch(plans)
+        fill_steps(*four, rows.tiers, plans, layers, results, *scratch)
         return Evaluated(plans, memory, results, layers)
 
     def step(self, **sizes: Any) -> Record:

@@ -82,6 +82,8 @@ def test_import_loads_nothing_heavy() -> None:
         ["calibrate", "gemm", "--help"],
         ["link", "--help"],
         ["silicon", "--help"],
+        ["supply", "--help"],
+        ["claim", "--help"],
         ["goodput", "--help"],
         ["validate", "--help"],
     ],

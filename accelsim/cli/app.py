@@ -16,6 +16,7 @@ import click
 import accelsim
 from accelsim.cli.calibrate import calibrate_group
 from accelsim.cli.chain import chain_command
+from accelsim.cli.claim import claim_command
 from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
@@ -28,6 +29,7 @@ from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.search import search_command
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.silicon import silicon_command
+from accelsim.cli.supply import supply_command
 from accelsim.cli.sweep import sweep_group
 from accelsim.cli.validate import validate_group
 from accelsim.cli.validate_kernels import KERNEL_COMMANDS
@@ -138,6 +140,8 @@ for _command in (
     chain_command,
     silicon_command,
     goodput_command,
+    supply_command,
+    claim_command,
     validate_group,
     calibrate_group,
 ):

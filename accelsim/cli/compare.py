@@ -46,6 +46,7 @@ Exit code 1: no system has a plan that fits.""",
 )
 @options.batch_options
 @options.plan_options
+@options.uncertain_options
 @options.set_option
 @options.json_option
 def compare_command(
@@ -65,14 +66,25 @@ def compare_command(
         raise InputError("--systems: names no system; write --systems A,B")
     plan = options.plan_of(given)
     overrides = parse_overrides(changes)
+    samples, seed = given.pop("uncertain"), given.pop("seed")
     with compiling_beside():
         answer = compare(model, names, **given, plan=plan, overrides=overrides)
     if all(row.estimate is None for row in answer.rows):
         reasons = "; ".join(f"{row.system}: {row.failure}" for row in answer.rows)
         raise NoAnswerError(f"no system can run it: {reasons}")
+    told = answer.to_dict()
+    if samples is not None:
+        from accelsim.explore.uncertain import with_intervals
+
+        told = with_intervals(answer, samples, seed)
     if as_json:
-        print_json(answer.to_dict())
+        print_json(told)
         return
     from accelsim.report.compare import comparison_tables
 
     print_tables(comparison_tables(answer))
+    if samples is not None:
+        from accelsim.report.uncertain import interval_tables
+
+        rows = {row["system"]: row.get("uncertain") for row in told["rows"]}
+        print_tables(interval_tables({k: v for k, v in rows.items() if v}))

@@ -89,6 +89,12 @@ batch_options = stack(
         "--software", metavar="W", help="Training stack.  [default: the system's]"
     ),
     click.option("--offer", type=click.Choice(OFFERS), help="Kind of price."),
+    click.option(
+        "--price-date",
+        callback=lambda _context, _option, told: told and told.date(),
+        type=click.DateTime(formats=["%Y-%m-%d"]),
+        help="Prices of that day.  [default: the newest]",
+    ),
 )
 
 plan_options = stack(
@@ -130,6 +136,15 @@ set_option = click.option(
     multiple=True,
     metavar="PATH=VALUE",
     help='Change a field, such as chip.hbm.bandwidth="8 TB/s"; may be repeated.',
+)
+uncertain_options = stack(
+    click.option(
+        "--uncertain",
+        type=click.IntRange(2, 10_000_000),
+        metavar="N",
+        help="Samples of the figures that have a spread; the plan is held.",
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."

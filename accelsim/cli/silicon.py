@@ -41,6 +41,7 @@ Exit code 1: the chip's file has no [die], or its memory has no price.""",
     show_default=True,
     help="Model of the die yield.",
 )
+@options.uncertain_options
 @options.set_option
 @options.json_option
 def silicon_command(
@@ -50,6 +51,8 @@ def silicon_command(
     against: str | None,
     when: datetime | None,
     model: str,
+    uncertain: int | None,
+    seed: int,
     changes: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -59,7 +62,7 @@ def silicon_command(
     """
     from accelsim.catalog import load, parse_overrides
     from accelsim.chip import chip as chip_named
-    from accelsim.silicon.answer import examine, ported
+    from accelsim.silicon.answer import examine, ported, uncertain_cost
     from accelsim.silicon.scale import port
 
     if against is not None and to is None:
@@ -70,6 +73,8 @@ def silicon_command(
     if to is not None:
         other = None if against is None else load("chips", against)
         answer["moved"] = ported(port(spec, to=to, at=at, when=day), other)  # type: ignore[arg-type]
+    if uncertain is not None:
+        answer["uncertain"] = uncertain_cost(spec, uncertain, seed, day)
     if as_json:
         print_json(answer)
         return

@@ -113,7 +113,7 @@ def _matched(
     counts = {base: chips}
     for system in systems:
         if system != base:
-            counts[system] = _match_one(first, ask, system, match)
+            counts[system] = match_chips(first, ask, system, match)
     return {system: counts[system] for system in systems}
 
 
@@ -140,7 +140,7 @@ def _measure(estimate: Estimate, match: str) -> float:
     return estimate.usd_per_hour or 0.0
 
 
-def _match_one(
+def match_chips(
     target: Estimate, ask: Callable[[str, int], Question], system: str, match: str
 ) -> int:
     """Return the chips, in whole nodes, that match the target.
@@ -187,7 +187,7 @@ def _around(guess: float, largest: int) -> list[int]:
 
 def _guess(sample: Question, target: Estimate, goal: float, match: str) -> float:
     if match == "usd_per_hour" and sample.price is not None:
-        offer = choose_offer(sample.price, sample.run.offer)
+        offer = choose_offer(sample.price, sample.run.offer, sample.run.price_date)
         return goal / 3600 / float(offer.usd) * offer.chips
     if match == "power":
         node = sample.system.node

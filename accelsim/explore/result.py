@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from accelsim.explore.plan import Plan
+from accelsim.link.soft import soft_figures
 from accelsim.question import Question
 
 # What of a step is computing, and what is waiting for a link.
@@ -270,6 +271,12 @@ class Estimate:
             return None
         return self.cost.usd_per_second / self.tokens_per_s * 1e6
 
+    @property
+    def kg_co2_per_million_tokens(self) -> float | None:
+        """Return the CO2 of 10^6 tokens by the grid's mean [kg], or None."""
+        carbon = self.question.system.carbon
+        return None if carbon is None else float(carbon) * self.joule_per_token * 1e6
+
     def to_dict(self) -> dict[str, Any]:
         """Return the estimate as plain data; every key carries its unit."""
         q = self.question
@@ -311,9 +318,10 @@ class Estimate:
             "cost": None if self.cost is None else asdict(self.cost),
             "usd_per_hour": self.usd_per_hour,
             "usd_per_million_tokens": self.usd_per_million_tokens,
+            "kg_co2_per_million_tokens": self.kg_co2_per_million_tokens,
             "soft_figures": {
                 path: {"text": f.text, "kind": f.kind, "source": f.source}
-                for path, f in q.soft_figures().items()
+                for path, f in soft_figures(q).items()
             },
             "notes": list(self.notes),
         }
@@ -357,6 +365,11 @@ class Comparison:
             for key in RATIO_KEYS
         }
 
+    def break_even_mfu(self, row: Row) -> float | None:
+        """Return the MFU at which a row's tokens would cost what the baseline's do."""
+        cost = self.ratios(row).get("usd_per_million_tokens")
+        return row.estimate.mfu * cost if row.estimate and cost else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain data."""
         return {
@@ -368,6 +381,7 @@ class Comparison:
                     "system": row.system,
                     "failure": row.failure or None,
                     "relative": self.ratios(row),
+                    "break_even_mfu": self.break_even_mfu(row),
                     "estimate": row.estimate.to_dict() if row.estimate else None,
                 }
                 for row in self.rows
@@ -376,13 +390,6 @@ class Comparison:
 
 
 RATIO_KEYS = (
-    "step_time_s",
-    "tokens_per_s",
-    "tokens_per_s_per_chip",
-    "mfu",
-    "memory_bytes",
-    "power_w",
-    "usd_per_hour",
-    "usd_per_million_tokens",
-    "j_per_token",
+    *("step_time_s", "tokens_per_s", "tokens_per_s_per_chip", "mfu", "memory_bytes"),
+    *("power_w", "usd_per_hour", "usd_per_million_tokens", "j_per_token"),
 )

@@ -84,7 +84,7 @@ def replay(
     for place, job in zip(moving, work.jobs, strict=True):
         mine = phases[job.first : job.last]
         bottleneck[place] = mine.edge[np.argmax(mine.took)]
-    sent = flows["size"] * (phases.rounds / phases.steps * phases.done)[flows.phase]
+    sent = flows.payload * (phases.rounds / phases.steps * phases.done)[flows.phase]
     owner = np.repeat(np.arange(len(flows)), flows["last"] - flows["first"])
     carried = np.zeros(len(graph.edges))
     carried += np.bincount(hops, sent[owner], len(graph.edges))
@@ -104,7 +104,7 @@ def _tables(
     flows = np.zeros(int(counts.sum()), FLOW).view(np.recarray)
     flows.phase = np.repeat(np.arange(len(every)), counts)
     flows["first"], flows["last"] = ways.first[:-1], ways.first[1:]
-    flows["size"] = np.repeat([step.size for step in every], counts)
+    flows.payload = np.repeat([step.size for step in every], counts)
     flows.latency = ways.latency
     phases = np.zeros(len(every), PHASE).view(np.recarray)
     ends = np.cumsum(counts)

@@ -105,6 +105,14 @@ def _reliability(spec: Any) -> str:
     return f"{spec.measured}: {', '.join(spec.failures)}"
 
 
+def _supply(spec: Any) -> str:
+    return f"{spec.chip} from {spec.start}"
+
+
+def _claim(spec: Any) -> str:
+    return f"{spec.date}: {spec.statement}"
+
+
 def _package(spec: Any) -> str:
     price = spec.interposer[-1].usd.text
     return f"interposer {price}, test {spec.test.text}"
@@ -133,6 +141,8 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "prices": _price,
     "processes": _process,
     "packages": _package,
+    "supply": _supply,
+    "claims": _claim,
     "reliability": _reliability,
     "runs": _run,
     "sweeps": _sweep,

@@ -13,6 +13,8 @@ from accelsim.report import numbers
 from accelsim.report.tables import bar, heading, table
 from accelsim.units import show
 
+QUANTILES = ("p5", "p50", "p95")
+MOST_DRIVERS = 8
 RATIOS = ("cost", "energy", "area")
 COST_WORDS = {
     "logic": "dies that work",
@@ -40,9 +42,19 @@ def silicon_tables(answer: Mapping[str, Any]) -> list[RenderableType]:
     )
     made: list[RenderableType] = [heading(first), "", _cost(answer), ""]
     made += [_yields(answer), "", _areas(answer["budget"]), _fits(answer["budget"])]
+    if "uncertain" in answer:
+        made += ["", *_uncertain(answer["uncertain"])]
     if "moved" in answer:
         made += ["", *_moved(answer["moved"])]
     return [*made, ""]
+
+
+def _uncertain(found: Mapping[str, Any]) -> list[RenderableType]:
+    low, middle, high = (numbers.dollars(found["cost_usd"][k]) for k in QUANTILES)
+    made = table("what drives the cost", "Sobol index")
+    for path, share in list(found["drivers"].items())[:MOST_DRIVERS]:
+        made.add_row(path, numbers.percent(share))
+    return [f"cost, 5 to 95 %: {low} to {high}, median {middle}", made]
 
 
 def _shares(title: str, parts: Mapping[str, float], words: Mapping[str, str]) -> Table:

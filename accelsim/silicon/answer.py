@@ -3,8 +3,11 @@
 from datetime import date
 from typing import Any
 
+import numpy as np
+
 from accelsim.silicon.budget import budget_of
 from accelsim.silicon.cost import MODEL, PARTS, ChipCost, chip_cost, die_of, yield_of
+from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.power import operating_point
 from accelsim.silicon.scale import Ported
 from accelsim.silicon.wafer import MODELS
@@ -55,6 +58,21 @@ def examine(
             "memory_w": point.memory,
             "links_w": point.links,
         },
+    }
+
+
+def uncertain_cost(
+    chip: ChipSpec, samples: int, seed: int, when: date | None = None
+) -> dict[str, Any]:
+    """Return the interval of a chip's cost, and what drives it (first-order Sobol)."""
+    draws = Draws(samples, seed)
+    total = chip_cost(chip, when=when, take=draws).total
+    low, middle, high = np.percentile(total, (5.0, 50.0, 95.0))
+    return {
+        "samples": samples,
+        "seed": seed,
+        "cost_usd": {"p5": float(low), "p50": float(middle), "p95": float(high)},
+        "drivers": drivers(draws.found, total),
     }
 
 

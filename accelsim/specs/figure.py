@@ -4,6 +4,7 @@
 the room that uses it takes `float(figure)`, which is SI.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args
 
@@ -34,6 +35,9 @@ class Figure:
         Where the figure comes from, and what kind of source that is.
     spread : tuple of float, optional
         Lowest and highest plausible value in SI, where the source gives a range.
+    shape : str
+        Of the distribution: triangular around the value (a spread), uniform (written as
+        ``19_900..27_000 USD``) or normal (``0.71 ~ 0.05``; the spread is 2 deviations).
     """
 
     value: float
@@ -42,6 +46,7 @@ class Figure:
     source: str = ""
     kind: str = "assumed"
     spread: tuple[float, float] | None = None
+    shape: str = "triangular"
 
     def __float__(self) -> float:
         """Return the value in SI units."""
@@ -148,12 +153,40 @@ def _from_plain(raw: Any, dimension: str) -> Figure:
         return Figure(float(raw), f"{raw:g}", dimension, source, kind)
     if not isinstance(raw, str) and not bare:
         raise ValueError(f"{raw!r} is not a quantity; {units.expected(dimension)}")
+    ranged = _RANGED.fullmatch(str(raw))
+    if ranged is not None:
+        return _distribution(ranged, str(raw), dimension, source, kind)
     try:
         return Figure(
             units.parse(str(raw), dimension), str(raw), dimension, source, kind
         )
     except InputError as error:
         raise ValueError(str(error)) from None
+
+
+# `19_900..27_000 USD`, uniform between both; `0.71 ~ 0.05`, normal with a deviation.
+_NUMBER = r"[+-]?[0-9][0-9_]*(?:\.[0-9_]+)?(?:[eE][+-]?[0-9]+)?"
+_RANGED = re.compile(rf"\s*({_NUMBER})\s*(\.\.|~)\s*({_NUMBER})\s*(.*?)\s*")
+
+
+def _distribution(
+    found: re.Match[str], text: str, dimension: str, source: str, kind: str
+) -> Figure:
+    """Return the figure of a range or of a value with a deviation."""
+    first, word, second, unit = found.groups()
+    try:
+        a, b = (units.parse(f"{n} {unit}".strip(), dimension) for n in (first, second))
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    if word == "~":
+        if b < 0.0:
+            raise ValueError(f"{text!r}: a deviation must not be negative")
+        return Figure(
+            a, text, dimension, source, kind, (a - 2 * b, a + 2 * b), "normal"
+        )
+    if a > b:
+        raise ValueError(f"{text!r}: the range must rise")
+    return Figure((a + b) / 2.0, text, dimension, source, kind, (a, b), "uniform")
 
 
 _TABLE_KEYS = ("value", "source", "kind", "spread")
@@ -172,8 +205,11 @@ def _from_table(raw: dict[str, Any], dimension: str) -> Figure:
     source = raw.get("source", figure.source)
     if not isinstance(source, str):
         raise ValueError(f"source: {source!r} must be text")
-    spread = _spread(raw["spread"], figure) if "spread" in raw else None
-    return replace(figure, kind=kind, source=source, spread=spread)
+    if "spread" in raw:
+        figure = replace(
+            figure, spread=_spread(raw["spread"], figure), shape="triangular"
+        )
+    return replace(figure, kind=kind, source=source)
 
 
 def _spread(raw: Any, figure: Figure) -> tuple[float, float]:
@@ -201,6 +237,7 @@ Bandwidth = Annotated[Figure, quantity("bandwidth")]
 LinkBandwidth = Annotated[Figure, quantity("link_bandwidth")]
 BitRate = Annotated[Figure, quantity("bit_rate")]
 Time = Annotated[Figure, quantity("time", low=0.0)]
+PositiveTime = Annotated[Figure, quantity("time")]
 Frequency = Annotated[Figure, quantity("frequency")]
 ComputeRate = Annotated[Figure, quantity("compute_rate")]
 Power = Annotated[Figure, quantity("power", low=0.0)]

@@ -5,7 +5,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from accelsim.specs.figure import MAX_SIZE, MoneyRate, NamedSpec, Spec
+from accelsim.specs.figure import (
+    MAX_SIZE,
+    EnergyPrice,
+    Fraction,
+    Money,
+    MoneyRate,
+    NamedSpec,
+    PositiveTime,
+    Power,
+    Share,
+    Spec,
+)
 
 Offer = Literal["on-demand", "capacity-block", "reserved", "spot", "own"]
 
@@ -26,7 +37,43 @@ class OfferSpec(Spec):
     region: str = ""
 
 
+class OwnSpec(Spec):
+    """What it takes to own one chip instead, its part of server and network within.
+
+    Attributes
+    ----------
+    date : date
+        Of the purchase.
+    capex : Money
+        Chip with its share of host, rack and power supply.
+    network : Fraction
+        Of `capex`, on top of it.
+    life : time
+        Over which both are paid off, in equal parts.
+    interest : Fraction
+        A year.
+    staff : Fraction
+        Of the capital, a year: people, repair, hall and land.
+    power : Power
+        Of a busy chip at the meter, host, network and hall (PUE) within.
+    electricity : EnergyPrice
+    used : Share
+        Of the hours, in which the chip has work.
+    """
+
+    date: date
+    capex: Money
+    network: Fraction
+    life: PositiveTime
+    interest: Fraction
+    staff: Fraction
+    power: Power
+    electricity: EnergyPrice
+    used: Share
+
+
 class PriceSpec(NamedSpec):
-    """All known prices of one instance type or rack."""
+    """All known prices of one instance type or rack, and of owning it."""
 
     offers: tuple[OfferSpec, ...] = Field(min_length=1)
+    own: OwnSpec | None = None

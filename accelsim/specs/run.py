@@ -1,5 +1,6 @@
 """A training run: what, on what, with which plan."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -79,6 +80,8 @@ class RunSpec(Spec):
         The system's own stack if left out.
     offer : str
         Kind of price.
+    price_date : date
+        The newest offer of that day counts; the newest of all if left out.
     set : dict
         Overrides by dotted path.
     """
@@ -96,6 +99,7 @@ class RunSpec(Spec):
     precision: Precision | Literal["best"] = "bf16"
     software: str | None = None
     offer: Offer | None = None
+    price_date: date | None = None
     plan: PlanSpec = PlanSpec()
     set: dict[str, str | int | float | bool] = Field(default_factory=dict)
 

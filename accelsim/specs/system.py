@@ -8,6 +8,7 @@ from accelsim.specs.figure import (
     MAX_SIZE,
     Bandwidth,
     Bytes,
+    CarbonIntensity,
     NamedSpec,
     Overhead,
     Power,
@@ -163,6 +164,8 @@ class SystemSpec(NamedSpec):
         Name of the price spec.
     pue : Overhead
         Power usage effectiveness of the hall that it stands in.
+    carbon : CarbonIntensity or None
+        CO2 of the grid by energy.
     """
 
     status: Literal["shipping", "announced", "projected"]
@@ -173,6 +176,7 @@ class SystemSpec(NamedSpec):
     software: str
     price: str
     pue: Overhead
+    carbon: CarbonIntensity | None = None
 
     @property
     def max_chips(self) -> int:

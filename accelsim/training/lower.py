@@ -12,6 +12,7 @@ from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.software import SoftwareSpec
+from accelsim.training.spread import slowest
 from accelsim.workload.lower import fill_model
 
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
@@ -53,6 +54,7 @@ def lower(questions: Sequence[Question]) -> Cases:
     for i, q in enumerate(questions):
         _fill_case(rows.cases[i], q)
         fill_chip(rows.chips[i], q.chip, attention_of(q))
+        rows.chips[i].lag = slowest(q.chip, q.run.chips)
         fill_model(rows.models[i], q.model)
         _fill_software(rows.software[i], q.software)
         fill_tiers(rows.tiers[i], q.system, q.chip, q.links, q.run.chips)

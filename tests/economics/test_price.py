@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
+from accelsim import catalog
+from accelsim.economics.price import (
+    choose_offer,
+    own_usd_per_second,
+    rented_chips,
+    usd_per_second,
+)
 from accelsim.errors import InputError
 from accelsim.specs.price import PriceSpec
 from tests.examples import OFFER, question
@@ -77,3 +83,34 @@ def test_price_of_all_rented_chips() -> None:
     assert q.price is not None
     per_second = usd_per_second(q, choose_offer(q.price, None))
     assert per_second * 3600 == pytest.approx(80 / 8 * 32)
+
+
+def test_owning_by_hand() -> None:
+    # 10,000 USD and a fifth of network over 5 years at 10 %: an annuity of 0.2638; 5 %
+    # of staff; 1 kW at 0.1 USD/kWh; work in half of the hours
+    own = catalog.load("prices", "trn2").own
+    raw = {"capex": "10000 USD", "network": 0.2, "life": "5 year", "interest": 0.1}
+    raw |= {"staff": 0.05, "power": "1 kW", "electricity": "0.1 USD/kWh", "used": 0.5}
+    own = type(own).model_validate(raw | {"date": date(2030, 1, 1)})
+    parts = {name: 3600 * value for name, value in own_usd_per_second(own).items()}
+    hours = 0.5 * 8766
+    assert parts["capital"] == pytest.approx(12000 * 0.263797 / hours, rel=1e-4)
+    assert parts["staff"] == pytest.approx(12000 * 0.05 / hours)
+    assert parts["power"] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("name", ["trn2", "p5", "p6-b200", "gb200"])
+def test_owning_costs_less_than_renting_and_more_than_power(name: str) -> None:
+    price = catalog.load("prices", name)
+    owned, rented = choose_offer(price, "own"), choose_offer(price, "capacity-block")
+    each = float(rented.usd) / rented.chips
+    assert 0.1 * each < float(owned.usd) < each
+    assert owned.usd.kind == "assumed"
+
+
+def test_a_price_of_a_day_is_the_newest_of_that_day() -> None:
+    price = catalog.load("prices", "p5")
+    old = choose_offer(price, "capacity-block", date(2024, 12, 31))
+    assert float(old.usd) * 3600 == pytest.approx(39.33)
+    with pytest.raises(InputError, match="price_date: 2020-01-01: price p5 begins on"):
+        choose_offer(price, None, date(2020, 1, 1))

@@ -25,7 +25,7 @@ def net_of(ways: Ways, capacity: Sequence[float], sizes: Sequence[float] = ()) -
     flows["last"] = np.cumsum([len(way) for way in ways])
     flows["first"] = flows["last"] - [len(way) for way in ways]
     if sizes:
-        flows["size"] = sizes
+        flows.payload = sizes
     for flow, way in zip(flows, ways, strict=True):
         flow.bound, flow.narrow = min((capacity[e], e) for e in way)
     roads = np.zeros(len(capacity), ROAD).view(np.recarray)

@@ -32,8 +32,9 @@ def answered(row: dict[str, str]) -> Case | str:
 
 
 def plan(case: Case) -> dict[str, object]:
-    other = {"optimizer", "recompute_layers", "offload_activations"}
-    return case.question.plan.model_dump(exclude=other | {"offload_optimizer"})
+    """Return what a row can say of a plan."""
+    sizes = {"tp", "sp", "cp", "pp", "vp", "ep", "dp", "micro_batch"}
+    return case.question.plan.model_dump(include=sizes | {"sharding", "recompute"})
 
 
 def software(name: str) -> SoftwareSpec:

@@ -1,0 +1,66 @@
+"""`accelsim supply`: good chips a month, and what a delay does to the fleet."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from accelsim.cli import options
+from accelsim.cli.output import print_json, print_tables
+
+MONTH = click.DateTime(formats=["%Y-%m", "%Y-%m-%d"])
+
+
+@click.command(
+    "supply",
+    epilog="""\b
+Examples:
+  accelsim supply trainium3 --until 2027-12
+  accelsim supply trainium3 --lose-fab 2027-01 --months 6 --lost 0.5""",
+)
+@click.argument("name")
+@click.option("--until", type=MONTH, default="2027-12", show_default=True)
+@click.option("--lose-fab", type=MONTH, help="First month without the fab.")
+@click.option(
+    "--months", type=click.IntRange(0, 240), default=6, show_default=True,
+    help="That it is lost.",
+)  # fmt: skip
+@click.option(
+    "--lost", type=click.FloatRange(0.0, 1.0), default=1.0, show_default=True,
+    help="Share of the wafers that go with it.",
+)  # fmt: skip
+@click.option(
+    "--packaging-late", type=click.IntRange(0, 120), default=0, show_default=True,
+    help="Months by which packaging comes later.",
+)  # fmt: skip
+@click.option(
+    "--slow-learning", type=click.FloatRange(1.0, 100.0), default=1.0,
+    show_default=True, help="Over the time in which defects are learnt away.",
+)  # fmt: skip
+@click.option(
+    "--samples", type=click.IntRange(1, 100_000), default=1000, show_default=True
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@options.set_option
+@options.json_option
+def supply_command(
+    name: str, until: datetime, changes: tuple[str, ...], as_json: bool, **asked: Any
+) -> None:
+    """Tell how many good chips a month NAME gets, and how large its fleet grows.
+
+    NAME is a supply of the catalog (`accelsim list supply`) or a TOML file.
+    """
+    from accelsim.catalog import load, override, parse_overrides
+    from accelsim.economics.supply import Scenario, answer
+
+    spec = override(load("supply", name), parse_overrides(changes), f"supply/{name}")
+    samples, seed = asked.pop("samples"), asked.pop("seed")
+    fab = asked.pop("lose_fab")
+    wrong = Scenario(lose_fab=fab and fab.date(), **asked)
+    found = answer(spec, until.date(), wrong, samples, seed)
+    if as_json:
+        print_json(found)
+        return
+    from accelsim.report.supply import supply_tables
+
+    print_tables(supply_tables(found))

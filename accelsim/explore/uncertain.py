@@ -1,0 +1,196 @@
+"""What the spreads of figures do to answers: intervals, probabilities and drivers.
+
+The plan is held at the nominal best. For each figure with a spread the kernels answer
+at both of its bounds; between them an output goes with exp of a straight line, and
+figures act by the product of their factors. So 10^5 samples cost no kernel call, and
+along each axis the bounds are exact. Figures that two systems share share their draws.
+This file knows questions and outputs; it knows no physics.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from accelsim.errors import InputError
+from accelsim.explore.estimate import answer
+from accelsim.explore.held import held, moved, named_figures
+from accelsim.explore.result import Comparison, Estimate
+from accelsim.question import Question
+from accelsim.silicon.draws import Draws, drivers
+from accelsim.silicon.nodes import Values
+from accelsim.specs.figure import Figure
+
+OUTPUTS: dict[str, Callable[[Estimate], float | None]] = {
+    "step_time_s": lambda e: e.step_time,
+    "tokens_per_s": lambda e: e.tokens_per_s,
+    "tokens_per_s_per_chip": lambda e: e.tokens_per_s_per_chip,
+    "mfu": lambda e: e.mfu,
+    "power_w": lambda e: e.power,
+    "j_per_token": lambda e: e.joule_per_token,
+    "usd_per_hour": lambda e: e.usd_per_hour,
+    "usd_per_million_tokens": lambda e: e.usd_per_million_tokens,
+    "kg_co2_per_million_tokens": lambda e: e.kg_co2_per_million_tokens,
+}
+# No output of a training run rests on these.
+UNUSED = ("chip.die*", "chip.headline.*", "chip.hbm.memory.*", "chip.neuron.*")
+MOST_SAMPLES = 10_000_000
+MOST_DRIVERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """Samples of an estimate's outputs, and of the figures that they follow from."""
+
+    outputs: dict[str, Values]
+    inputs: dict[str, Values]
+
+    def to_dict(self, main: str = "usd_per_million_tokens") -> dict[str, Any]:
+        """Return intervals, and the drivers of one output, as plain data."""
+        key = main if main in self.outputs else "step_time_s"
+        return {
+            "intervals": {k: interval(v) for k, v in self.outputs.items()},
+            "drivers_of": key,
+            "drivers": leading(self.inputs, self.outputs[key]),
+        }
+
+
+def interval(values: Values) -> dict[str, float]:
+    """Return the 5th, 50th and 95th percentile and the mean of samples."""
+    low, middle, high = np.percentile(values, (5.0, 50.0, 95.0))
+    found = {"p5": low, "p50": middle, "p95": high, "mean": values.mean()}
+    return {name: float(value) for name, value in found.items()}
+
+
+def leading(inputs: Mapping[str, Values], output: Values) -> dict[str, float]:
+    """Return the largest first-order Sobol indices by path."""
+    every = drivers(dict(inputs), output)
+    return dict(list(every.items())[:MOST_DRIVERS])
+
+
+def spreads(q: Question) -> dict[str, Figure]:
+    """Return the figures of a question that have a spread, by path."""
+    return {
+        path: figure
+        for path, figure in named_figures(q).items()
+        if figure.spread is not None
+        and figure.spread[0] < figure.spread[1]
+        and not any(fnmatchcase(path, pattern) for pattern in UNUSED)
+    }
+
+
+def _bounds(q: Question, path: str, figure: Figure) -> list[Question]:
+    """Return a question with one figure at either bound of its spread."""
+    text = f"{figure.text}, bound"
+    ends = [
+        replace(figure, value=bound, text=text, spread=None)
+        for bound in figure.spread or ()
+    ]
+    return [moved(q, path, end) for end in ends]
+
+
+def uncertain(
+    estimates: Sequence[Estimate], samples: int, seed: int = 1
+) -> list[Uncertain]:
+    """Return samples of the outputs of several estimates, with common draws.
+
+    Raises
+    ------
+    InputError
+        Samples below 2 or above 10^7.
+    """
+    if not 2 <= samples <= MOST_SAMPLES:
+        raise InputError(f"uncertain: {samples} samples; 2 to {MOST_SAMPLES:,} are")
+    asked: list[Question] = []
+    places: list[tuple[int, str, Figure]] = []
+    for index, estimate in enumerate(estimates):
+        kept = held(estimate)
+        for path, figure in spreads(kept).items():
+            places.append((index, path, figure))
+            asked += _bounds(kept, path, figure)
+    found = answer(asked, must_fit=False)
+    draws, shared = Draws(samples, seed), dict[str, Values]()
+    logs: list[dict[str, Values]] = [{} for _ in estimates]
+    inputs: list[dict[str, Values]] = [{} for _ in estimates]
+    for k, (index, path, figure) in enumerate(places):
+        ends = [_ratios(e, estimates[index]) for e in found[2 * k : 2 * k + 2]]
+        if all(abs(v) < 1e-9 for end in ends for v in end.values()):
+            continue
+        key = f"{path}|{figure.text}|{figure.source}"
+        values = shared.setdefault(key, draws(key, figure))
+        inputs[index][path] = values
+        _add(logs[index], ends, figure, values)
+    return [
+        Uncertain(_outputs(estimate, logs[i], samples), inputs[i])
+        for i, estimate in enumerate(estimates)
+    ]
+
+
+def _ratios(found: Any, base: Estimate) -> dict[str, float]:
+    """Return the logarithms of outputs over the nominal ones; none of a failure."""
+    if not isinstance(found, Estimate):
+        return {}
+    made = {}
+    for name, read in OUTPUTS.items():
+        new, old = read(found), read(base)
+        if new and old:
+            made[name] = float(np.log(new / old))
+    return made
+
+
+def _add(
+    logs: dict[str, Values], ends: list[dict[str, float]], figure: Figure, x: Values
+) -> None:
+    """Add to each output's logarithm what a figure's samples do to it."""
+    low, high = figure.spread or (0.0, 0.0)
+    value = float(figure)
+    down = np.clip((value - x) / max(value - low, 1e-300), 0.0, None)
+    up = np.clip((x - value) / max(high - value, 1e-300), 0.0, None)
+    for name in OUTPUTS:
+        first, last = (end.get(name, 0.0) for end in ends)
+        if first or last:
+            logs[name] = logs.get(name, 0.0) + first * down + last * up
+
+
+def _outputs(
+    estimate: Estimate, logs: dict[str, Values], samples: int
+) -> dict[str, Values]:
+    made = {}
+    for name, read in OUTPUTS.items():
+        value = read(estimate)
+        if value is not None:
+            made[name] = value * np.exp(logs.get(name, np.zeros(samples)))
+    return made
+
+
+def with_intervals(
+    comparison: Comparison, samples: int, seed: int = 1
+) -> dict[str, Any]:
+    """Return a comparison as plain data, each row with intervals.
+
+    `relative` : of the ratios to the baseline; `probability_cheaper` : that a row's
+    tokens cost less than the baseline's.
+    """
+    made = comparison.to_dict()
+    rows = [i for i, row in enumerate(comparison.rows) if row.estimate is not None]
+    estimates = [comparison.rows[i].estimate for i in rows]
+    found = uncertain([e for e in estimates if e is not None], samples, seed)
+    names = [comparison.rows[i].system for i in rows]
+    base = dict(zip(names, found, strict=True)).get(comparison.baseline)
+    for i, one in zip(rows, found, strict=True):
+        told = one.to_dict()
+        if base is not None:
+            ratios = {
+                k: v / base.outputs[k]
+                for k, v in one.outputs.items()
+                if k in base.outputs
+            }
+            told["relative"] = {k: interval(v) for k, v in ratios.items()}
+            cost = ratios.get("usd_per_million_tokens")
+            told["probability_cheaper"] = (
+                None if cost is None else float((cost < 1.0).mean())
+            )
+        made["rows"][i]["uncertain"] = told
+    return made | {"samples": samples, "seed": seed}
