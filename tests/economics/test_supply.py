@@ -72,7 +72,7 @@ def test_bad_questions_are_refused() -> None:
         supply(spec(), date(2020, 1, 1))
     with pytest.raises(InputError, match="lost: 2"):
         supply(spec(), UNTIL, Scenario(lost=2.0))
-    with pytest.raises(InputError, match="delays"):
+    with pytest.raises(InputError, match="slow_learning"):
         supply(spec(), UNTIL, Scenario(slow_learning=0.5))
     with pytest.raises(InputError, match="samples: 0"):
         supply(spec(), UNTIL, samples=0)
