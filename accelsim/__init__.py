@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from accelsim.explore.chain import chain
     from accelsim.explore.compare import compare
     from accelsim.explore.estimate import estimate, estimate_many
+    from accelsim.explore.explanation import explain
     from accelsim.explore.result import Estimate
     from accelsim.explore.search import search
     from accelsim.fabric.collective import system
@@ -40,6 +41,7 @@ __all__ = [
     "compare",
     "estimate",
     "estimate_many",
+    "explain",
     "link",
     "load",
     "port",
@@ -59,6 +61,7 @@ _HOME = {
     "compare": "accelsim.explore.compare",
     "estimate": "accelsim.explore.estimate",
     "estimate_many": "accelsim.explore.estimate",
+    "explain": "accelsim.explore.explanation",
     "link": "accelsim.link",
     "load": "accelsim.catalog",
     "port": "accelsim.silicon.scale",

@@ -95,6 +95,7 @@ UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "voltage_density": ("V2/Hz", {"V2/Hz": 1.0, "V2/GHz": 1e-9}),
     "unit_interval": ("UI", {"UI": 1.0, "mUI": 1e-3}),
     "decibel": ("dB", {"dB": 1.0}),
+    "temperature": ("degC", {"C": 1.0, "degC": 1.0, "°C": 1.0}),
     "fraction": ("", {"": 1.0, "%": 0.01}),
     "count": ("", {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}),
 }
@@ -118,6 +119,7 @@ _EXAMPLES = {
     "energy_per_flop": "1.5 pJ/FLOP",
     "money_rate": "35.76 USD/h",
     "length": "2 m",
+    "temperature": "55 C",
     "edge_rate": "700 Gb/s/mm",
     "failure_rate": "20 FIT",
     "money": "40 USD",

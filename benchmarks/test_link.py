@@ -2,7 +2,8 @@
 
 PyChOpMarg 3.4.0 took 10.6 s of CPU to build such a channel and 4.1 s for nine settings
 of its continuous-time equalizer, on one core of the same kind of machine: its reference
-files here say so. Run with `pytest benchmarks/test_link.py --benchmark-enable`.
+files here say so. serdespy (one tap, no noise) runs beside the symbols where it is
+installed. Run with `pytest benchmarks/test_link.py --benchmark-enable`.
 """
 
 import importlib.util
@@ -132,6 +133,30 @@ def test_symbols_one_by_one(benchmark: Any) -> None:
         simulate, (com, paths, made, count), {"noise_scale": 4.0}, rounds=3
     )
     assert found.feedback.errors > 0
+    if benchmark.stats is not None:
+        benchmark.extra_info["symbols_per_s"] = count / benchmark.stats.stats.min
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("serdespy") is None, reason="serdespy is not installed"
+)
+def test_symbols_of_serdespy(benchmark: Any) -> None:
+    # one tap of feedback on symbols without noise, the least that it can be asked
+    receiver = importlib.import_module("serdespy.receiver")
+    count, tap = (200, 0.4) if benchmark.disabled else (50_000, 0.4)
+    levels = np.array([-3.0, -1.0, 1.0, 3.0])
+    sent = np.random.default_rng(1).integers(0, 4, count)
+    signal = levels[sent]
+    signal[1:] += tap * levels[sent[:-1]]
+    made = receiver.Receiver(np.repeat(signal, 2), 2, 53.125e9, levels, shift=False)
+
+    def once() -> Any:
+        made.signal_BR = signal
+        made.pam4_DFE_BR(np.array([tap]))
+        return made.symbols_out
+
+    found = benchmark.pedantic(once, rounds=3)
+    assert np.array_equal(found[:-1], sent[:-1])
     if benchmark.stats is not None:
         benchmark.extra_info["symbols_per_s"] = count / benchmark.stats.stats.min
 

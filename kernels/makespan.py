@@ -24,6 +24,8 @@ from accelsim.kernels.tables import (
 # Where the interleaved closed form holds within 0.5 %, of a chunk's forward pass: what
 # the first chunk takes longer, and a hand-over that hides.
 LONGER, HIDDEN = 0.02, 0.4
+FIRST_ROUNDS = 2  # of micro-batches that are scheduled before growth is looked at
+EVEN = 1e-6  # relative, of what rounds take
 
 
 @inlined
@@ -208,6 +210,88 @@ def scheduled_seconds(
 
 
 @kernel
+def steady_seconds(
+    pipe: Record, schedule: int, pp: int, vp: int, micro_batches: int
+) -> float:
+    """Return the makespan, scheduled until it grows evenly and carried on from there.
+
+    A pipeline is linear over (max, +): its makespan is convex in the micro-batches and
+    in the end grows by the same each round (Baccelli et al. 1992, ch. 3). Rounds are
+    doubled until two in a row take the same, and as long as the busiest stage works.
+    """
+    size = pp if schedule == INTERLEAVED else 2 * pp
+    busiest = size * busiest_seconds(pipe, schedule, pp, vp)
+    rounds = FIRST_ROUNDS
+    while True:
+        count = micro_batches % size + rounds * size
+        if micro_batches <= count + 2 * size:
+            return scheduled_seconds(pipe, schedule, pp, vp, micro_batches)
+        first = scheduled_seconds(pipe, schedule, pp, vp, count)
+        second = scheduled_seconds(pipe, schedule, pp, vp, count + size)
+        grows = second - first
+        if grows <= busiest * (1.0 + EVEN):
+            if grows >= busiest * (1.0 - EVEN):
+                left = (micro_batches - count - size) / size
+                return second + left * grows
+        else:  # a loop of stages that wait for each other sets the pace
+            third = scheduled_seconds(pipe, schedule, pp, vp, count + 2 * size)
+            if abs(third - second - grows) <= EVEN * grows:
+                left = (micro_batches - count - 2 * size) / size
+                return third + left * grows
+        rounds *= 2
+
+
+@kernel
+def stage_seconds(pipe: Record, schedule: int, stage: int, pp: int, vp: int) -> float:
+    """Return what a stage works for one micro-batch, hand-overs that it does included.
+
+    The two copies of DualPipe, and the two ends of a V, are taken for even.
+    """
+    one = pipe.forward + pipe.backward
+    if schedule in (ZB_V, DUALPIPE):
+        return float(one)
+    ends = 0.0
+    sends = 2.0 * vp
+    if stage == 0:
+        ends, sends = ends + pipe.embed_forward + pipe.embed_backward, sends - 1.0
+    if stage == pp - 1:
+        one = pipe.last * one
+        ends, sends = ends + pipe.head_forward + pipe.head_backward, sends - 1.0
+    return float(one + ends + sends * pipe.hop * (1.0 - pipe.hides))
+
+
+@kernel
+def busiest_seconds(pipe: Record, schedule: int, pp: int, vp: int) -> float:
+    """Return what the busiest stage works for one micro-batch."""
+    most = 0.0
+    for stage in range(pp):
+        most = max(most, stage_seconds(pipe, schedule, stage, pp, vp))
+    return most
+
+
+@kernel
+def least_seconds(
+    pipe: Record, schedule: int, pp: int, vp: int, micro_batches: int
+) -> float:
+    """Return a lower bound of the makespan.
+
+    Each stage waits for the first micro-batch, does all of its work, and where weights
+    have no pass of their own the last gradient then passes the stages before it.
+    """
+    f, b = (pipe.forward / vp + pipe.hop), (pipe.backward / vp + pipe.hop)
+    own = pipe.hop * (1.0 - pipe.hides)  # a stage's last hand-over is its own work
+    least = 0.0
+    for stage in range(pp):
+        time = micro_batches * stage_seconds(pipe, schedule, stage, pp, vp)
+        if schedule not in (ZB_V, DUALPIPE) and stage > 0:
+            time += stage * f + pipe.embed_forward
+            if not splits(schedule):
+                time += stage * b - own + pipe.embed_backward
+        least = max(least, time)
+    return least
+
+
+@kernel
 def closed(pipe: Record, schedule: int, vp: int) -> bool:
     """Return whether a closed form holds for a pipeline under a schedule."""
     if schedule == GPIPE:
@@ -233,7 +317,7 @@ def makespan(
     sums : (4, pp) scratch.
     """
     if not closed(pipe, schedule, vp):
-        return scheduled_seconds(pipe, schedule, pp, vp, micro_batches)
+        return steady_seconds(pipe, schedule, pp, vp, micro_batches)
     if schedule == GPIPE:
         return gpipe_seconds(pipe, pp, micro_batches)
     if schedule == ONE_F_ONE_B:

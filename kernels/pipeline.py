@@ -6,7 +6,7 @@ known to `step`, how long they take together to `makespan`.
 
 from accelsim.kernels.collectives import send
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.makespan import makespan
+from accelsim.kernels.makespan import closed, least_seconds, makespan
 from accelsim.kernels.tables import INTERLEAVED, ONE_F_ONE_B, Record, Rows
 
 
@@ -60,12 +60,16 @@ def add_pipeline(
 
     pipe : PIPELINE, the stages' seconds. slowest, sends : seconds of the busiest stage
     on one micro-batch without, and number of, its hand-overs. size : bytes of one [B].
-    sums : scratch of `makespan`.
+    sums : scratch of `makespan`. Where `pipe.bound` asks for it, what has no closed
+    form gets a lower bound.
     """
     count = float(plan.micro_batches)
-    whole = makespan(
-        pipe, schedule_of(plan), plan.pp, plan.vp, plan.micro_batches, sums
-    )
+    schedule = schedule_of(plan)
+    if pipe.bound > 0.0 and not closed(pipe, schedule, plan.vp):
+        whole = least_seconds(pipe, schedule, plan.pp, plan.vp, plan.micro_batches)
+        result.bound = 1.0
+    else:
+        whole = makespan(pipe, schedule, plan.pp, plan.vp, plan.micro_batches, sums)
     idle = max(0.0, whole - count * slowest)
     seen = min(idle, count * sends * pipe.hop * (1.0 - pipe.hides))
     result.pp += seen

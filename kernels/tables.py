@@ -215,6 +215,7 @@ PIPELINE = np.dtype(
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation
+        ("bound", "f8"),  # 1 where a lower bound of the whole is enough
     ]
 )
 
@@ -371,6 +372,7 @@ RESULT = np.dtype(
             "dp_bytes",
             # FLOPs of one worker in a step
             "hardware_flops",
+            "bound",  # 1 if step_time is a lower bound: no closed form, not settled
         )
     ]
 )

@@ -1,11 +1,15 @@
 """`accelsim estimate`: one run, answered in full."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from accelsim.cli import options
-from accelsim.cli.output import print_json, print_tables
+from accelsim.cli.output import print_error, print_json, print_tables
+
+if TYPE_CHECKING:
+    from accelsim.explore.result import Estimate
 
 
 @click.command(
@@ -13,6 +17,7 @@ from accelsim.cli.output import print_json, print_tables
     epilog="""\b
 Examples:
   accelsim estimate --model llama3-70b --system dgx-h100 --chips 512 --tp 8
+  accelsim estimate megatron-175b-selene --explain --timeline
   accelsim estimate megatron-175b-selene --set chip.hbm.bandwidth="3 TB/s"
 
 Exit code 1: no plan fits; the message says what is short and what comes nearest.""",
@@ -28,11 +33,32 @@ Exit code 1: no plan fits; the message says what is short and what comes nearest
 )
 @options.batch_options
 @options.plan_options
+@click.option("--explain", is_flag=True, help="Where the time went, and what helps.")
+@click.option("--timeline", is_flag=True, help="Draw the passes of every stage.")
+@click.option(
+    "--figure",
+    type=options.FilePath(dir_okay=False),
+    metavar="FILE",
+    help="Draw the timeline (.png, .svg or .pdf).",
+)
+@click.option(
+    "--trace",
+    type=options.FilePath(dir_okay=False, path_type=Path),
+    metavar="FILE.json",
+    help="Write the timeline for ui.perfetto.dev.",
+)
 @options.uncertain_options
 @options.set_option
 @options.json_option
 def estimate_command(
-    run: str | None, changes: tuple[str, ...], as_json: bool, **given: Any
+    run: str | None,
+    explain: bool,
+    timeline: bool,
+    figure: str | None,
+    trace: Path | None,
+    changes: tuple[str, ...],
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Estimate the step time, memory, energy and cost of one training run.
 
@@ -48,25 +74,88 @@ def estimate_command(
     if run is None:
         instead = " (or name a RUN.toml that says so)"
         options.require(given, "model", "system", "chips", otherwise=instead)
+    _check_files(figure, trace)
     overrides = parse_overrides(changes)
     base = None if run is None else read_run(run)
     plan = options.plan_of(given)
     samples, seed = given.pop("uncertain"), given.pop("seed")
     with compiling_beside():
         answer = estimate(run_from(given | {"plan": plan}, base), overrides)
-    told = answer.to_dict()
+    told, more = answer.to_dict(), list[Any]()
+    if explain:
+        told["explanation"] = _explained(answer, more)
+    if timeline or figure or trace:
+        told["timeline"] = _drawn(answer, figure, trace, more if timeline else None)
     if samples is not None:
-        from accelsim.explore.uncertain import uncertain
-
-        spread = uncertain([answer], samples, seed)[0].to_dict()
-        told["uncertain"] = spread | {"samples": samples, "seed": seed}
+        told["uncertain"] = _spread(answer, samples, seed, more)
     if as_json:
         print_json(told)
         return
     from accelsim.report.estimate import estimate_tables
 
-    print_tables(estimate_tables(answer))
-    if samples is not None:
-        from accelsim.report.uncertain import interval_tables
+    print_tables([*estimate_tables(answer), *more])
 
-        print_tables(interval_tables({answer.question.system.name: told["uncertain"]}))
+
+def _explained(answer: "Estimate", tables: list[Any]) -> dict[str, Any]:
+    """Return the explanation as plain data; add its tables."""
+    from accelsim.explore.explanation import explain
+    from accelsim.report.explanation import explanation_tables
+
+    found = explain(answer)
+    tables += explanation_tables(found)
+    return found.to_dict()
+
+
+def _check_files(figure: str | None, trace: Path | None) -> None:
+    """Refuse files that cannot be written, before anything is computed."""
+    from accelsim.files import target_of
+    from accelsim.report.figures import check_figure
+
+    if figure is not None:
+        check_figure(figure)
+    if trace is not None:
+        options.check_ending(trace, "--trace", (".json",))
+        target_of(trace)
+
+
+def _drawn(
+    answer: "Estimate",
+    figure: str | None,
+    trace: Path | None,
+    tables: list[Any] | None,
+) -> dict[str, Any]:
+    """Draw the timeline where it is asked for; return how exact it is."""
+    from accelsim.explore.timeline import timeline
+    from accelsim.report.timeline import difference, timeline_tables
+
+    found = timeline(answer)
+    title = (
+        f"{answer.question.model.name} on {answer.chips} x {answer.question.chip.name}"
+    )
+    title += f", {answer.plan.text()}"
+    if figure is not None:
+        from accelsim.report.timeline_figure import draw_timeline
+
+        draw_timeline(figure, found, title)
+    if trace is not None:
+        from accelsim.report.trace import write_trace
+
+        write_trace(trace, found, title)
+    if tables is not None:
+        tables += timeline_tables(found)
+    for line in difference(found) if tables is None else ():
+        print_error(f"note: {line}")
+    return found.to_dict()
+
+
+def _spread(
+    answer: "Estimate", samples: int, seed: int, tables: list[Any]
+) -> dict[str, Any]:
+    """Return the intervals as plain data; add their tables."""
+    from accelsim.explore.uncertain import uncertain
+    from accelsim.report.uncertain import interval_tables
+
+    found = uncertain([answer], samples, seed)[0].to_dict()
+    told = found | {"samples": samples, "seed": seed}
+    tables += interval_tables({answer.question.system.name: told})
+    return told

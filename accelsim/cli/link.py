@@ -18,7 +18,8 @@ FILES = (".s4p", ".s2p", ".npz")
 # options of each kind of question
 OF_CHANNEL = ("sheet", "cases", "fext", "next_", "ports", "figure", "changes", "bits")
 OF_CHOICE = ("rate", "code", "lanes", "serdes")
-OF_BUDGET = (*OF_CHOICE, "packet", "crosstalk", "population", "links")
+OF_LANES = ("population", "links", "temperature", "process", "voltage", "figure")
+OF_BUDGET = (*OF_CHOICE, *OF_LANES, "packet", "crosstalk")
 
 
 @click.command(
@@ -53,7 +54,8 @@ Examples:
     "--figure",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Draw loss, pulse, eye and bathtub of the worst case (.png, .svg or .pdf).",
+    help="Draw loss, pulse, eye and bathtub of the worst case, or the margins of a "
+    "--population (.png, .svg or .pdf).",
 )
 @click.option(
     "--bits",
@@ -93,6 +95,12 @@ Examples:
     metavar="N",
     help="Of a rack, to count the lanes of the population that fail.",
 )
+@click.option(
+    "--temperature",
+    help="Of the population's lines: '45..85 C' for 19 lanes in 20, '60 C' for all.",
+)
+@click.option("--process", help="Deviation of the lines' loss, such as '4 %'.")
+@click.option("--voltage", help="Deviation of the amplitude, such as '3 %'.")
 @click.option("--distance", help="Choose medium and retimers for it.")
 @click.option(
     "--by",
@@ -153,12 +161,12 @@ def link_command(
     elif channel is None:
         raise click.UsageError("give a CHANNEL, --distance or --sweep")
     elif _is_link(channel):
-        allowed = ("channel", "budget", "as_json", "population", "links", "changes")
+        allowed = ("channel", "budget", "as_json", "changes", *OF_LANES)
         _refuse(context, "a link of the catalog", *allowed)
-        link_budget.tell_link(channel, changes, asked)
+        link_budget.tell_link(channel, changes, asked, figure)
     elif budget or _has_device(channel):
         _refuse(context, "a budget", "channel", "budget", "as_json", *OF_BUDGET)
-        link_budget.tell_budget(channel, asked)
+        link_budget.tell_budget(channel, asked, figure)
     else:
         _refuse(context, "a channel", "channel", "as_json", *OF_CHANNEL)
         given = (fext, next_, ports)

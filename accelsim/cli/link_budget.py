@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from accelsim.cli.output import print_json, print_tables
 from accelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from accelsim.link.budget import Link
+    from accelsim.link.population import Population
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,9 @@ class Asked:
     crosstalk: str
     population: int
     links: int
+    temperature: str | None
+    process: str | None
+    voltage: str | None
     as_json: bool
 
     @property
@@ -35,10 +43,37 @@ class Asked:
         return value
 
 
-def tell_budget(path: str, asked: Asked) -> None:
+def _population(link: "Link", asked: Asked, figure: str | None) -> "Population | None":
+    """Return the lanes that are asked for, drawn as a picture too."""
+    from accelsim.link.population import population, read_spread
+    from accelsim.report.figures import check_figure
+
+    if not asked.population:
+        given = {
+            "--temperature": asked.temperature,
+            "--process": asked.process,
+            "--voltage": asked.voltage,
+            "--figure": figure,
+        }
+        for option, value in given.items():
+            if value is not None:
+                raise InputError(f"{option} says nothing of a budget: --population N")
+        return None
+    if figure is not None:
+        check_figure(figure)
+    spread = read_spread(asked.temperature, asked.process, asked.voltage)
+    lanes = population(link, asked.population, spread)
+    if figure is not None:
+        from accelsim.report.link_population_figure import draw_population
+
+        title = f"{link.path.text}, {link.lane_rate / 1e9:g} Gb/s a lane"
+        draw_population(figure, title, lanes)
+    return lanes
+
+
+def tell_budget(path: str, asked: Asked, figure: str | None) -> None:
     """Print the budget of a path."""
     from accelsim.link.answer import explain, question
-    from accelsim.link.population import population
     from accelsim.report.link_budget import budget_plain, budget_tables
 
     made = question(
@@ -49,8 +84,8 @@ def tell_budget(path: str, asked: Asked) -> None:
         packet=asked.packet,
         serdes=asked.serdes,
     )
+    lanes = _population(made, asked, figure)
     found = explain(made, asked.volts)
-    lanes = population(made, asked.population) if asked.population else None
     plain = budget_plain(found, lanes, asked.links)
     if asked.as_json:
         print_json(plain)
@@ -58,11 +93,12 @@ def tell_budget(path: str, asked: Asked) -> None:
         print_tables(budget_tables(plain))
 
 
-def tell_link(name: str, changes: tuple[str, ...], asked: Asked) -> None:
+def tell_link(
+    name: str, changes: tuple[str, ...], asked: Asked, figure: str | None
+) -> None:
     """Print the budget of a link of the catalog, and what the fabric takes from it."""
     from accelsim.catalog import load, parse_overrides
     from accelsim.link.answer import explain
-    from accelsim.link.population import population
     from accelsim.link.port import port
     from accelsim.link.wire import link_of
     from accelsim.report.link_budget import budget_plain, budget_tables
@@ -72,7 +108,7 @@ def tell_link(name: str, changes: tuple[str, ...], asked: Asked) -> None:
     if not spec.path:
         raise InputError(f"link {name}: names no path, so nothing is known of its wire")
     made, volts = link_of(spec), float(spec.crosstalk or 0.0)
-    lanes = population(made, asked.population) if asked.population else None
+    lanes = _population(made, asked, figure)
     plain = budget_plain(explain(made, volts), lanes, asked.links)
     fabric = port_plain(spec, port(spec))
     if asked.as_json:

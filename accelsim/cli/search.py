@@ -65,7 +65,8 @@ def search_command(
     are given are kept.
     """
     from accelsim.catalog import parse_overrides
-    from accelsim.explore.search import counts_of, doublings, search
+    from accelsim.explore.counts import counts_of, doublings
+    from accelsim.explore.search import search
     from accelsim.kernels.warm import compiling_beside
     from accelsim.report.search import search_tables
 

@@ -33,7 +33,13 @@ from accelsim.kernels.tables import Record, Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, read_run, resolve, run_from
 from accelsim.specs.run import RunSpec
-from accelsim.training.evaluate import Evaluated, evaluate, memory_by_stage
+from accelsim.training.evaluate import (
+    Evaluated,
+    evaluate,
+    memory_by_stage,
+    settle,
+    step_time,
+)
 from accelsim.training.lower import (
     Cases,
     attention_of,
@@ -123,7 +129,7 @@ def _answer_chunk(
     rows = lower(questions)
     tried = [candidates(q, i) for i, q in enumerate(questions)]
     legal = [plans[plans.reason == tables.OK] for plans in tried]
-    done = evaluate(rows, _join(legal), only_fitting=must_fit)
+    done = evaluate(rows, _join(legal), only_fitting=must_fit, bounds=True)
     ends = np.cumsum([len(plans) for plans in legal])
     found: list[Estimate | AccelsimError] = []
     for i, q in enumerate(questions):
@@ -165,13 +171,12 @@ def _no_legal_plan(q: Question, tried: Rows) -> AccelsimError:
 def _best(
     q: Question, rows: Cases, done: Evaluated, part: slice, *, must_fit: bool
 ) -> int:
-    fits = done.fits(rows)[part]
-    if fits.any():
-        times = np.where(fits, done.results.step_time[part], np.inf)
-        return int(part.start) + int(np.argmin(times))
+    fitting = part.start + np.flatnonzero(done.fits(rows)[part])
+    if len(fitting):
+        return int(settle(rows, done, fitting, step_time)[0])
     least = int(part.start) + int(np.argmin(done.memory.total[part]))
     if not must_fit:
-        return least
+        return int(settle(rows, done, np.array([least]), step_time)[0])
     raise NoAnswerError(short_of_memory(q, rows, done, least))
 
 
@@ -191,7 +196,6 @@ def short_of_memory(q: Question, rows: Cases, done: Evaluated, least: int) -> st
 def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Estimate:
     """Return row `i` of evaluated plans as an `Estimate` with all its parts."""
     result, memory = done.results[i], done.memory[i]
-    time = TimeParts(**{k: float(result[k]) for k in TimeParts.__slots__})
     tokens = float(q.global_batch) * q.seq_len
     hardware = float(result.hardware_flops) * q.workers
     one = slice(i, i + 1)
@@ -199,7 +203,7 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     return Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
-        time=time,
+        time=time_parts(result),
         memory=_memory_parts(memory),
         memory_capacity=float(rows.chips.memory_capacity[case]),
         energy=EnergyParts(**{k: float(v[0]) for k, v in energy.items()}),
@@ -223,6 +227,11 @@ def _stages(rows: Cases, case: int, done: Evaluated, i: int) -> tuple[Stage, ...
     return tuple(
         Stage(float(row.layers), float(row.depth), _memory_parts(row)) for row in found
     )
+
+
+def time_parts(row: Record) -> TimeParts:
+    """Return a RESULT row as the parts of a step."""
+    return TimeParts(**{k: float(row[k]) for k in TimeParts.__slots__})
 
 
 def _memory_parts(row: Record) -> MemoryParts:

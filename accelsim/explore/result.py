@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from accelsim.explore.plan import Plan
+from accelsim.link.soft import soft_figures
 from accelsim.question import Question
 
 # What of a step is computing, and what is waiting for a link.
@@ -320,7 +321,7 @@ class Estimate:
             "kg_co2_per_million_tokens": self.kg_co2_per_million_tokens,
             "soft_figures": {
                 path: {"text": f.text, "kind": f.kind, "source": f.source}
-                for path, f in q.soft_figures().items()
+                for path, f in soft_figures(q).items()
             },
             "notes": list(self.notes),
         }

@@ -5,7 +5,6 @@ This file knows objectives, constraints and ranking. Which plans are legal is kn
 so that its best is exact.
 """
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.run import RunSpec
-from accelsim.training.evaluate import Evaluated, evaluate
+from accelsim.training.evaluate import Evaluated, evaluate, settle
 from accelsim.training.lower import Cases, lower
 from accelsim.training.plans import candidates, why_none
 
@@ -147,7 +146,7 @@ def search(
         One of `OBJECTIVES`, and how many plans are ranked by it.
     head_room : float
         Share of the memory that must stay free.
-    chips, global_batches : sequence of int
+    chips, global_batches
         Tried in place of the run's own, all with all.
     against : str, optional
         A second objective: also return the plans that no other beats in both.
@@ -156,21 +155,21 @@ def search(
 
     Raises
     ------
-    InputError
-        Something in the question is wrong.
-    NoAnswerError
-        No legal plan fits.
+    InputError, NoAnswerError
+        Something in the question is wrong; no legal plan fits.
     """
     began = time.perf_counter()
     _check(objective, against, top, head_room)
     questions = _questions(run, overrides, chips, global_batches)
-    found = [_searched(q, head_room, workers) for q in questions]
+    bounds = against is None  # a front needs every plan's own time
+    found = [_searched(q, head_room, workers, bounds=bounds) for q in questions]
+    if not sum(len(one.plans) for one in found):
+        raise _none(questions, found)
     rejected: Counter[str] = Counter()
     for one in found:
         rejected.update(one.rejected)
+        one.settle(objective, top)
     pool = _pool(found, objective)
-    if not len(pool.score):
-        raise _none(questions, found)
     first = np.argsort(pool.score, kind="stable")[:top]
     ranked = _explained(questions, found, pool, first, objective)
     other = None if against is None else _pool(found, against).score
@@ -226,8 +225,18 @@ class _Found:
     results: Rows
     rows: Cases
 
+    def settle(self, objective: str, top: int) -> None:
+        """Time exactly what might be among the first `top` of this question."""
 
-def _searched(q: Question, head_room: float, workers: int) -> _Found:
+        def score(plans: Rows, results: Rows) -> Floats:
+            return _scores(self.question, self.rows, plans, results, objective)
+
+        none = self.results[:0]  # layers are not read again
+        done = Evaluated(self.plans, self.memory, self.results, none)
+        settle(self.rows, done, np.arange(len(self.plans)), score, top)
+
+
+def _searched(q: Question, head_room: float, workers: int, *, bounds: bool) -> _Found:
     if q.run.chips > q.system.max_chips:
         raise InputError(
             f"run: chips: {q.run.chips} exceeds the {q.system.max_chips} chips of "
@@ -239,7 +248,7 @@ def _searched(q: Question, head_room: float, workers: int) -> _Found:
     rejected = Counter(
         {tables.REASONS[i]: int(n) for i, n in enumerate(counts) if n and i}
     )
-    parts = list(_evaluated(rows, legal, workers))
+    parts = list(_evaluated(rows, legal, workers, bounds=bounds))
     room = float(rows.chips.memory_capacity[0]) * (1.0 - head_room)
     fits = [part.memory.total <= room for part in parts]
     if len(legal) > sum(int(f.sum()) for f in fits):
@@ -255,12 +264,14 @@ def _searched(q: Question, head_room: float, workers: int) -> _Found:
     return _Found(q, tried, len(legal), rejected, plans, memory, results, rows)
 
 
-def _evaluated(rows: Cases, plans: Rows, workers: int) -> Iterator[Evaluated]:
+def _evaluated(
+    rows: Cases, plans: Rows, workers: int, *, bounds: bool
+) -> Iterator[Evaluated]:
     """Yield chunks of plans with what they take, in order."""
     parts = [plans[i : i + CHUNK] for i in range(0, len(plans), CHUNK)]
 
     def one(part: Rows) -> Evaluated:
-        return evaluate(rows, part, only_fitting=True)
+        return evaluate(rows, part, only_fitting=True, bounds=bounds)
 
     if len(parts) < 2 or workers < 2:
         yield from map(one, parts)
@@ -279,7 +290,10 @@ class _Pool:
 
 
 def _pool(found: Sequence[_Found], objective: str) -> _Pool:
-    scores = [_scores(one, objective) for one in found]
+    scores = [
+        _scores(one.question, one.rows, one.plans, one.results, objective)
+        for one in found
+    ]
     counts = [len(score) for score in scores]
     return _Pool(
         np.concatenate(scores),
@@ -288,16 +302,17 @@ def _pool(found: Sequence[_Found], objective: str) -> _Pool:
     )
 
 
-def _scores(found: _Found, objective: str) -> Floats:
+def _scores(
+    q: Question, rows: Cases, plans: Rows, results: Rows, objective: str
+) -> Floats:
     """Return the objective of each plan, turned so that less is better."""
-    q, results = found.question, found.results
     tokens = float(q.global_batch) * q.seq_len
     if objective == "step_time":
         return np.asarray(results.step_time)
     if objective == "tokens_per_s":
         return np.asarray(-tokens / results.step_time)
     if objective == "j_per_token":
-        return np.asarray(job_energy(q, found.rows, 0, found.plans, results) / tokens)
+        return np.asarray(job_energy(q, rows, 0, plans, results) / tokens)
     if q.price is None:
         raise InputError(f"search: {q.system.name} has no price; try another objective")
     rate = usd_per_second(q, choose_offer(q.price, q.run.offer, q.run.price_date))
@@ -361,29 +376,3 @@ def _none(questions: Sequence[Question], found: Sequence[_Found]) -> Exception:
     )
     least = int(np.argmin(done.memory.total))
     return NoAnswerError(short_of_memory(q, one.rows, done, least))
-
-
-def counts_of(text: str, where: str) -> list[int]:
-    """Return the numbers that `512`, `256..2048` or `256..2048:256` stands for.
-
-    A range without a step doubles from its first number.
-
-    Raises
-    ------
-    InputError
-        Not of that form.
-    """
-    found = re.fullmatch(r"(\d{1,9})(?:\.\.(\d{1,9})(?::(\d{1,9}))?)?", text.strip())
-    low, high, step = (
-        (int(n) if n else 0 for n in found.groups()) if found else (0, 0, 0)
-    )
-    if low < 1 or (high and high < low) or (found and found[3] and step < 1):
-        raise InputError(f"{where} {text}: write 512, 256..2048 or 256..2048:256")
-    if step:
-        return list(range(low, high + 1, step))[:MANY]
-    return doublings(low, high or low)
-
-
-def doublings(low: int, high: int) -> list[int]:
-    """Return `low`, twice that, and so on to `high` at most."""
-    return [low * 2**i for i in range(max(1, (high // low).bit_length()))]

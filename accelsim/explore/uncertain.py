@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.catalog import override
 from accelsim.errors import InputError
 from accelsim.explore.estimate import answer
+from accelsim.explore.held import held, moved, named_figures
 from accelsim.explore.result import Comparison, Estimate
-from accelsim.overrides import Override
 from accelsim.question import Question
 from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.nodes import Values
-from accelsim.specs.figure import Figure, figures
-from accelsim.specs.run import PlanSpec
+from accelsim.specs.figure import Figure
 
 OUTPUTS: dict[str, Callable[[Estimate], float | None]] = {
     "step_time_s": lambda e: e.step_time,
@@ -74,44 +72,23 @@ def leading(inputs: Mapping[str, Values], output: Values) -> dict[str, float]:
 
 def spreads(q: Question) -> dict[str, Figure]:
     """Return the figures of a question that have a spread, by path."""
-    parts: dict[str, Any] = {"chip": q.chip, "system": q.system}
-    parts |= {"software": q.software}
-    parts |= {f"link.{name}": link for name, link in q.links.items()}
-    parts |= {} if q.price is None else {"price": q.price}
-    found = {
-        f"{root}.{path}": figure
-        for root, spec in parts.items()
-        for path, figure in figures(spec).items()
-    }
     return {
         path: figure
-        for path, figure in found.items()
+        for path, figure in named_figures(q).items()
         if figure.spread is not None
         and figure.spread[0] < figure.spread[1]
         and not any(fnmatchcase(path, pattern) for pattern in UNUSED)
     }
 
 
-def _held(estimate: Estimate) -> Question:
-    """Return an estimate's question with the plan that it found."""
-    q, plan = estimate.question, estimate.plan
-    sizes = {f: getattr(plan, f, None) for f in PlanSpec.model_fields}
-    told = {name: value for name, value in sizes.items() if value is not None}
-    return replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**told)}))
-
-
-def _with(q: Question, path: str, figure: Figure, value: float) -> Question:
-    """Return a question with one figure at another value."""
-    root, *inner = path.split(".")
+def _bounds(q: Question, path: str, figure: Figure) -> list[Question]:
+    """Return a question with one figure at either bound of its spread."""
     text = f"{figure.text}, bound"
-    moved = replace(figure, value=value, text=text, spread=None)
-    if root == "link":
-        name = next(n for n in q.links if path.startswith(f"link.{n}."))
-        rest = path.removeprefix(f"link.{name}.").split(".")
-        link = override(q.links[name], [Override(tuple(rest), moved)], name)
-        return replace(q, links=q.links | {name: link})
-    spec = override(getattr(q, root), [Override(tuple(inner), moved)], root)
-    return replace(q, **{root: spec})
+    ends = [
+        replace(figure, value=bound, text=text, spread=None)
+        for bound in figure.spread or ()
+    ]
+    return [moved(q, path, end) for end in ends]
 
 
 def uncertain(
@@ -129,10 +106,10 @@ def uncertain(
     asked: list[Question] = []
     places: list[tuple[int, str, Figure]] = []
     for index, estimate in enumerate(estimates):
-        held = _held(estimate)
-        for path, figure in spreads(held).items():
+        kept = held(estimate)
+        for path, figure in spreads(kept).items():
             places.append((index, path, figure))
-            asked += [_with(held, path, figure, bound) for bound in figure.spread or ()]
+            asked += _bounds(kept, path, figure)
     found = answer(asked, must_fit=False)
     draws, shared = Draws(samples, seed), dict[str, Values]()
     logs: list[dict[str, Values]] = [{} for _ in estimates]

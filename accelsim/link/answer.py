@@ -21,7 +21,15 @@ from accelsim.link.budget import (
     raw_rate,
     solve,
 )
-from accelsim.link.path import SERDES, Path, Placed, read_link_path, words_of
+from accelsim.link.path import (
+    SERDES,
+    Path,
+    Placed,
+    limit_of,
+    read_link_path,
+    too_long,
+    words_of,
+)
 from accelsim.link.rates import tried_rates
 from accelsim.link.retry import Retry
 
@@ -44,6 +52,8 @@ class SpanBudget:
         handle, infinite where nothing is told.
     error_ratio, carry : float
         Symbols that begin a burst of errors, and how likely it goes on.
+    jitter, passed : float
+        Random, that it is judged with, and what of it came through retimers [UI].
     """
 
     text: str
@@ -55,6 +65,8 @@ class SpanBudget:
     limit_db: float
     error_ratio: float
     carry: float
+    jitter: float
+    passed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +90,14 @@ class LinkBudget:
     price : float
         Of the port, both ways, dice apart [USD]. failures : [1/s].
     reach_left : float or None
-        By which `reach_of` may grow and the link is inside its budget [m]; less than
-        nothing by what it has to shrink; None where no length helps.
+        By which `reach_of` may grow, inside the budget and not beyond what is sold [m];
+        less than nothing by what it has to shrink; None where no length helps.
     by_rate : mapping
         Regime by raw lane rate [b/s], this one and slower ones.
     fall_back : float or None
         The highest of them that is inside.
+    beyond : tuple of str
+        Wires that are longer than they are sold or laid out in, and how long that is.
     """
 
     link: Link = field(repr=False)
@@ -111,6 +125,7 @@ class LinkBudget:
     reach_left: float | None
     reach_of: str
     by_rate: Mapping[float, str]
+    beyond: tuple[str, ...] = ()
 
     @property
     def energy(self) -> float:
@@ -253,6 +268,7 @@ def explain(link: Link, crosstalk: float = 0.0) -> LinkBudget:
         reach_left=reach,
         reach_of=of,
         by_rate=_by_rate(link, crosstalk),
+        beyond=tuple(too_long(link.path)),
     )
 
 
@@ -268,6 +284,8 @@ def _spans(link: Link, found: Budgets) -> list[SpanBudget]:
             limit_db=each.limit_db,
             error_ratio=float(each.start[0]),
             carry=float(each.carry[0]),
+            jitter=each.sheet.random_jitter,
+            passed=each.passed,
         )
         for each in found.spans
     ]
@@ -306,6 +324,9 @@ def _reach(link: Link, found: Budgets, crosstalk: float) -> tuple[float | None, 
         best = float(tried[good[-1]])
         step = (high - low) / (STEPS - 1)
         low, high = best, best + step
+    limit = limit_of(link.path, longest)
+    if best is not None and limit is not None:
+        best = min(best, float(limit))
     return None if best is None else best - now, items[longest].spec.name
 
 

@@ -18,9 +18,9 @@ from accelsim.kernels.channel_tables import LINE
 from accelsim.kernels.fec_tables import ERRORS
 from accelsim.link.com import crest
 from accelsim.link.fast import of_sections
+from accelsim.link.jitter import Judged, judged
 from accelsim.link.losses import carry, frames_hit, lost, tail
 from accelsim.link.path import FIBRE, Path, Placed, Span, goes_by_length
-from accelsim.link.rates import sheet_of_device
 from accelsim.link.retry import credit_rate, goodput_share
 from accelsim.link.segments import Segment, sections
 from accelsim.link.sheet import Sheet
@@ -69,6 +69,7 @@ class SpanResult:
     loss_db: Floats  # bump to bump, matched, at half the symbol rate
     start: Floats  # of the detector's chain
     carry: Floats
+    passed: float  # jitter from before its transmitter, in its sheet's [UI]
 
     @property
     def limit_db(self) -> float:
@@ -125,7 +126,9 @@ def solve(link: Link, lengths: Floats | None = None, crosstalk: float = 0.0) -> 
     """
     rows = np.array([link.path.lengths]) if lengths is None else np.asarray(lengths)
     spans = tuple(
-        _span(link, span, rows, crosstalk) for span in link.path.spans() if span.items
+        _span(link, each, rows, crosstalk)
+        for each in judged(link.path.spans(), link.lane_rate)
+        if each.span.items
     )
     count = len(rows)
     margin = np.full(count, np.inf)
@@ -218,8 +221,8 @@ def _fixed_delay(item: Segment) -> float:
     return float(np.sum(lines["value"] * lines["tau"]))
 
 
-def _span(link: Link, span: Span, lengths: Floats, crosstalk: float) -> SpanResult:
-    sheet, case = sheet_of_device(span.receiver, link.lane_rate)
+def _span(link: Link, each: Judged, lengths: Floats, crosstalk: float) -> SpanResult:
+    span, sheet, case = each.span, each.sheet, each.case
     items = [link.path.items[place] for place in span.items]
     wires = [item for item in items if isinstance(item, Segment)]
     rows, starts, where = _tables(link.path, span, lengths)
@@ -259,6 +262,7 @@ def _span(link: Link, span: Span, lengths: Floats, crosstalk: float) -> SpanResu
         loss_db=loss + ends,
         start=start,
         carry=carry(heard, sheet),
+        passed=each.passed,
     )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from accelsim import catalog
 from accelsim.errors import InputError, NoAnswerError, nearest
-from accelsim.link.answer import LinkBudget, ask
-from accelsim.link.path import SERDES
+from accelsim.link.answer import LinkBudget, explain, question
+from accelsim.link.path import SERDES, too_long
 
 HOST = "pcb-megtron8 50 mm"  # from a package to the connector of a cable or module
 TRACES = ("pcb-megtron7", "pcb-megtron8")
@@ -18,6 +18,7 @@ RETIMERS = (
     *("retimer-aries-5", "retimer-aries-6"),
     *("retimer-taurus-100g", "retimer-dsp-224g", "retimer-448g"),
 )
+AECS = ("aec-aries-6", "aec-taurus-100g", "aec-dsp-200g")  # active cables
 OPTICS = (
     *("optics-lpo-100g", "optics-dsp-100g", "optics-lpo-200g", "optics-dsp-200g"),
     *("optics-cpo-200g", "optics-cpo-400g"),
@@ -70,9 +71,9 @@ def ways(distance: float, rate: float) -> Iterator[tuple[str, int, str]]:
     for cable in CABLES:
         wire = f"{cable} {distance:.9g} m"
         yield cable, 0, f"{HOST}, connector, {wire}, connector, {HOST}"
-        for name in retimers[:1]:  # in both of the cable's ends
-            ends = f"{HOST}, connector, {name}, {wire}, {name}, connector, {HOST}"
-            yield f"{cable}, active", 2, ends
+    for name in device_for(AECS, rate):
+        wire = f"{name} {distance:.9g} m"
+        yield name, 2, f"{HOST}, connector, {wire}, connector, {HOST}"
     for name in device_for(OPTICS, rate):
         fibre = f"{name} {distance:.9g} m"
         if name == "optics-cpo-200g":  # beside the die: the shortest reach will do
@@ -92,7 +93,7 @@ def best_link(
     code: str | None = None,
     serdes: str = SERDES,
 ) -> list[Choice]:
-    """Return the ways that are inside their budget, the best first.
+    """Return the ways inside their budget that are sold so long, the best first.
 
     Parameters
     ----------
@@ -118,7 +119,10 @@ def best_link(
     for medium, retimers, path in ways(distance, rate):
         if distance > 100.0 and "optics" not in path:
             continue
-        budget = ask(path, rate=rate, code=code, lanes=lanes, serdes=serdes)
+        asked = question(path, rate=rate, code=code, lanes=lanes, serdes=serdes)
+        if too_long(asked.path):
+            continue
+        budget = explain(asked)
         if budget.regime == "inside":
             found.append(Choice(medium, retimers, path, budget))
     if not found:

@@ -11,6 +11,7 @@ from accelsim import catalog, units
 from accelsim.errors import InputError, nearest
 from accelsim.link.segments import Segment, read_path
 from accelsim.specs.device import DeviceSpec
+from accelsim.specs.figure import Figure
 
 SERDES = "serdes-synopsys-224g-lr"
 FIBRE = 4.9e-9  # s/m: a group index of 1.468
@@ -35,11 +36,12 @@ class Span:
     ----------
     items : tuple of int
         Places in the path of its segments, and of redrivers and linear optics.
-    receiver : DeviceSpec
-        Where it ends.
+    transmitter, receiver : DeviceSpec
+        Where it begins and ends.
     """
 
     items: tuple[int, ...]
+    transmitter: DeviceSpec
     receiver: DeviceSpec
 
 
@@ -72,7 +74,7 @@ class Path:
 
     def spans(self) -> list[Span]:
         """Return the spans; optics that retime end one and begin another."""
-        return list(_spans(self.items))
+        return list(_spans(self.items, self.devices[0].spec))
 
 
 def goes_by_length(item: Item) -> bool:
@@ -97,13 +99,29 @@ def longest_wire(path: Path) -> int:
 
 def too_long(path: Path) -> list[str]:
     """Return the wires that are longer than they are sold or laid out in."""
-    return [
-        f"{item.spec.name} {item.spec.longest.text}"
-        for item in path.items
-        if isinstance(item, Segment)
-        and item.spec.longest is not None
-        and item.length > float(item.spec.longest) * (1.0 + 1e-9)
+    found = []
+    for place in path.by_length:
+        limit = limit_of(path, place)
+        item = path.items[place]
+        if limit is not None and item.length > float(limit) * (1.0 + 1e-9):
+            found.append(f"{item.spec.name} {limit.text}")
+    return found
+
+
+def limit_of(path: Path, place: int) -> Figure | None:
+    """Return the longest that an item goes: in an active cable, what its ends say."""
+    item = path.items[place]
+    if isinstance(item, Placed):
+        return item.spec.reach
+    ends = (path.items[place - 1], path.items[place + 1])
+    sold = [
+        {cable.wire: cable.longest for cable in end.spec.cables}
+        for end in ends
+        if isinstance(end, Placed)
     ]
+    if len(sold) == 2 and all(item.spec.name in cables for cables in sold):
+        return min((cables[item.spec.name] for cables in sold), key=float)
+    return item.spec.longest
 
 
 def words_of(items: Iterable[Item]) -> str:
@@ -116,12 +134,12 @@ def words_of(items: Iterable[Item]) -> str:
     )
 
 
-def _spans(items: tuple[Item, ...]) -> Iterator[Span]:
+def _spans(items: tuple[Item, ...], transmitter: DeviceSpec) -> Iterator[Span]:
     inside: list[int] = []
     for place, item in enumerate(items[1:], 1):
         if isinstance(item, Placed) and item.spec.retimes:
-            yield Span(tuple(inside), item.spec)
-            inside = []
+            yield Span(tuple(inside), transmitter, item.spec)
+            transmitter, inside = item.spec, []
         else:
             inside.append(place)
 
@@ -129,14 +147,16 @@ def _spans(items: tuple[Item, ...]) -> Iterator[Span]:
 def read_link_path(text: str, serdes: str = SERDES) -> Path:
     """Return a path such as ``pcb-megtron8 0.1 m, retimer-dsp-224g, twinax-28awg 1 m``.
 
-    Where it does not begin and end with a SerDes, `serdes` stands there.
+    Where it does not begin and end with a SerDes, `serdes` stands there. An active
+    cable, ``aec-taurus-100g 3 m``, is its ends and the thinnest wire that is sold so
+    long.
 
     Raises
     ------
     InputError
         A name or length is wrong, or a SerDes stands inside.
     """
-    items = [_item(words, text) for words in text.split(",")]
+    items = [item for words in text.split(",") for item in _items(words, text)]
     ends = [isinstance(item, Placed) and item.spec.what == "serdes" for item in items]
     if not ends[0]:
         items.insert(0, Placed(_serdes(serdes)))
@@ -157,7 +177,7 @@ def _serdes(name: str) -> DeviceSpec:
     return spec
 
 
-def _item(words: str, text: str) -> Item:
+def _items(words: str, text: str) -> list[Item]:
     name, _, length = words.strip().partition(" ")
     if not name:
         raise InputError(f"path {text!r}: a part between commas is empty")
@@ -173,19 +193,28 @@ def _item(words: str, text: str) -> Item:
         known = catalog.names("segments") + catalog.names("devices")
         hint = nearest(name, known) or "see `accelsim list segments` and `… devices`"
         raise InputError(f"unknown segment or device {name!r}; {hint}")
-    return read_path(words)[0]
+    return [read_path(words)[0]]
 
 
-def _placed(spec: DeviceSpec, text: str) -> Placed:
+def _placed(spec: DeviceSpec, text: str) -> list[Item]:
+    if spec.cables and text:
+        return _active_cable(spec, text)
     if spec.what != "optics":
         if text:
             raise InputError(
                 f"{spec.name}: a {spec.what} has no length, {text!r} given"
             )
-        return Placed(spec)
+        return [Placed(spec)]
     if not text:
         raise InputError(f"{spec.name}: optics need a length of fibre such as '20 m'")
     length = units.parse(text, "length")
     if not 0.0 <= length <= 1e5:
         raise InputError(f"{spec.name}: length {text!r} must be from 0 to 100 km")
-    return Placed(spec, length)
+    return [Placed(spec, length)]
+
+
+def _active_cable(spec: DeviceSpec, text: str) -> list[Item]:
+    length = units.parse(text, "length")
+    enough = [cable for cable in spec.cables if length <= float(cable.longest)]
+    wire = (enough or spec.cables[-1:])[0].wire
+    return [Placed(spec), read_path(f"{wire} {text}")[0], Placed(spec)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim import units
 from accelsim.errors import InputError
 from accelsim.kernels.fec_tables import ERRORS
 from accelsim.link.budget import (
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 LOWEST, HIGHEST, STEP = -12.0, 12.0, 0.05  # dB of COM that are looked through
 COPPER = 0.00195  # 1/K: half the 0.0039 of resistance, which goes with its root
 ROOM = 25.0  # degC at which lines are specified
+COLDEST, HOTTEST = -55.0, 150.0  # degC
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,64 @@ class Spread:
     temperature_spread: float = 10.0
     process: float = 0.04
     voltage: float = 0.03
+
+
+def read_spread(
+    temperature: str | None = None,
+    process: str | None = None,
+    voltage: str | None = None,
+) -> Spread:
+    """Return the spread that texts ask for; none of one leaves it as it is.
+
+    Parameters
+    ----------
+    temperature : str
+        ``45..85 C``, between which are nineteen lanes in twenty, or ``60 C`` for all.
+    process, voltage : str
+        Deviation such as ``4 %``.
+
+    Raises
+    ------
+    InputError
+        A text is no such quantity, or out of range.
+    """
+    usual = Spread()
+    mean, deviation = usual.temperature, usual.temperature_spread
+    if temperature is not None:
+        mean, deviation = _temperature(temperature)
+    return Spread(
+        mean,
+        deviation,
+        usual.process if process is None else _share("process", process),
+        usual.voltage if voltage is None else _share("voltage", voltage),
+    )
+
+
+def _temperature(text: str) -> tuple[float, float]:
+    """Return mean and deviation; the ends of a range are two of them away."""
+    low, dots, high = text.partition("..")
+    unit = high.strip().lstrip("+-.0123456789")
+    try:
+        ends = [units.parse(high, "temperature")] if dots else []
+        first = low if not dots or low.strip().endswith("C") else f"{low}{unit}"
+        ends = [units.parse(first, "temperature"), *ends]
+    except InputError as error:
+        raise InputError(f"temperature {text!r}: {error}") from None
+    if not COLDEST <= ends[0] <= ends[-1] <= HOTTEST:
+        raise InputError(
+            f"temperature {text!r}: must rise, from {COLDEST:g} C to {HOTTEST:g} C"
+        )
+    return (ends[0] + ends[-1]) / 2.0, (ends[-1] - ends[0]) / 4.0
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        value = units.parse(text, "fraction")
+    except InputError as error:
+        raise InputError(f"{name} {text!r}: {error}") from None
+    if not 0.0 <= value <= 0.5:
+        raise InputError(f"{name} {text!r}: must be 0 to 50 %")
+    return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

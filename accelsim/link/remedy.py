@@ -13,6 +13,7 @@ from accelsim.errors import AccelsimError, InputError, nearest
 from accelsim.link.answer import energy_parts, price_parts
 from accelsim.link.budget import raw_rate
 from accelsim.link.choose import (
+    AECS,
     BESIDE,
     BY,
     CABLES,
@@ -116,10 +117,8 @@ def _changes(spec: LinkSpec) -> Iterator[tuple[str, LinkSpec, bool]]:
                 words += f" on {material}"
             cut = trace_path(material, wire.length, count, name)
             yield words, _with(spec, path, place, cut), False
-        for name in names if what == "cable" else ():
-            words, ends = f"{material}, {name} in both ends", f"{material} {long}"
-            active = f"{name}, {ends}, {name}"
-            yield words, _with(spec, path, place, active), False
+    for name in device_for(AECS, rate) if what == "cable" else ():
+        yield name, _with(spec, path, place, f"{name} {long}"), False
     for name in device_for(OPTICS, rate):
         fibre = f"{name} {long}"
         if "cpo" in name:

@@ -121,8 +121,9 @@ def _cut(wire: Item, spec: LinkSpec) -> list[Item]:
     if not names:
         raise InputError(f"retimer: none is made for {spec.lane_rate.text} a lane")
     device: DeviceSpec = catalog.load("devices", names[0])
-    if device.what == "serdes" or goes_by_length(Placed(device)):
-        raise InputError(f"retimer: {device.name} is a {device.what}")
+    if device.what == "serdes" or goes_by_length(Placed(device)) or device.cables:
+        what = "cable's end" if device.cables else device.what
+        raise InputError(f"retimer: {device.name} is a {what}")
     count = spec.retimers or 0
     piece: Item = replace(wire, length=wire.length / (count + 1))
     again: list[Item] = [Placed(device), piece]

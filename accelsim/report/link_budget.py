@@ -47,6 +47,7 @@ def budget_plain(
         "code": link.code.name,
         "packet_bytes": link.packet,
         "regime": found.regime,
+        "beyond_length_limit": list(found.beyond),
         "margin_db": _finite(found.margin_db),
         "loss_left_db": _finite(found.loss_left_db),
         "spans": [_span(span) for span in found.spans],
@@ -97,6 +98,8 @@ def _span(span: Any) -> dict[str, Any]:
         "loss_limit_db": _finite(span.limit_db),
         "error_ratio": span.error_ratio,
         "burst_carry": span.carry,
+        "random_jitter_ui": span.jitter,
+        "passed_jitter_ui": span.passed,
     }
 
 
@@ -116,11 +119,12 @@ def budget_tables(plain: Mapping[str, Any]) -> list[RenderableType]:
     """Return the whole answer, from top to bottom."""
     rate = plain["lane_rate_bit_per_s"] / 1e9
     lines: list[RenderableType] = [
-        heading(f"{plain['path']}: {WORDS[plain['regime']]}"),
+        heading(f"{plain['path']}: {_verdict(plain)}"),
         f"{plain['lanes']} lanes of {rate:g} Gb/s, {plain['code']}"
         f"{', precoded' if plain['precoded'] else ''}",
         "",
         _spans(plain["spans"]),
+        *_notes(plain),
         "",
         _figures(plain),
         "",
@@ -131,6 +135,26 @@ def budget_tables(plain: Mapping[str, Any]) -> list[RenderableType]:
     soft = plain["soft_figures"]
     if soft:
         lines += ["", f"rests on {len(soft)} press reports or assumptions: --json"]
+    return lines
+
+
+def _verdict(plain: Mapping[str, Any]) -> str:
+    words = WORDS[plain["regime"]]
+    return f"{words}, and longer than sold" if plain["beyond_length_limit"] else words
+
+
+def _notes(plain: Mapping[str, Any]) -> list[RenderableType]:
+    """Return a line each on lengths that are not sold and jitter that passes."""
+    lines: list[RenderableType] = []
+    if plain["beyond_length_limit"]:
+        names = ", at most ".join(plain["beyond_length_limit"])
+        lines.append(Text(f"longer than it is sold or laid out in: at most {names}"))
+    passed = max((span["passed_jitter_ui"] for span in plain["spans"]), default=0.0)
+    if passed:
+        lines.append(
+            f"up to {passed:.2g} UI of random jitter passes retimers: their clock "
+            "recovery is wider than the receiver's"
+        )
     return lines
 
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from accelsim.chip.lower import attention_kernel
 from accelsim.explore.result import Estimate
+from accelsim.link.soft import soft_figures as all_soft_figures
 from accelsim.specs.figure import SOFT_KINDS, Figure
 
 # (path, what rests on it), the weightiest figures of a training run first.
@@ -78,7 +79,7 @@ def _is_used(path: str, estimate: Estimate) -> bool:
 
 def soft_figures(estimate: Estimate) -> dict[str, Figure]:
     """Return the soft figures that an estimate rests on, the weightiest first."""
-    found = estimate.question.soft_figures()
+    found = all_soft_figures(estimate.question)
     used = [path for path in found if _is_used(path, estimate)]
     return {path: found[path] for path in sorted(used, key=_rank)}
 

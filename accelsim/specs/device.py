@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from accelsim.specs.com import Decibels, Length
+from accelsim.specs.com import Decibels, Intervals, Length
 from accelsim.specs.figure import (
     MAX_SIZE,
     Area,
@@ -12,10 +12,26 @@ from accelsim.specs.figure import (
     EdgeRate,
     EnergyPerBit,
     FailureRate,
+    Frequency,
     Money,
     NamedSpec,
+    Spec,
     Time,
 )
+
+
+class CableSpec(Spec):
+    """A cable that a device is sold in both ends of.
+
+    Attributes
+    ----------
+    wire : str
+        Segment between the ends.
+    longest : length
+    """
+
+    wire: str
+    longest: Length
 
 
 class DeviceSpec(NamedSpec):
@@ -43,6 +59,15 @@ class DeviceSpec(NamedSpec):
         At half the symbol rate, bump to bump, that the vendor says it handles.
     boost : decibels or None
         Of a redriver at half the symbol rate.
+    corner : frequency or None
+        Of its clock recovery: jitter below it is followed, as a receiver, and sent on.
+    jitter : unit intervals or None
+        Random, of its own transmitter, that a receiver does not follow; none for that
+        of the sheet.
+    peaking : decibels or None
+        Of what is sent on.
+    reclocks : bool
+        It sends with a clock of its own reference: no jitter goes on.
     penalty : decibels
         What it loses to the sheet's receiver; a redriver or linear optics, of margin.
     spread : decibels
@@ -55,6 +80,8 @@ class DeviceSpec(NamedSpec):
         Of one device; of optics, both modules.
     reach : length or None
         Of optics.
+    cables : tuple of CableSpec
+        Of a retimer that is sold in the ends of active cables; the thinnest first.
     """
 
     what: Literal["serdes", "retimer", "redriver", "optics"]
@@ -67,6 +94,10 @@ class DeviceSpec(NamedSpec):
     error_ratio: Annotated[float, Field(gt=0.0, lt=0.1)]
     loss: Decibels | None = None
     boost: Decibels | None = None
+    corner: Frequency | None = None
+    jitter: Intervals | None = None
+    peaking: Decibels | None = None
+    reclocks: bool = False
     penalty: Decibels
     spread: Decibels
     latency: Time
@@ -76,11 +107,23 @@ class DeviceSpec(NamedSpec):
     price: Money
     failures: FailureRate
     reach: Length | None = None
+    cables: Annotated[tuple[CableSpec, ...], Field(max_length=64)] = ()
+
+    @property
+    def follows(self) -> float:
+        """Return up to where its clock recovery follows jitter [Hz]."""
+        return 0.0 if self.corner is None else float(self.corner)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.retimes != bool(self.sheet):
             raise ValueError("a device that retimes has a sheet, another has none")
+        if self.retimes != (self.corner is not None):
+            raise ValueError("a device that retimes has a corner, another has none")
+        if not self.retimes and (self.jitter or self.peaking or self.reclocks):
+            raise ValueError("jitter, peaking and reclocks are of what retimes")
+        if self.cables and self.what != "retimer":
+            raise ValueError("cables are of a retimer")
         if self.what in ("serdes", "retimer") and not self.retimes:
             raise ValueError(f"a {self.what} retimes")
         if (self.what == "redriver") != (self.boost is not None):

@@ -4,7 +4,9 @@ Most plans share their layers: each distinct shard is evaluated once and its row
 gathered by index. A single estimate takes this same path with a table of one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.step import fill_steps
 from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import Cases, table
+
+Score: TypeAlias = Callable[[Rows, Rows], np.ndarray]
+AT_ONCE = 8  # bounds that are replaced beyond those that must be
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,14 @@ class Evaluated:
         return np.asarray(self.memory.total <= capacity)
 
 
-def evaluate(rows: Cases, plans: Rows, *, only_fitting: bool) -> Evaluated:
+def evaluate(
+    rows: Cases, plans: Rows, *, only_fitting: bool, bounds: bool = False
+) -> Evaluated:
     """Return memory and time of legal plans.
 
     only_fitting : time none of the plans that do not fit (a search); otherwise all.
+    bounds : where a schedule has no closed form give a lower bound of the step time,
+    which `settle` replaces where it matters; the results say which (`bound`).
     """
     keys = np.stack([plans[name] for name in tables.SHARD_FIELDS], axis=1)
     distinct, index = np.unique(keys, axis=0, return_inverse=True)
@@ -64,16 +73,43 @@ def evaluate(rows: Cases, plans: Rows, *, only_fitting: bool) -> Evaluated:
     results = table(tables.RESULT, len(chosen))
     fill_steps(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, chosen, layers,
-        results, *pipeline_scratch(chosen),
+        results, *pipeline_scratch(chosen, bounds=bounds),
     )  # fmt: skip
     done.results.step_time = np.nan
     done.results[timed] = results
     return done
 
 
-def pipeline_scratch(plans: Rows) -> tuple[Rows, np.ndarray]:
+def settle(
+    rows: Cases, done: Evaluated, among: np.ndarray, score: Score, count: int = 1
+) -> np.ndarray:
+    """Return the `count` best of some plans, in order, all of them timed exactly.
+
+    among : indices of plans. score : what is least at the best and never falls when the
+    step time rises, from rows of PLAN and RESULT. Bounds that might be among the best
+    are replaced in `done`.
+    """
+    while True:
+        scores = score(done.plans[among], done.results[among])
+        order = among[np.argsort(scores, kind="stable")]
+        loose = done.results.bound[order] > 0.0
+        if not loose[:count].any():
+            return np.asarray(order[:count])
+        todo = order[: count + AT_ONCE][loose[: count + AT_ONCE]]
+        again = evaluate(rows, done.plans[todo], only_fitting=False)
+        done.results[todo] = again.results
+
+
+def step_time(_plans: Rows, results: Rows) -> np.ndarray:
+    """Return the step time [s]: the score of the fastest."""
+    return np.asarray(results.step_time)
+
+
+def pipeline_scratch(plans: Rows, *, bounds: bool = False) -> tuple[Rows, np.ndarray]:
     """Return what `fill_steps` works in: a row of PIPELINE and sums over the stages."""
-    return table(tables.PIPELINE, 1), np.empty((4, int(plans.pp.max(initial=1))))
+    pipe = table(tables.PIPELINE, 1)
+    pipe.bound = bounds
+    return pipe, np.empty((4, int(plans.pp.max(initial=1))))
 
 
 def memory_by_stage(rows: Cases, case: int, plan: Record, layers: Rows) -> Rows:

@@ -58,6 +58,16 @@ def trained_share(model: ModelSpec) -> float:
 def flops_per_token(model: ModelSpec, seq_len: int, *, causal: bool) -> float:
     """Return the model FLOPs of one trained token, forward and backward [FLOP].
 
+    The sum of `flops_parts`.
+    """
+    return sum(flops_parts(model, seq_len, causal=causal))
+
+
+def flops_parts(
+    model: ModelSpec, seq_len: int, *, causal: bool
+) -> tuple[float, float, float]:
+    """Return the model FLOPs of a token in its layers' products, scores and head.
+
     6 for each weight that multiplies it (experts: those that it is routed to, the LM
     head included, the embedding look-up not) and 12 x width x seq_len for the scores
     and values of each layer (PaLM, arXiv:2204.02311 appendix B); with `causal` the
@@ -83,4 +93,4 @@ def flops_per_token(model: ModelSpec, seq_len: int, *, causal: bool) -> float:
     mixture = count.top_k * count.expert_ffn + count.shared_ffn_per_layer
     weights += count.moe_layers * (mixture + count.router_per_layer)
     passes = 4.0 if model.adapter_rank else 6.0
-    return passes * (weights + model.vocab * model.hidden) + scores
+    return passes * weights, scores, passes * model.vocab * model.hidden

@@ -37,6 +37,34 @@ def test_a_device_asks_for_a_budget(accelsim: Run) -> None:
         assert words in " ".join(shown.output.split())  # wherever lines are broken
 
 
+def test_a_population_is_spread_and_drawn(accelsim: Run, tmp_path: Path) -> None:
+    figure = tmp_path / "lanes.png"
+    ask = ("link", "twinax-28awg 2.2 m", "--budget", "--population", "400", "--json")
+    shares = []
+    for spread in ("20..30 C", "80..90 C"):
+        done = accelsim(*ask, "--temperature", spread, "--figure", str(figure))
+        assert done.exit_code == 0, done.output
+        shares.append(json.loads(done.output)["lanes_below_margin"])
+    assert shares[0] < shares[1]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_wire_that_is_not_sold_so_long_is_said(accelsim: Run) -> None:
+    ask = ("link", "twinax-28awg 3.5 m", "--budget", "--rate", "106.25 Gb/s")
+    told = " ".join(accelsim(*ask).output.split())
+    assert "inside its budget, and longer than sold" in told
+    assert "at most twinax-28awg 3 m" in told
+    found = json.loads(accelsim(*ask, "--json").output)
+    assert found["beyond_length_limit"] == ["twinax-28awg 3 m"]
+
+
+def test_jitter_that_passes_is_said(accelsim: Run) -> None:
+    path = "twinax-28awg 1 m, retimer-mixed-224g, twinax-28awg 1 m"
+    assert "of random jitter passes" in accelsim("link", path).output
+    spans = json.loads(accelsim("link", path, "--json").output)["spans"]
+    assert [span["passed_jitter_ui"] > 0.0 for span in spans] == [False, True]
+
+
 def test_a_long_wire_falls_back(accelsim: Run) -> None:
     done = accelsim("link", "twinax-28awg 4 m", "--budget")
     assert done.exit_code == 0, done.output
@@ -82,6 +110,8 @@ def test_a_sweep_is_written_and_drawn(accelsim: Run, tmp_path: Path) -> None:
         ((PATH, "--rate", "9 Tb/s"), "must be 1 to 1,000 Gb/s"),
         ((PATH, "--code", "kp4"), "unknown code 'kp4'"),
         ((PATH, "--figure", "x.png"), "--figure says nothing of a budget"),
+        ((PATH, "--voltage", "2 %"), "--voltage says nothing of a budget"),
+        ((PATH, "--population", "9", "--temperature", "9"), "temperature '9'"),
         ((PATH, "--case", "A2"), "--case says nothing of a budget"),
         (("connector", "--rate", "1 Gb/s"), "--rate says nothing of a channel"),
         (("connector", "--distance", "1 m"), "a CHANNEL says nothing of a distance"),

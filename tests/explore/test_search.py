@@ -8,8 +8,9 @@ import pytest
 
 import accelsim
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
+from accelsim.explore.counts import counts_of, doublings
 from accelsim.explore.estimate import estimate
-from accelsim.explore.search import OBJECTIVES, counts_of, doublings, search
+from accelsim.explore.search import OBJECTIVES, search
 
 RUN = {"model": "llama3-8b", "system": "dgx-h100", "chips": 16, "global_batch": 64}
 SPACES = [

@@ -4,8 +4,23 @@ import numpy as np
 import pytest
 
 from accelsim.kernels import tables
-from accelsim.kernels.makespan import HIDDEN, LONGER, makespan, scheduled_seconds
-from accelsim.kernels.tables import GPIPE, INTERLEAVED, ONE_F_ONE_B, Record
+from accelsim.kernels.makespan import (
+    HIDDEN,
+    LONGER,
+    least_seconds,
+    makespan,
+    scheduled_seconds,
+    steady_seconds,
+)
+from accelsim.kernels.tables import (
+    DUALPIPE,
+    GPIPE,
+    INTERLEAVED,
+    ONE_F_ONE_B,
+    ZB_H1,
+    ZB_V,
+    Record,
+)
 from accelsim.training.lower import table
 
 WITHIN = 0.005
@@ -72,3 +87,31 @@ def test_what_has_no_closed_form_is_scheduled() -> None:
         found = makespan(pipe, schedule, 8, 1, 32, sums)
         assert found == scheduled_seconds(pipe, schedule, 8, 1, 32)
         assert found >= 32 * (pipe.forward + pipe.backward) * min(1.0, pipe.last)
+
+
+def any_pipe(rng: np.random.Generator, vp: int, *, short: bool) -> Record:
+    """Return stages of any length, a light embedding or none, a hand-over of any."""
+    pipe = random_pipe(rng, ONE_F_ONE_B, vp)
+    pipe.embed_forward, pipe.embed_backward = rng.uniform(0.0, 0.5 / vp, 2)
+    pipe.weight = rng.uniform(0.2, 0.6) * pipe.backward
+    pipe.hop = rng.integers(2) * rng.uniform(0.0, 0.8 / vp)
+    pipe.hides = float(rng.integers(2))
+    pipe.last = rng.uniform(0.2, 1.0) if short else 1.0
+    pipe.even = 0.0
+    return pipe
+
+
+@pytest.mark.parametrize("schedule", [INTERLEAVED, ZB_H1, ZB_V, DUALPIPE])
+def test_what_is_carried_on_is_what_would_be_scheduled(schedule: int) -> None:
+    rng = np.random.default_rng(11)
+    for _ in range(20):
+        pp, vp = 2 * int(rng.integers(1, 5)), 1
+        if schedule == INTERLEAVED:
+            vp = int(rng.integers(2, 5))
+        folded = schedule in (ZB_V, DUALPIPE)
+        pipe = any_pipe(rng, vp, short=not folded and bool(rng.integers(2)))
+        count = pp * int(rng.integers(2, 40))
+        exact = scheduled_seconds(pipe, schedule, pp, vp, count)
+        found = steady_seconds(pipe, schedule, pp, vp, count)
+        assert found == pytest.approx(exact, rel=1e-5)
+        assert least_seconds(pipe, schedule, pp, vp, count) <= exact * (1.0 + 1e-12)

@@ -160,7 +160,7 @@ def test_selective_recomputation_of_korthikanti() -> None:
 
 def small_head(**changes: float) -> World:
     """Return the GPT with next to no vocabulary: the first stage is the fullest."""
-    return world(model=model(vocab=16.0, **changes))
+    return world(model=model(vocab=16.0, **changes), case=case(host_bandwidth=50e9))
 
 
 @given(

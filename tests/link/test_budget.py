@@ -17,7 +17,7 @@ from accelsim.link.budget import solve
 from accelsim.link.choose import best_link
 from accelsim.link.fec import Burst, burst_loss, flit_loss, random_loss
 from accelsim.link.path import read_link_path
-from accelsim.link.population import Spread, population
+from accelsim.link.population import Spread, population, read_spread
 from accelsim.link.retry import Retry, goodput_share
 from accelsim.link.sweep import pays, sweep
 
@@ -244,6 +244,30 @@ def test_populations_fail_more_when_hot_or_spread() -> None:
         population(link, 0)
     with pytest.raises(InputError, match="process -1"):
         population(link, 10, Spread(process=-1.0))
+
+
+def test_a_spread_is_read() -> None:
+    assert read_spread() == Spread()
+    assert read_spread("45..85 C", "6 %", "0.02") == Spread(65.0, 10.0, 0.06, 0.02)
+    assert read_spread("-20 C..20 C").temperature_spread == 10.0
+    assert read_spread("60 degC") == Spread(60.0, 0.0)
+    for text in ("85..45 C", "45..850 C", "45", "warm", "45..85 K", ".."):
+        with pytest.raises(InputError, match=f"temperature '{text}'"):
+            read_spread(text)
+    with pytest.raises(InputError, match="process '60 %': must be 0 to 50 %"):
+        read_spread(process="60 %")
+    with pytest.raises(InputError, match="voltage '3 V'"):
+        read_spread(voltage="3 V")
+
+
+def test_the_best_link_goes_no_further_than_is_sold() -> None:
+    found = best_link(4.0, 106.25e9, serdes="serdes-synopsys-112g-lr")
+    names = [choice.medium for choice in found]
+    assert "twinax-26awg" not in names  # 3 m at most, though it would work
+    assert "aec-taurus-100g" in names
+    assert all(not choice.budget.beyond for choice in found)
+    far = best_link(8.0, 106.25e9, serdes="serdes-synopsys-112g-lr")
+    assert all(choice.medium.startswith("optics") for choice in far)
 
 
 def test_the_best_link_changes_with_distance() -> None:

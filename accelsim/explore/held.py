@@ -1,0 +1,71 @@
+"""An estimate asked again: its plan held, its figures by path, one of them moved.
+
+This file knows questions; it does not know what is asked of the answers.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from accelsim.catalog import override
+from accelsim.explore.result import Estimate
+from accelsim.kernels import tables
+from accelsim.overrides import Override
+from accelsim.question import Question
+from accelsim.specs.figure import Figure, figures
+from accelsim.specs.run import PlanSpec
+from accelsim.training.evaluate import Evaluated, evaluate
+from accelsim.training.lower import Cases, lower
+from accelsim.training.plans import candidates
+
+
+def held(estimate: Estimate) -> Question:
+    """Return an estimate's question with the plan that it found."""
+    q, plan = estimate.question, estimate.plan
+    sizes = {f: getattr(plan, f, None) for f in PlanSpec.model_fields}
+    told = {name: value for name, value in sizes.items() if value is not None}
+    return replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**told)}))
+
+
+def asked_again(estimate: Estimate, *, alike: bool = False) -> tuple[Cases, Evaluated]:
+    """Return the tables behind an estimate: one question, one plan.
+
+    alike : every chip is as fast as the median one.
+    """
+    q = held(estimate)
+    rows = lower([q])
+    if alike:
+        rows.chips.lag[:] = 0.0
+    plans = candidates(q, 0)
+    legal = plans[plans.reason == tables.OK]
+    return rows, evaluate(rows, legal, only_fitting=False)
+
+
+def named_figures(q: Question) -> dict[str, Figure]:
+    """Return every figure of a question's specs by the path that overrides it."""
+    parts: dict[str, Any] = {"chip": q.chip, "system": q.system}
+    parts |= {"software": q.software}
+    parts |= {f"link.{name}": link for name, link in q.links.items()}
+    parts |= {} if q.price is None else {"price": q.price}
+    return {
+        f"{root}.{path}": figure
+        for root, spec in parts.items()
+        for path, figure in figures(spec).items()
+    }
+
+
+def moved(q: Question, path: str, figure: Figure) -> Question:
+    """Return a question with another figure at a path, and what follows from it.
+
+    Raises
+    ------
+    InputError
+        The value is impossible there.
+    """
+    root, *inner = path.split(".")
+    if root == "link":
+        name = next(n for n in q.links if path.startswith(f"link.{n}."))
+        rest = path.removeprefix(f"link.{name}.").split(".")
+        link = override(q.links[name], [Override(tuple(rest), figure)], name)
+        return replace(q, links=q.links | {name: link})
+    spec = override(getattr(q, root), [Override(tuple(inner), figure)], root)
+    return replace(q, **{root: spec})

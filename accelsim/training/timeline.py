@@ -1,0 +1,237 @@
+"""When every pass of a step runs on every pipeline stage, drawn by the event scheduler.
+
+This file knows the stages' seconds as `kernels.step` finds them and the orders of
+`kernels.schedule`. What follows the pipeline (exposed data-parallel traffic, the
+update, the host) stands at the end, as the step counts it, even where some of it runs
+between micro-batches.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from accelsim.kernels import tables
+from accelsim.kernels.makespan import fill_seconds
+from accelsim.kernels.orders import WEIGHT, slots_of
+from accelsim.kernels.pipeline import layers_of_stage, schedule_of
+from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
+from accelsim.kernels.step import (
+    add_layers,
+    fill_pipeline,
+    fill_steps,
+    repeated,
+)
+from accelsim.kernels.tables import EMBED, HEAD, Record, Rows
+from accelsim.training.evaluate import Evaluated, pipeline_scratch
+from accelsim.training.lower import Cases, table
+
+LETTERS = "FBW"  # forward, backward for the inputs or whole, for the weights
+TRAFFIC = ("tp", "cp", "ep")  # what a pass exposes within itself
+AFTER = ("dp", "optimizer", "host")  # what follows the pipeline
+ENGINES = ("compute", *TRAFFIC, "p2p", *AFTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What one engine of a stage does between two times [s]."""
+
+    stage: int
+    engine: str
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass of a micro-batch through one of a stage's chunks of layers.
+
+    kind : a letter of `LETTERS`. exposed : seconds of its traffic that nothing hides,
+    by kind, which stand at its end.
+    """
+
+    stage: int
+    kind: str
+    chunk: int
+    micro_batch: int
+    start: float
+    end: float
+    exposed: Mapping[str, float]
+
+    def spans(self, chunks: int) -> Iterator[Span]:
+        """Yield what the stage's engines do, one after the other.
+
+        chunks : of a stage; several are told apart in the name.
+        """
+        which = f".{self.chunk}" if chunks > 1 else ""
+        name = f"{self.kind}{self.micro_batch}{which}"
+        compute = self.end - self.start - sum(self.exposed.values())
+        at = self.start
+        for engine, seconds in (("compute", compute), *self.exposed.items()):
+            if seconds > 0.0:
+                yield Span(self.stage, engine, name, at, at + seconds)
+                at += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A step, drawn.
+
+    Attributes
+    ----------
+    passes : tuple of Pass
+        By stage, in their order.
+    others : tuple of Span
+        Hand-overs between stages, and what follows the pipeline.
+    step_time : float
+        What the estimate says [s].
+    """
+
+    schedule: str
+    stages: int
+    chunks: int
+    passes: tuple[Pass, ...]
+    others: tuple[Span, ...]
+    step_time: float
+
+    @property
+    def end(self) -> float:
+        """Return when the last span ends [s]."""
+        last = max(one.end for one in self.passes)
+        return max([last, *(span.end for span in self.others)])
+
+    @property
+    def difference(self) -> float:
+        """Return how much longer the timeline is than the estimate, as a share."""
+        return self.end / self.step_time - 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how the timeline ends, and when each stage works, as plain data."""
+        busy = [0.0] * self.stages
+        for one in self.passes:
+            busy[one.stage] += one.end - one.start
+        return {
+            "schedule": self.schedule,
+            "stages": self.stages,
+            "passes": len(self.passes),
+            "end_s": self.end,
+            "difference": self.difference,
+            "busy_by_stage_s": busy,
+        }
+
+    def spans(self) -> Iterator[Span]:
+        """Yield every span, pass by pass."""
+        for one in self.passes:
+            yield from one.spans(self.chunks)
+        yield from self.others
+
+
+def timeline_of(rows: Cases, done: Evaluated, i: int) -> Timeline:
+    """Return the timeline of row `i` of evaluated plans."""
+    plan, result = done.plans[i], done.results[i]
+    schedule, pp, vp = schedule_of(plan), int(plan.pp), int(plan.vp)
+    pipe, exposed = _pipelines(rows, done, plan)
+    passes, hops = _drawn(plan, schedule, pipe, exposed)
+    last = max(one.end for one in passes)
+    others = [*hops]
+    for engine in AFTER:
+        seconds = float(result[engine])
+        if seconds > 0.0:
+            others += [Span(s, engine, engine, last, last + seconds) for s in range(pp)]
+        last += seconds
+    return Timeline(
+        schedule=tables.SCHEDULES[schedule],
+        stages=pp,
+        chunks=slots_of(schedule, vp),
+        passes=tuple(passes),
+        others=tuple(others),
+        step_time=float(result.step_time),
+    )
+
+
+def _pipelines(
+    rows: Cases, done: Evaluated, plan: Record
+) -> tuple[Record, dict[str, Record]]:
+    """Return the PIPELINE of a plan, and that of each kind of exposed traffic alone."""
+    case, layers = plan.case, done.layers[plan.shard]
+    chip, model, software = rows.chips[case], rows.models[case], rows.software[case]
+    full, rest = layers_of_stage(model, plan)
+    part = table(tables.RESULT, 1)[0]
+    forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
+    one = table(tables.PLAN, 1)
+    one[0] = plan
+    whole, sums = pipeline_scratch(one)
+    result = table(tables.RESULT, 1)
+    fill_steps(
+        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, one,
+        done.layers, result, whole, sums,
+    )  # fmt: skip
+    pipe = whole[0]
+    if plan.pp == 1:
+        wait = float(result[0].launch) / plan.micro_batches
+        fill_pipeline(pipe, layers, forward, backward, wait)
+        pipe.last, pipe.even = 1.0, 1.0
+    share = 1.0 / (3.0 + repeated(plan))
+    return pipe, {
+        kind: _traffic(kind, layers, float(part[kind]), share, rest / full)
+        for kind in TRAFFIC
+    }
+
+
+def _traffic(
+    kind: str, layers: Rows, seconds: float, share: float, last: float
+) -> Record:
+    """Return a pipeline that does nothing but expose one kind of traffic.
+
+    seconds : of a full stage on a micro-batch; share : of these in the forward pass.
+    """
+    pipe = table(tables.PIPELINE, 1)[0]
+    pipe.last = last
+    pipe.forward, pipe.backward = share * seconds, (1.0 - share) * seconds
+    for name, end in (("embed", layers[EMBED]), ("head", layers[HEAD])):
+        for way in ("forward", "backward"):
+            pipe[f"{name}_{way}"] = end[f"{way}_{kind}"] if kind == "tp" else 0.0
+    return pipe
+
+
+def _drawn(
+    plan: Record, schedule: int, pipe: Record, exposed: Mapping[str, Record]
+) -> tuple[list[Pass], list[Span]]:
+    """Return every pass and hand-over of a plan, by the event-driven scheduler."""
+    pp, vp, count = int(plan.pp), int(plan.vp), int(plan.micro_batches)
+    slots = slots_of(schedule, vp)
+    orders = np.empty((pp, 3 * slots * count), np.int64)
+    lengths, times = np.empty(pp, np.int64), np.empty((2, *orders.shape))
+    seconds, ready = np.zeros((3, pp, slots)), np.empty((2, pp, slots, count))
+    fill_orders(schedule, pp, vp, count, orders, lengths)
+    fill_seconds(pipe, schedule, pp, vp, seconds)
+    run_orders(
+        schedule, pp, vp, seconds, pipe.hop, pipe.hides, orders, lengths, ready, times
+    )
+    open_times = {kind: np.zeros_like(seconds) for kind in exposed}
+    for kind, one in exposed.items():
+        fill_seconds(one, schedule, pp, vp, open_times[kind])
+    passes, hops = list[Pass](), list[Span]()
+    for stage in range(pp):
+        wire = 0.0
+        for i in range(lengths[stage]):
+            number = int(orders[stage, i])
+            what, slot, micro_batch = (
+                number % 3,
+                number // 3 % slots,
+                number // 3 // slots,
+            )
+            start, end = float(times[0, stage, i]), float(times[1, stage, i])
+            seen = {k: float(t[what, stage, slot]) for k, t in open_times.items()}
+            passes.append(
+                Pass(stage, LETTERS[what], slot, micro_batch, start, end, seen)
+            )
+            step = 1 if what == 0 else -1
+            to = next_chunk(schedule, stage, slot, pp, slots, step)
+            if what != WEIGHT and to != NOWHERE and to // slots != stage and pipe.hop:
+                wire, start = max(end, wire) + float(pipe.hop), max(end, wire)
+                name = f"{LETTERS[what]}{micro_batch} to {to // slots}"
+                hops.append(Span(stage, "p2p", name, start, wire))
+    return passes, hops
