@@ -170,7 +170,7 @@ def tap_bound(
         Of what else they shape.
     at : int
         The cursor.
-    work : (7, W)
+    work : (4, W)
     """
     samples, size = rules.samples, work.shape[1]
     signal, rest = lags[0][at % samples], lags[1][at % samples]
@@ -184,7 +184,7 @@ def tap_bound(
     first = at + rules.pre * samples
     fill_near(shifted, taps, first, -samples, rows[0])
     fill_near(shifted, taps, first + samples, -samples, rows[1])
-    return error_at(seen, rows, rules.low, rules.high, work[3:5], work[5:7])
+    return error_at(seen, rows, rules.low, rules.high, work[3])
 
 
 @kernel
@@ -250,7 +250,7 @@ def fill_candidates(
     """
     samples = rules.samples
     scratch, own = np.empty(samples), np.empty(settings.shape[1])
-    near, work = np.empty(BEFORE + AFTER + 1), np.empty((7, lags[1].shape[1]))
+    near, work = np.empty(BEFORE + AFTER + 1), np.empty((4, lags[1].shape[1]))
     span, limits = (rules.start, rules.stop, samples), (rules.low, rules.high)
     guess, saddle, count = (rules.start + rules.stop) // 2, rules.saddle, 0
     turns = np.cos(np.pi * np.arange(len(waves)) / (len(waves) - 1.0))

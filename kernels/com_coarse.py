@@ -1,8 +1,8 @@
 """The error that neighbouring forward taps and one feedback tap leave: Annex 178A.
 
-This file knows that the equations of taps without limits are Toeplitz and are solved by
-Levinson's recursion, and that a quantizer's step comes from a saddle point. [1] is IEEE
-P802.3dj Annex 178A.
+This file knows that the equations of taps without limits are Toeplitz, so that their
+error needs Levinson's recursion alone, and that a quantizer's step comes from a saddle
+point. [1] is IEEE P802.3dj Annex 178A.
 """
 
 import numpy as np
@@ -14,46 +14,46 @@ NEWTON = 4
 
 
 @kernel
-def solve_toeplitz(
+def inverse_products(
     lags: NDArray[np.float64],
-    right: NDArray[np.float64],
+    rows: NDArray[np.float64],
     work: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Solve a symmetric Toeplitz system for several right sides: Levinson's recursion.
+) -> tuple[float, float, float]:
+    """Return h0 R^-1 h0, h0 R^-1 h1 and h1 R^-1 h1 of a symmetric Toeplitz R.
 
     Parameters
     ----------
     lags : (N,)
-        First row.
-    right, out : (K, N)
-    work : (2, N)
+        First row of R.
+    rows : (2, N)
+        h0 and h1.
+    work : (N,)
+
+    Levinson's recursion without a solution: R^-1 is the sum over n of b_n b_n' / e_n,
+    b_n the predictor backwards of order n and e_n its error.
     """
-    size, sides = len(lags), len(right)
-    before, after = work[0], work[1]
-    before[0] = 1.0
+    size = len(lags)
+    work[0] = 1.0  # the predictor forwards, which is b_n turned round
     error = lags[0]
-    for k in range(sides):
-        out[k, 0] = right[k, 0] / error
-    for n in range(1, size):
-        miss = 0.0
-        for i in range(n):
-            miss += lags[n - i] * before[i]
-        ratio = -miss / error
-        before[n] = 0.0
-        for i in range(n + 1):
-            after[i] = before[i] + ratio * before[n - i]
-        error *= 1.0 - ratio * ratio
-        for i in range(n + 1):
-            before[i] = after[i]
-        for k in range(sides):
-            left = right[k, n]
-            for i in range(n):
-                left -= lags[n - i] * out[k, i]
-            share = left / error
-            out[k, n] = 0.0
-            for i in range(n + 1):
-                out[k, i] += share * before[n - i]
+    p, q, r = 0.0, 0.0, 0.0
+    for n in range(1, size + 1):
+        x, y, miss = rows[0, n - 1], rows[1, n - 1], 0.0
+        for i in range(1, n):
+            x += rows[0, n - 1 - i] * work[i]
+            y += rows[1, n - 1 - i] * work[i]
+            miss += lags[n - i] * work[i]
+        p += x * x / error
+        q += x * y / error
+        r += y * y / error
+        if n < size:
+            ratio = -(miss + lags[n]) / error
+            work[n] = 0.0
+            for i in range(n // 2 + 1):
+                first, last = work[i], work[n - i]
+                work[i] = first + ratio * last
+                work[n - i] = last + ratio * first
+            error *= 1.0 - ratio * ratio
+    return p, q, r
 
 
 @kernel
@@ -94,19 +94,13 @@ def error_at(
     low: float,
     high: float,
     work: NDArray[np.float64],
-    solved: NDArray[np.float64],
 ) -> float:
     """Return the least mean square error with one feedback tap, forward limits apart.
 
     With R w as inner products p = h0 R^-1 h0, q = h0 R^-1 hb, r = hb R^-1 hb the error
     at a feedback tap b is b^2 (1 - r) + (1 - b q)^2 / p - 1: [1] (178A-34) to (-36).
     """
-    solve_toeplitz(lags, rows, work, solved)
-    p, q, r = 0.0, 0.0, 0.0
-    for i in range(len(lags)):
-        p += rows[0, i] * solved[0, i]
-        q += rows[0, i] * solved[1, i]
-        r += rows[1, i] * solved[1, i]
+    p, q, r = inverse_products(lags, rows, work)
     b = q / (p * (1.0 - r) + q * q)
     b = min(max(b, low), high)
     return b * b * (1.0 - r) + (1.0 - b * q) ** 2 / p - 1.0

@@ -175,7 +175,7 @@ def merit_of(
     noise_lags : (W,)
         Of the receiver's noise and crosstalk, over the symbols' mean square [V^2].
     rules : record of `com_tables.FAST`
-    work : (7, W)
+    work : (4, W)
     """
     size, taps = pulse.shape[1], len(noise_lags)
     peak, where = -np.inf, 0
@@ -206,7 +206,7 @@ def merit_of(
             there = middle + rules.pre - i
             rows[0, i] = samples[there] if there >= 0 else 0.0
             rows[1, i] = samples[there + 1] if there >= -1 else 0.0
-        found = error_at(lags, rows, rules.low, rules.high, work[3:5], work[5:7])
+        found = error_at(lags, rows, rules.low, rules.high, work[3])
         best = min(best, found)
     return best
 
@@ -263,7 +263,7 @@ def fill_merits(
     link = np.empty(size + 1, np.complex128)
     spectrum = np.empty(size + 1, np.complex128)
     pulse = np.empty((PHASES, size))
-    work = np.empty((7, noise_lags.shape[1]))
+    work = np.empty((4, noise_lags.shape[1]))
     start = len(equalizers) // 2
     for n in range(len(starts) - 1):
         own = parts[starts[n] : starts[n + 1]]

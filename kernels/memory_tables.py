@@ -23,3 +23,38 @@ MEMORY = np.dtype(
         )
     ]
 )
+
+# Bytes of the tensors of one layer on one micro-batch, and of a stage's weights.
+TENSORS = np.dtype(
+    [
+        (name, "f8")
+        for name in (
+            "whole",  # hidden states of all tokens
+            "own",  # of those that a worker has outside tensor-parallel regions
+            "statistic",  # of a norm
+            "packed",  # product of queries, keys and values
+            "queries",
+            "keys",  # keys and values
+            "context",
+            "rows",  # statistic of the attention's rows
+            "sums",  # of the queries' gradient, in fp32
+            "up",
+            "inner",  # behind the activation function
+            "logits",
+            "loss",  # logits, and what the loss makes of them, as wide as it needs
+            # parameters, not bytes
+            "norm_weight",
+            "packed_weight",
+            "out_weight",
+            "up_weight",
+            "down_weight",
+            "embed_weight",
+            "head_weight",
+            # copies of these, sharded or not [B a parameter]
+            "master",
+            "moment",
+            "gradient",
+            "working",
+        )
+    ]
+)

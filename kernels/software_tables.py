@@ -2,6 +2,8 @@
 
 import numpy as np
 
+ALLOCATORS = ("static", "segments", "expandable")
+
 SOFTWARE = np.dtype(
     [
         ("fused_norms", "f8"),
@@ -56,5 +58,6 @@ SOFTWARE = np.dtype(
         ("gather_buffers", "f8"),
         ("head_counts", "f8"),
         ("stage_gathered", "f8"),
+        ("segments", "f8"),  # index of ALLOCATORS
     ]
 )

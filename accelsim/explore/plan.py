@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from accelsim.kernels.tables import FULL, SCHEDULES, Record
-from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS
+from accelsim.kernels.tables import FULL, PLAN, SCHEDULES, Record
+from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,11 @@ class Plan:
         return " ".join(words)
 
 
+SIZES = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
+
+
 def plan_of(row: Record) -> Plan:
     """Return a PLAN row as the object that people read."""
-    sizes = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
     some = int(row.recompute_layers) if row.recompute == FULL else 0
     return Plan(
         sp=bool(row.sp),
@@ -59,5 +61,21 @@ def plan_of(row: Record) -> Plan:
         optimizer=OPTIMIZERS[int(row.optimizer)],
         offload_activations=float(row.offload),
         offload_optimizer=bool(row.offload_optimizer),
-        **{name: int(row[name]) for name in sizes},
+        **{name: int(row[name]) for name in SIZES},
     )
+
+
+def row_of(plan: Plan) -> Record:
+    """Return a plan as a row of PLAN, of one question alone and not yet sharded."""
+    row = table(PLAN, 1)[0]
+    for name in SIZES:
+        row[name] = getattr(plan, name)
+    row.sp = plan.sp
+    row.sharding = SHARDINGS.index(plan.sharding)
+    row.recompute = RECOMPUTES.index(plan.recompute)
+    row.schedule = SCHEDULES.index(plan.schedule)
+    row.recompute_layers = plan.recompute_layers or 0
+    row.optimizer = OPTIMIZERS.index(plan.optimizer)
+    row.offload = plan.offload_activations
+    row.offload_optimizer = plan.offload_optimizer
+    return row

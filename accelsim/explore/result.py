@@ -93,16 +93,11 @@ class MemoryParts:
     @property
     def allocated(self) -> float:
         """Return the peak of all tensors [B]."""
-        return self.reserved - self.fragmentation
-
-    @property
-    def reserved(self) -> float:
-        """Return what the allocator takes from the device [B]."""
-        return self.total - self.context
+        return self.total - self.context - self.fragmentation
 
     @property
     def total(self) -> float:
-        """Return the peak as the device sees it [B]: this must fit."""
+        """Return the least memory in which a step runs [B]: this must fit."""
         return sum(float(getattr(self, f.name)) for f in fields(self))
 
 
@@ -279,6 +274,8 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the estimate as plain data; every key carries its unit."""
+        from accelsim.explore.reserved import reserved  # it asks for an estimate
+
         q = self.question
         return {
             "model": q.model.name,
@@ -308,7 +305,7 @@ class Estimate:
             "memory_capacity_bytes": self.memory_capacity,
             "memory_parts_bytes": asdict(self.memory),
             "memory_allocated_bytes": self.memory.allocated,
-            "memory_reserved_bytes": self.memory.reserved,
+            "memory_reserved_bytes": reserved(self),
             "memory_by_stage_bytes": [stage.memory.total for stage in self.stages],
             "link_bytes": dict(self.link_bytes),
             "energy_j": self.energy.total,

@@ -138,9 +138,9 @@ def equations(
 def least_error(h: Floats, middle: int, density: Floats, sheet: Sheet) -> float:
     """Return the error with a tap at every place and no limits on them."""
     lags, rows = equations(h, middle, density, sheet, 1)
-    feedback, work = sheet.feedback, np.empty((4, len(lags)))
+    feedback, work = sheet.feedback, np.empty(len(lags))
     low, high = (feedback.low[0], feedback.high[0]) if feedback.high else (0.0, 0.0)
-    return com_coarse.error_at(lags, rows, low, high, work[:2], work[2:])
+    return com_coarse.error_at(lags, rows, low, high, work)
 
 
 def taps_of(

@@ -7,7 +7,7 @@ how far that is from the full computation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log10
+from math import ceil, log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,24 @@ def _flight(packages: PackageCase) -> float:
     return sum(line.length * line.tau for line in lines) * 1e-9
 
 
+def _reach(sheet: Sheet, packages: PackageCase) -> int:
+    """Return how many taps after the cursor stand for fixed and floating ones.
+
+    As many as there are, next to one another. But floating groups go first to where the
+    nearer package throws an echo back: if that is no more than the groups' own width
+    further, the taps go on to it.
+    """
+    forward = sheet.forward
+    if forward is None:
+        return 0
+    floating = forward.groups * forward.group_taps
+    taken = forward.post + floating
+    ends = (packages.transmitter, packages.receiver)
+    flights = [sum(line.length * line.tau for line in end.lines) for end in ends]
+    echo = ceil(2.0 * min(flights) * 1e-9 * sheet.symbol_rate) + 2
+    return echo if taken < echo <= taken + floating else taken
+
+
 def _choices(
     sheet: Sheet,
     packages: PackageCase,
@@ -128,9 +146,7 @@ def _choices(
     forward, feedback = sheet.forward, sheet.feedback
     if forward is None:
         raise InputError(f"{sheet.name}: has no feed-forward equalizer")
-    # as many taps as the receiver has, the floating ones next to the fixed
-    floating = forward.groups * forward.group_taps
-    size, power = forward.pre + 1 + forward.post + floating, sheet.symbol_sigma**2
+    size, power = forward.pre + 1 + _reach(sheet, packages), sheet.symbol_sigma**2
     edges = np.empty(len(f), np.complex128)
     corner = sheet.receiver_corner * sheet.symbol_rate
     wire.fill_edges(f, sheet.transition_time, corner, edges)

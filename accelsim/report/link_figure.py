@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelsim.link.channel import Floats
 from accelsim.link.eye import RATIOS, Eye, statistical_eye
 from accelsim.link.judge import CaseResult, Judgement
 from accelsim.report.figures import save
@@ -61,7 +62,7 @@ def draw_loss(axis: "Axes", found: Judgement) -> None:
     axis.annotate(
         f"{found.loss_db:.1f} dB at {nyquist:.4g} GHz",
         (nyquist, -found.loss_db),
-        xytext=(6, 10),
+        xytext=(6, 10 if found.loss_db > 8.0 else -16),
         textcoords="offset points",
     )
     axis.set(xlabel="frequency, GHz", ylabel="dB", ylim=(-80, 2), title="Channel")
@@ -70,15 +71,16 @@ def draw_loss(axis: "Axes", found: Judgement) -> None:
 
 
 def draw_pulse(axis: "Axes", found: Judgement, case: CaseResult) -> None:
-    """Draw the equalized pulse, the samples that count, and what feedback takes."""
+    """Draw the equalized pulse, the samples that count, and both equalizers' taps."""
     com, samples = case.com, found.sheet.samples
+    last = int(max([*com.floating, SHOWN[1] - 2])) + 2  # no floating tap is left out
     time = (np.arange(len(com.pulse)) - com.cursor) / samples
-    near = (time >= -SHOWN[0]) & (time <= SHOWN[1])
+    near = (time >= -SHOWN[0]) & (time <= last)
     axis.plot(time[near], com.pulse[near] * 1e3, lw=1.2, label="equalized pulse")
-    at = com.cursor + samples * np.arange(-SHOWN[0], SHOWN[1] + 1)
+    at = com.cursor + samples * np.arange(-SHOWN[0], last + 1)
     at = at[(at >= 0) & (at < len(com.pulse))]
     axis.plot(time[at], com.pulse[at] * 1e3, "o", ms=3.5, label="samples")
-    taps = com.feedback[: SHOWN[1]]
+    taps = com.feedback[:last]
     if np.any(taps):
         value = com.pulse[com.cursor]
         axis.bar(
@@ -91,8 +93,29 @@ def draw_pulse(axis: "Axes", found: Judgement, case: CaseResult) -> None:
         )
     axis.axhline(0.0, color="grey", lw=0.8)
     axis.set(xlabel="UI from the cursor", ylabel="mV", title="Pulse")
-    axis.legend(fontsize="small")
     axis.grid(alpha=0.3)
+    drawn, names = axis.get_legend_handles_labels()
+    rules = found.sheet.forward
+    if com.forward is not None and rules is not None:
+        forward, name = _draw_forward(axis, com.forward, rules.pre)
+        drawn, names = [*drawn, forward], [*names, name]
+    axis.legend(drawn, names, fontsize="small")
+
+
+def _draw_forward(axis: "Axes", taps: Floats, pre: int) -> tuple[Any, str]:
+    """Draw forward taps on a scale of their own, each where it delays the pulse to."""
+    places = np.flatnonzero(taps)
+    other = axis.twinx()
+    lines = other.vlines(places - pre, 0.0, taps[places], color="tab:green", lw=1.8)
+    lines.set_alpha(0.7)
+    # both zeros at the same height
+    low, high = axis.get_ylim()
+    size = 1.05 * float(np.max(np.abs(taps)))
+    share = min(low / high, 1.1 * float(np.min(taps)) / size)
+    axis.set_ylim(share * high, high)
+    other.set_ylim(share * size, size)
+    other.set_ylabel("forward taps, of the cursor's", color="tab:green")
+    return lines, "forward taps"
 
 
 def draw_eye(axis: "Axes", eye: Eye, levels: int) -> None:

@@ -61,6 +61,8 @@ class MemorySpec(Spec):
     stage_gathered : under a pipeline, zero3 keeps a stage's gathered weights, and its
         gradients whole, until the last micro-batch.
     head_counts : stages are cut as if the LM head were the layers that it costs.
+    allocator : `segments` of PyTorch's caching allocator, which it keeps; `expandable`
+        ones; or `static`, where nothing is kept beside what is planned (XLA, Neuron).
     """
 
     gathered_inputs: bool = False
@@ -73,6 +75,7 @@ class MemorySpec(Spec):
     gather_buffers: int = Field(default=0, ge=0, le=MAX_STATE)
     stage_gathered: bool = False
     head_counts: bool = False
+    allocator: Literal["static", "segments", "expandable"] = "static"
 
 
 class PassesSpec(Spec):

@@ -8,7 +8,7 @@ import numpy as np
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
-from accelsim.kernels.software_tables import SOFTWARE
+from accelsim.kernels.software_tables import ALLOCATORS, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.software import SoftwareSpec
@@ -125,3 +125,4 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
         "stage_gathered",
     ):
         row[name] = getattr(memory, name)
+    row.segments = ALLOCATORS.index(memory.allocator)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.explore.estimate import answer
+from accelsim.explore.reserved import reserved
 from accelsim.explore.result import Estimate
 from accelsim.validation import table
 from accelsim.validation.contract import Pair, Validation, best_constant, validation
@@ -36,10 +37,15 @@ APART = "pipeline bug: reported only"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A row and our answer."""
+    """A row and our answer.
+
+    peak : our figure [B] for what was measured, on a rank of the first stage: a log is
+    written by rank 0.
+    """
 
     seen: Seen
     estimate: Estimate
+    peak: float
 
     @property
     def right(self) -> bool:
@@ -52,16 +58,6 @@ class Judged:
         capacity = self.estimate.memory_capacity
         sizes = (self.seen.peak or 0.0, self.estimate.memory.total)
         return any(abs(size / capacity - 1.0) <= NEAR for size in sizes)
-
-    @property
-    def peak(self) -> float:
-        """Return our figure [B] for what was measured, on a rank of the first stage.
-
-        A log is written by rank 0.
-        """
-        memory = self.estimate.stages[0].memory
-        reserved = self.seen.meaning == "reserved"
-        return memory.reserved if reserved else memory.allocated
 
 
 def validate_memory(path: Path | str) -> Validation:
@@ -118,10 +114,16 @@ def _judge(seen: dict[int, Seen], reasons: dict[int, str]) -> dict[int, Judged]:
     judged = {}
     for (i, each), found in zip(seen.items(), answers, strict=True):
         if isinstance(found, Estimate):
-            judged[i] = Judged(each, found)
+            judged[i] = Judged(each, found, _peak(each, found))
         else:
             reasons[i] = NO_PLAN
     return judged
+
+
+def _peak(seen: Seen, found: Estimate) -> float:
+    if seen.meaning == "reserved":
+        return reserved(found, 0)
+    return found.stages[0].memory.allocated
 
 
 def _share(truths: Any) -> float | None:

@@ -48,8 +48,7 @@ def error_of(h: Floats, at: int, noise: float, high: float) -> float:
     rows = np.where(
         (index >= 0) & (index < len(samples)), samples[index % len(samples)], 0.0
     )
-    work = np.empty((4, TAPS))
-    return com_coarse.error_at(lags, rows, 0.0, high, work[:2], work[2:])
+    return com_coarse.error_at(lags, rows, 0.0, high, np.empty(TAPS))
 
 
 @settings(max_examples=3 if PLAIN else 20, deadline=None)

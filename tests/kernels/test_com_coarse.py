@@ -10,13 +10,15 @@ SIZE = 5
 Floats = NDArray[np.float64]
 
 
-def test_toeplitz_systems_are_solved() -> None:
-    lags = np.array([2.0, 0.8, -0.3, 0.1])
-    right = np.array([[1.0, 0.0, 0.5, -1.0], [0.2, 0.3, 0.4, 0.5]])
-    work, out = np.empty((2, 4)), np.empty((2, 4))
-    com_coarse.solve_toeplitz(lags, right, work, out)
-    matrix = lags[np.abs(np.arange(4)[:, None] - np.arange(4))]
-    np.testing.assert_allclose(out, np.linalg.solve(matrix, right.T).T)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_products_are_those_of_the_inverse(size: int) -> None:
+    lags = np.array([2.0, 0.8, -0.3, 0.1, 0.05])[:size]
+    rows = np.array([[1.0, 0.0, 0.5, -1.0, 0.3], [0.2, 0.3, 0.4, 0.5, -0.1]])
+    rows = np.ascontiguousarray(rows[:, :size])
+    found = com_coarse.inverse_products(lags, rows, np.empty(size))
+    matrix = lags[np.abs(np.arange(size)[:, None] - np.arange(size))]
+    slow = rows @ np.linalg.solve(matrix, rows.T)
+    np.testing.assert_allclose(found, [slow[0, 0], slow[0, 1], slow[1, 1]])
 
 
 @pytest.mark.parametrize("sigma", [1e-3, 5e-3])
@@ -48,8 +50,7 @@ def equations() -> tuple[Floats, Floats]:
 @pytest.mark.parametrize("high", [0.85, 0.1])
 def test_an_error_is_that_of_the_taps(high: float) -> None:
     lags, rows = equations()
-    work, solved = np.empty((2, SIZE)), np.empty((2, SIZE))
-    found = com_coarse.error_at(lags, rows, 0.0, high, work, solved)
+    found = com_coarse.error_at(lags, rows, 0.0, high, np.empty(SIZE))
     matrix = lags[np.abs(np.arange(SIZE)[:, None] - np.arange(SIZE))]
     wide = np.array([np.full(SIZE, -9.0), np.full(SIZE, 9.0)])
     taps, back = np.empty(SIZE), np.empty(1)

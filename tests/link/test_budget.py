@@ -51,7 +51,7 @@ def test_every_total_is_the_sum_of_its_parts() -> None:
 
 
 def test_the_regimes_of_a_growing_cable() -> None:
-    found = [accelsim.link(CABLE.format(m)) for m in (0.5, 2.35, 6.0)]
+    found = [accelsim.link(CABLE.format(m)) for m in (0.5, 2.48, 6.0)]
     assert [each.regime for each in found] == ["inside", "marginal", "over"]
     short, middle, far = found
     assert short.tail == short.latency

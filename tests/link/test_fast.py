@@ -30,7 +30,7 @@ PATHS = [
 ]
 
 
-def test_it_is_near_the_full_margin_and_below() -> None:
+def test_it_is_near_the_full_margin() -> None:
     made = sheet_of_spec(catalog.load("com", "8023dj-kr"))
     gains = tuple(float(gain) for gain in range(-20, 1, 4))
     made = replace(
@@ -46,9 +46,11 @@ def test_it_is_near_the_full_margin_and_below() -> None:
     ]
     merits = np.array([found.fom_db for found in full])
     before = np.array([found.before_sequence_db for found in full])
-    assert np.all(np.abs(fast.fom_db - merits) < 2.0)
-    # with normal noise for all that disturbs, the margin is told too low
-    assert -1.5 < np.mean(fast.com_db - before) < 0.0
+    # taps have no limits, which counts on short wires that reflect; the echo of 12 mm
+    # packages, 18 intervals behind, is taken off as floating groups would
+    assert np.all(np.abs(fast.fom_db - merits) < 1.3)
+    assert np.all(np.abs(fast.com_db - before) < 1.1)
+    assert abs(np.mean(fast.com_db - before)) < 0.3
     order = np.argsort(before)
     assert abs(np.argsort(fast.com_db)[0] - order[0]) == 0
 

@@ -101,7 +101,7 @@ def test_flat_then_a_cliff() -> None:
 
 
 def test_a_marginal_wire_loses_goodput_and_has_a_tail() -> None:
-    lengths = [1.4 + n / 40 for n in range(24)]
+    lengths = [1.9 + n / 40 for n in range(24)]
     found = [one(f'length="{m} m"', name="nvlink5") for m in lengths]
     marginal = [each for each in found if each.regime == "marginal"]
     assert marginal

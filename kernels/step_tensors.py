@@ -1,0 +1,192 @@
+"""The tensors of a training step of one stage, followed through an allocator.
+
+Known are dense layers under fused attention, plain replicas or a sharded optimizer, and
+one chunk a stage, one forward and one backward: `followed` says so. The optimizer makes
+its moments after the first backward pass (`torch.optim`: state at the first step), in
+the holes that it left, so a second step is followed; later ones repeat it. Indices and
+masks are left out.
+"""
+
+from accelsim.kernels.allocator import NONE, PEAK, RESERVED, clear, give, take
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.layer_tensors import (
+    INPUT,
+    NORM,
+    PRODUCT,
+    STATISTIC,
+    Stage,
+    backward,
+    fill_sizes,
+    forward,
+    normed,
+    release,
+    scattered,
+    through_norm,
+    through_product,
+    write_gradient,
+)
+from accelsim.kernels.tables import (
+    FULL,
+    GPIPE,
+    ONE_F_ONE_B,
+    SELECTIVE,
+    UNSHARDED,
+    ZERO2,
+    Record,
+)
+
+STEPS = 2
+BUCKET = 25.0 * 2**20  # B; bucket_cap_mb of DistributedDataParallel
+
+
+@kernel
+def followed(chip: Record, model: Record, software: Record, plan: Record) -> bool:
+    """Return whether the sequence of a plan's tensors is known here."""
+    dense = model.moe_layers == 0.0 and model.kv_rank == 0.0 and model.blocks == 2.0
+    plain = plan.recompute != SELECTIVE and plan.recompute_layers == 0
+    plain = plain and plan.offload == 0.0 and model.adapter_rank == 0.0
+    plain = plain and plan.offload_optimizer == 0 and plan.sharding <= ZERO2
+    one = plan.vp == 1 and plan.schedule in (ONE_F_ONE_B, GPIPE)
+    fused = chip.attention_forward.block > 0.0
+    return bool(software.segments > 0.0 and dense and plain and one and fused)
+
+
+@kernel
+def forward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
+    """Follow a stage's forward pass on one micro-batch, kept in a slot."""
+    heap, size, kept = stage.heap, stage.size, stage.kept
+    if size.embed_weight > 0.0:
+        hidden = scattered(stage, take(heap, size.whole))
+    else:
+        hidden = take(heap, size.own)
+    for layer in range(layers):
+        row = kept[slot, layer]
+        hidden = forward(stage, row, hidden)
+        if plan.recompute == FULL:
+            release(heap, row, INPUT + 1)
+    row = kept[slot, layers]
+    row[:] = NONE
+    row[INPUT] = hidden
+    if size.logits == 0.0:
+        return
+    give(heap, normed(stage, row, NORM, STATISTIC))
+    narrow = take(heap, size.logits)
+    wide = take(heap, 0.5 * size.loss)
+    give(heap, narrow)
+    row[PRODUCT] = take(heap, 0.5 * size.loss)
+    give(heap, wide)
+
+
+@kernel
+def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
+    """Follow a stage's backward pass on the micro-batch of a slot."""
+    heap, size, kept = stage.heap, stage.size, stage.kept
+    stage.grads[-1] = 0
+    row = kept[slot, layers]
+    if size.logits > 0.0:
+        gradient = take(heap, size.logits)
+        give(heap, row[PRODUCT])
+        into = through_product(stage, row, NORM, gradient, size.head_weight)
+        through_norm(stage, row, STATISTIC, INPUT, into)
+    give(heap, row[INPUT])
+    flowing = take(heap, size.own)
+    for layer in range(layers - 1, -1, -1):
+        row = kept[slot, layer]
+        if plan.recompute == FULL:
+            give(heap, forward(stage, row, row[INPUT]))
+        backward(stage, row)
+    write_gradient(stage, size.embed_weight)
+    give(heap, flowing)
+    for i in range(stage.grads[-1]):
+        give(heap, stage.grads[i])
+
+
+@kernel
+def take_parameters(stage: Stage, each: float, layers: int) -> None:
+    """Allocate so many bytes a parameter, a tensor of weights at a time, for good."""
+    size = stage.size
+    take(stage.heap, each * size.embed_weight)
+    for _ in range(layers):
+        take(stage.heap, each * size.norm_weight)
+        take(stage.heap, each * size.packed_weight)
+        take(stage.heap, each * size.out_weight)
+        take(stage.heap, each * size.norm_weight)
+        take(stage.heap, each * size.up_weight)
+        take(stage.heap, each * size.down_weight)
+    take(stage.heap, each * size.head_weight)
+
+
+@kernel
+def begin(
+    stage: Stage, case: Record, plan: Record, layers: int, parameters: float
+) -> None:
+    """Allocate what outlives a step: weights, gradients, master copy, buffers."""
+    heap, size, software = stage.heap, stage.size, stage.software
+    take_parameters(stage, case.weight_bytes, layers)
+    if plan.sharding == UNSHARDED and plan.dp * plan.cp > 1:
+        left = software.bucket_bytes * parameters
+        while left > 0.0:
+            take(heap, min(BUCKET, left))
+            left -= BUCKET
+    take(heap, size.gradient * parameters)
+    take(heap, size.master * parameters)
+    if plan.tp > 1:
+        for _ in range(int(software.gather_buffers)):
+            take(heap, size.whole)
+
+
+@kernel
+def update(stage: Stage, plan: Record, parameters: float) -> None:
+    """Follow the update of a sharded optimizer: weights gathered into copies."""
+    if plan.sharding == UNSHARDED or plan.dp * plan.cp == 1:
+        return
+    heap = stage.heap
+    half = 0.5 * stage.software.update_bytes * parameters
+    one, other = take(heap, half), take(heap, half)
+    give(heap, one)
+    give(heap, other)
+
+
+@kernel
+def fill_ends(size: Record, model: Record, plan: Record, number: int) -> None:
+    """Fill the tables of the vocabulary; there are no logits but on the last stage."""
+    table = model.vocab * model.hidden / plan.tp
+    size.embed_weight = table if number == 0 else 0.0
+    if number < plan.pp - 1:
+        size.logits, size.loss, size.head_weight = 0.0, 0.0, 0.0
+        return
+    tied = model.head_parameters == 0.0 and number == 0
+    size.head_weight = 0.0 if tied else table
+
+
+@kernel
+def follow(
+    stage: Stage, case: Record, model: Record, plan: Record, row: Record, number: int
+) -> float:  # fmt: skip
+    """Return what a stage's allocator holds at most beside its tensors at most [B].
+
+    row : MEMORY of that stage, for its layers and depth. number : of the stage.
+    """
+    layers, depth = int(row.layers), int(row.depth)
+    size = stage.size
+    fill_sizes(size, case, model, stage.software, plan)
+    fill_ends(size, model, plan, number)
+    parameters = size.embed_weight + size.head_weight + layers * (
+        2.0 * size.norm_weight + size.packed_weight + size.out_weight
+        + size.up_weight + size.down_weight
+    )  # fmt: skip
+    clear(stage.heap, 1 if stage.software.segments > 1.0 else 0)
+    begin(stage, case, plan, layers, parameters)
+    for step in range(STEPS):
+        # one micro-batch more than are in flight shows the steady state
+        rounds = min(plan.micro_batches, depth + 1)
+        for i in range(rounds + depth - 1):
+            if i < rounds:
+                forward_all(stage, i % depth, layers, plan)
+            if i >= depth - 1:
+                backward_all(stage, (i + 1) % depth, layers, plan)
+        if step == 0:
+            take_parameters(stage, size.moment, layers)
+            take_parameters(stage, size.moment, layers)
+        update(stage, plan, parameters)
+    return float(stage.heap.state[RESERVED] - stage.heap.state[PEAK])
