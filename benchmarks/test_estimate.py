@@ -85,7 +85,7 @@ def layers_of(rows: Cases, shards: Rows) -> Rows:
     ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
     fill_layers(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
-        ops, np.zeros(3),
+        ops, np.zeros(2),
     )  # fmt: skip
     return layers
 

@@ -9,7 +9,7 @@ import math
 
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
-from accelsim.kernels.collectives import collective
+from accelsim.kernels.collectives import collective, reach_of
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
@@ -28,6 +28,7 @@ from accelsim.kernels.tables import (
     FUSED_ATTENTION,
     HEAD,
     MATMUL,
+    MAX_TIERS,
     MOE,
     PART_ATTENTION,
     PART_MATMUL,
@@ -103,7 +104,7 @@ def time_product(
     # a step passes through all layers before it meets a weight again, for hours
     product.weight_sets = product.repeats = math.inf
     product.hot = 1.0
-    forward, backward = 0.0, 0.0
+    forward, backward, op.weight_time = 0.0, 0.0, 0.0
     for turn in range(2 if op.frozen else 3):
         product.m, product.n, product.k = op.m, op.n, op.k
         product.bytes_out = wide
@@ -122,6 +123,10 @@ def time_product(
         else:
             backward += time
             row.backward_memory_bound += bound
+            if turn == 1:
+                op.input_time = time
+            else:
+                op.weight_time = time
     if not fused and not op.frozen:
         moved = op.batch * op.n * op.k * (out + wide)
         row.backward_elementwise += stream_seconds(chip, moved, 1.0)
@@ -187,40 +192,89 @@ def add_operator(
 
 
 @kernel
+def add_tensor_traffic(
+    row: Record, software: Record, tiers: Rows, group: Record, size: float,
+    blocks: float, again: float,
+) -> float:  # fmt: skip
+    """Add what a tensor group exchanges around `blocks`; returns s of one collective.
+
+    Around each block are one all-reduce of its hidden states of `size` bytes [B], or an
+    all-gather and a reduce-scatter under sp (Korthikanti et al. 2022, section 4.2.2),
+    either way the same. Inputs that were not kept gathered are gathered `again`
+    (LinearWithGradAccumulationAndAsyncCommunication.backward in
+    megatron/core/tensor_parallel/layers.py).
+    """
+    call = ALL_GATHER if group.sp else ALL_REDUCE
+    calls = 2.0 * blocks if group.sp else blocks
+    tp = float(group.tp)
+    time, sent, _, _ = collective(tiers, call, size, tp, 1.0, software)
+    back = calls + again
+    row.forward_tp += calls * time
+    row.backward_tp += back * time
+    row.forward_tp_bytes += calls * sent
+    row.backward_tp_bytes += back * sent
+    if tp > 1.0:
+        row.forward_kernels += calls * COLLECTIVE_CALLS
+        row.backward_kernels += back * COLLECTIVE_CALLS
+    return time
+
+
+@kernel
+def hidden_backward(
+    ops: Rows, count: int, time: float, again: float, blocks: float
+) -> float:
+    """Return what a layer's own products hide of its backward tensor traffic [s].
+
+    Of `blocks` collectives of `time` [s], each that reduces an input's gradient runs
+    behind the product for the weight's, each that gathers an input `again` behind the
+    product for the input's gradient, and behind no other.
+    """
+    gathers, reductions = 0.0, 0.0
+    for i in range(count):
+        op = ops[i]
+        if op.kind == MATMUL and op.gathered > 0.0:
+            gathers += min(time, op.input_time)
+            reductions += min(time, op.weight_time)
+    return min(again * time, gathers) + min(blocks * time, reductions)
+
+
+@kernel
+def crosses_domain(tiers: Rows, tp: float) -> float:
+    """Return 1 if a tensor group leaves the domain of its innermost switch.
+
+    That is the outermost of the tiers inside which NCCL uses one fabric.
+    """
+    own = 0
+    for t in range(MAX_TIERS):
+        if tiers[t].nccl.on > 0.0:
+            own = t
+    return 1.0 if reach_of(tiers, own, tp, 1.0) < tp else 0.0
+
+
+@kernel
 def add_group_traffic(
     row: Record, software: Record, tiers: Rows, group: Record, volumes: Rows
 ) -> None:
-    """Add what the tensor, context and expert groups exchange.
+    """Add what the context and expert groups exchange.
 
-    volumes : bytes [B] of one forward exchange by group: tensor (all-reduce, or
-    all-gather and reduce-scatter under sp), context (all-gather of keys and values),
-    expert (all-to-all). Backward, tensor and expert groups exchange the same, the
+    volumes : bytes [B] of one forward exchange by group: context (all-gather of keys
+    and values), expert (all-to-all). Backward, expert groups exchange the same, the
     context ring twice as much.
     """
     tp = float(group.tp)
-    for group_kind in range(3):
-        call, ranks, stride, times = ALL_GATHER, tp, 1.0, 1.0
-        if group_kind == 0:
-            call = ALL_GATHER if group.sp else ALL_REDUCE
-            times = 2.0 if group.sp else 1.0
-        elif group_kind == 1:
-            ranks, stride = float(group.cp), tp
-        else:
-            call, ranks, stride = ALL_TO_ALL, float(group.ep), tp
+    for group_kind in range(2):
+        call, ranks, times = ALL_GATHER, float(group.cp), 1.0
+        if group_kind == 1:
+            call, ranks = ALL_TO_ALL, float(group.ep)
             times = 2.0  # dispatch and combine
         time, sent, _, _ = collective(
-            tiers, call, volumes[group_kind], ranks, stride, software
+            tiers, call, volumes[group_kind], ranks, tp, software
         )
         time, sent = times * time, times * sent
         if ranks > 1.0 and volumes[group_kind] > 0.0:
             row.forward_kernels += times * COLLECTIVE_CALLS
             row.backward_kernels += times * COLLECTIVE_CALLS
         if group_kind == 0:
-            row.forward_tp += time
-            row.backward_tp += time
-            row.forward_tp_bytes += sent
-            row.backward_tp_bytes += sent
-        elif group_kind == 1:
             row.forward_cp += time
             row.backward_cp += 2.0 * time
             row.forward_cp_bytes += sent
@@ -245,20 +299,28 @@ def fill_transformer_layer(
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
     kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
-    volumes[0] = size * model.blocks
-    volumes[1] = case.activation_bytes * tokens * shard.cp * kv_width
-    volumes[2] = 0.0
+    volumes[0] = case.activation_bytes * tokens * shard.cp * kv_width
+    volumes[1] = 0.0
+    blocks = 1.0 if mixture else model.blocks
+    kept = software.gathered_inputs > 0.0 or model.adapter_rank > 0.0
+    again = blocks if shard.sp and not kept else 0.0
+    time = add_tensor_traffic(row, software, tiers, shard, size, blocks, again)
     if mixture:
+        # experts are cut over the tensor group, too: it shares their choices
         choices = shard.own_tokens * model.top_k
-        volumes[0] = size * (1.0 + model.top_k)
-        volumes[2] = case.activation_bytes * choices * model.hidden
+        volumes[1] = case.activation_bytes * choices * model.hidden
+        add_tensor_traffic(row, software, tiers, shard, size * model.top_k, 1.0, 0.0)
+    if software.overlap_tp_backward > 0.0:
+        row.tp_behind = hidden_backward(ops, count, time, again, blocks)
+    if software.overlap_tp_inside > 0.0:
+        row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_group_traffic(row, software, tiers, shard, volumes)
 
 
 @kernel
 def fill_ends(
     embed: Record, head: Record, chip: Record, model: Record, software: Record,
-    case: Record, tiers: Rows, shard: Record, ops: Rows, volumes: Rows,
+    case: Record, tiers: Rows, shard: Record, ops: Rows,
 ) -> None:  # fmt: skip
     """Fill the rows of the embedding and of LM head with loss.
 
@@ -274,10 +336,9 @@ def fill_ends(
         software.logit_bytes * logits
         + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
     )
-    volumes[0] = 0.5 * case.activation_bytes * tokens * model.hidden
-    volumes[1] = volumes[2] = 0.0
-    add_group_traffic(embed, software, tiers, shard, volumes)
-    add_group_traffic(head, software, tiers, shard, volumes)
+    half = 0.5 * case.activation_bytes * tokens * model.hidden
+    add_tensor_traffic(embed, software, tiers, shard, half, 1.0, 0.0)
+    add_tensor_traffic(head, software, tiers, shard, half, 1.0, 0.0)
 
 
 @kernel
@@ -287,7 +348,7 @@ def fill_layers(
 ) -> None:  # fmt: skip
     """Fill `layers[s, kind]` (LAYER, zeroed) for every row s of `shards` (SHARD).
 
-    ops : scratch, MAX_OPERATORS rows of OPERATOR. volumes : scratch, 3 float64.
+    ops : scratch, MAX_OPERATORS rows of OPERATOR. volumes : scratch, 2 float64.
     """
     for s in range(len(shards)):
         shard = shards[s]
@@ -302,5 +363,5 @@ def fill_layers(
             )  # fmt: skip
         fill_ends(
             layers[s, EMBED], layers[s, HEAD], chips[c], models[c], software[c],
-            cases[c], tiers[c], shard, ops, volumes,
+            cases[c], tiers[c], shard, ops,
         )  # fmt: skip

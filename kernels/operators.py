@@ -66,6 +66,7 @@ def add_weight(
     op.gradient_bytes = gradient_bytes
     op.frozen = 0
     op.adapter = 0.0
+    op.gathered = 0.0
     op.share = 1.0
     return at + 1
 
@@ -162,6 +163,7 @@ def add_projections(
             at = add_weight(ops, at, precision, tokens, model.q_rank, hidden, 1.0, grad)
             source = model.q_rank
         at = add_weight(ops, at, precision, tokens, queries, source, 1.0, grad)
+        ops[at - 1].gathered = 1.0
         down = model.kv_rank + model.rope_dim
         at = add_weight(ops, at, precision, tokens, down, hidden, 1.0, grad)
         up = heads * (model.head_dim - model.rope_dim + model.v_dim)
@@ -169,6 +171,7 @@ def add_projections(
     else:
         columns = queries + kv_heads * (model.head_dim + model.v_dim)
         at = add_weight(ops, at, precision, tokens, columns, hidden, 1.0, grad)
+    ops[at - 1].gathered = 1.0
     values = heads * model.v_dim
     at = add_weight(ops, at, precision, tokens, hidden, values, 1.0, grad)
     if model.rotary > 0.0:
@@ -290,7 +293,9 @@ def transformer_operators(
         at = add_experts(ops, at, model, software, case, shard)
     else:
         tokens, width = shard.tokens, model.ffn / shard.tp
+        up = at
         at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
+        ops[up].gathered = 1.0
     freeze(ops, at, model)
     return at
 

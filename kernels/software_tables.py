@@ -34,6 +34,8 @@ SOFTWARE = np.dtype(
         ("selective_elementwise", "f8"),
         ("selective_kept", "f8"),
         ("overlap_tp", "f8"),
+        ("overlap_tp_inside", "f8"),
+        ("overlap_tp_backward", "f8"),
         ("overlap_dp", "f8"),
         ("overlap_gather", "f8"),
         ("overlap_pp", "f8"),

@@ -72,10 +72,13 @@ def add_layer(
     # the first of the tp chunks has nothing to hide behind, and what one
     # communication hides behind cannot hide another
     behind_tp = min(row.forward_matmul + row.backward_matmul, tp - tp / plan.tp)
+    in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
+    if in_chunks == 0.0:
+        behind_tp = row.tp_behind
     behind_cp = row.forward_attention * (1.0 + again) + row.backward_attention
-    hidden = software.overlap_tp * min(tp, behind_tp)
+    hidden = min(tp, behind_tp)
     hidden += software.overlap_cp * min(cp, behind_cp)
-    tp = exposed(software.overlap_tp, tp, behind_tp, share)
+    tp = exposed(1.0, tp, behind_tp, share)
     cp = exposed(software.overlap_cp, cp, behind_cp, share)
     ep = exposed(software.overlap_ep, ep, busy - hidden, share)
     result.matmul += count * (row.forward_matmul + row.backward_matmul)

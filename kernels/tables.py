@@ -299,6 +299,10 @@ OPERATOR = np.dtype(
         ("causal", "f8"),
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
+        ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
+        # what its products take, filled when it is timed: gradients of input and weight
+        ("input_time", "f8"),
+        ("weight_time", "f8"),
         # streams: bytes by pass and number of kernels
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
@@ -328,6 +332,8 @@ LAYER = np.dtype(
         )
     ]
     + [
+        ("tp_behind", "f8"),  # of backward_tp, what single products can hide
+        ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("core", "f8"),  # forward attention core alone, what `selective` repeats
         ("core_flops", "f8"),
         ("saved", "f8"),  # B of activations kept with recompute none

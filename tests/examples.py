@@ -282,7 +282,7 @@ class World:
 def fill(rows: Cases, shards: Rows) -> Rows:
     """Return the LAYER rows of shards."""
     layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
-    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(3)
+    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(2)
     fill_layers(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
         operators, volumes,

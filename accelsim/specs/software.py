@@ -19,12 +19,17 @@ class OverlapSpec(Spec):
     """Which communication may run behind computation.
 
     tp : ring exchange of tensor-parallel chunks behind their GEMM.
+    tp_inside : only where one switch joins the whole group (user buffers).
+    tp_backward : else, backward, the input that is gathered again runs behind the
+        product for the input's gradient, and what is reduced behind the weight's.
     dp : gradient reduction behind the backward pass, in buckets.
     gather : parameter all-gather behind the forward pass (ZeRO-1, ZeRO-3).
     pp, cp, ep : stage hand-over, key/value ring, expert all-to-all.
     """
 
     tp: bool = False
+    tp_inside: bool = False
+    tp_backward: bool = False
     dp: bool = False
     gather: bool = False
     pp: bool = False
@@ -49,7 +54,8 @@ class SelectiveSpec(Spec):
 class MemorySpec(Spec):
     """What a stack holds beside what every training run must.
 
-    gathered_inputs : inputs that tensor parallelism gathers are kept gathered.
+    gathered_inputs : inputs that tensor parallelism gathers are kept gathered; else
+        the backward pass gathers them again.
     activation_kept : a gated activation is two kernels, and the first's output is kept.
     kv_copied : keys and values are copied out of their packed product.
     logit_bytes : bytes of a logit at the loss; 4 or 10 (fused or not) if left out.

@@ -57,7 +57,7 @@ def evaluate(
         shards[name] = distinct[:, column]
     plans.shard = index.reshape(-1)
     layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
-    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(3)
+    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(2)
     fill_layers(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
         operators, volumes,

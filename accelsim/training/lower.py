@@ -106,7 +106,7 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.selective_matmul = float(software.selective.matmul)
     row.selective_elementwise = float(software.selective.elementwise)
     row.selective_kept = float(software.selective.kept)
-    for kind in ("tp", "dp", "gather", "pp", "cp", "ep"):
+    for kind in type(software.overlap).model_fields:
         row[f"overlap_{kind}"] = getattr(software.overlap, kind)
     row.grad_bytes = software.grad_bytes
     row.master_bytes = software.master_bytes

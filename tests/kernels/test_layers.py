@@ -121,8 +121,8 @@ def test_a_gradient_that_a_kernel_adds() -> None:
 
 def test_a_collective_is_four_calls_of_the_host() -> None:
     alone, two = (world().layers(tp=tp)[DENSE] for tp in (1, 2))
-    # an all-reduce a block and pass
-    assert two.forward_kernels == alone.forward_kernels + 4.0
+    # an all-reduce for each of two blocks, in each pass (Shoeybi et al. 2019, fig. 4)
+    assert two.forward_kernels == alone.forward_kernels + 2 * 4.0
 
 
 def test_fused_attention_repeats_the_scores_backward() -> None:
@@ -249,6 +249,56 @@ def test_tensor_parallel_traffic() -> None:
     assert world(tiers=links).layers(tp=4, sp=1)[DENSE].forward_tp_bytes == (
         layer.forward_tp_bytes
     )
+
+
+def test_inputs_are_gathered_again_backward_unless_kept() -> None:
+    # two blocks forward: 2 all-gathers and 2 reduce-scatters; backward 2 gathers more
+    links = tiers_of(switch(8, 1e11))
+    one = 2 * SEQ * HIDDEN * 3 / 4
+    again = world(tiers=links).layers(tp=4, sp=1)[DENSE]
+    assert again.forward_tp_bytes == 4 * one
+    assert again.backward_tp_bytes == 6 * one
+    stack = software(gathered_inputs=1.0)
+    kept = world(tiers=links, software=stack).layers(tp=4, sp=1)[DENSE]
+    assert kept.backward_tp_bytes == 4 * one
+    # a frozen weight has no gradient that its input is for
+    frozen = world(tiers=links, model=model(adapter_rank=16.0)).layers(tp=4, sp=1)
+    assert frozen[DENSE].backward_tp_bytes == 4 * one
+
+
+def test_one_product_hides_one_collective() -> None:
+    # a worker's 2048 x 1024 x 768 and 2048 x 1024 x 1024 take 32 and 43 us a gradient
+    # at 1e14 FLOP/s; each collective moves 3 MiB in 31 us at 1e11 B/s, in 0.3 s at 1e7
+    stack = software(overlap_tp_backward=1.0)
+    fast = world(tiers=tiers_of(switch(8, 1e11)), software=stack)
+    layer = fast.layers(tp=4, sp=1)[DENSE]
+    time = layer.forward_tp / 4
+    assert layer.backward_tp == pytest.approx(6 * time)
+    slow = world(tiers=tiers_of(switch(8, 1e7)), software=stack)
+    long = slow.layers(tp=4, sp=1)[DENSE]
+    # all four products of the column-parallel weights, and no more
+    wide = [product_parts(chip(), gemm(SEQ, HIDDEN, n))[0] for n in (768.0, 1024.0)]
+    deep = [
+        product_parts(chip(), gemm(n, HIDDEN, SEQ, bytes_out=8.0))[0]
+        for n in (768.0, 1024.0)
+    ]
+    assert long.tp_behind == pytest.approx(sum(wide) + sum(deep))
+    hidden = sum(min(time, each) for each in (*wide, *deep))
+    assert layer.tp_behind == pytest.approx(hidden)
+    # without sp, an all-reduce behind the weight's gradient alone
+    assert slow.layers(tp=4)[DENSE].tp_behind == pytest.approx(sum(deep))
+    assert world(tiers=tiers_of(switch(8, 1e7))).layers(tp=4)[DENSE].tp_behind == 0.0
+
+
+def test_chunked_exchange_ends_at_the_innermost_switch() -> None:
+    links = tiers_of(switch(8, 1e11), switch(4096, 1e10))
+    made = world(tiers=links, software=software(overlap_tp_inside=1.0))
+    assert [made.layers(tp=tp)[DENSE].tp_crosses for tp in (4, 8, 16)] == [
+        0.0,
+        0.0,
+        1.0,
+    ]
+    assert world(tiers=links).layers(tp=16)[DENSE].tp_crosses == 0.0
 
 
 def test_embedding_and_head_exchange_hidden_states_once() -> None:

@@ -271,6 +271,13 @@ def test_tensor_parallel_overlap() -> None:
     assert schedule(rows, software(overlap_tp=1.0), tp=4).tp == 8 * (20.0 - 3.0)
 
 
+def test_tensor_parallel_overlap_outside_one_switch() -> None:
+    # chunks are not exchanged; what single products hide is no longer seen
+    rows = layers(forward_tp=0.4, backward_tp=0.8, tp_behind=0.3, tp_crosses=1.0)
+    both = software(overlap_tp=1.0, communication_share=0.1)
+    assert schedule(rows, both, tp=16).tp == pytest.approx(8 * (0.9 + 0.1 * 0.3))
+
+
 def test_context_ring_hides_behind_attention() -> None:
     rows = layers(
         forward_attention=1.0, backward_attention=2.0, forward_cp=1.0, backward_cp=3.0
