@@ -36,6 +36,7 @@ NEEDED = (
     "benchmarks/measured/moe_small.csv",
     "benchmarks/measured/astrasim_small.csv",
     "benchmarks/measured/memory_small.csv",
+    "benchmarks/measured/nccl_tests_p4de.txt",
     "benchmarks/measured/attention_flash.csv",
     "benchmarks/measured/attention_prefill.csv",
     "tests/workload/hf",

@@ -53,7 +53,7 @@ def test_estimate_asks_what_the_options_say(
     )
     assert done.exit_code == 0, done.stderr
     run = asked[0][0]
-    assert run.plan.model_dump() == {
+    assert run.plan.model_dump(exclude_none=True) == {
         "tp": 8,
         "sp": False,
         "cp": 1,

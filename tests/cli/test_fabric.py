@@ -9,7 +9,8 @@ from accelsim.cli import main
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(main, ["fabric", *words])
+    wide = {"COLUMNS": "120"}  # no cell is broken, wherever the tests run
+    return CliRunner().invoke(main, ["fabric", *words], env=wide)
 
 
 def test_a_listing() -> None:
