@@ -83,7 +83,9 @@ def read_npz(path: Path) -> TwoPort | Channel:
         reason = error.strerror or error
         raise InputError(f"{path}: cannot be read: {reason}") from None
     except (ValueError, BadZipFile, EOFError):
-        raise InputError(f"{path}: is no .npz of plain arrays") from None
+        raise InputError(
+            f"{path}: cannot be read: it is no .npz of plain arrays"
+        ) from None
     if "f" not in arrays:
         raise InputError(f"{path}: has no array f of frequencies")
     if "s21" in arrays:

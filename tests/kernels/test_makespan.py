@@ -1,5 +1,6 @@
 """Closed forms of a pipeline against the event-driven scheduler."""
 
+import numba
 import numpy as np
 import pytest
 
@@ -24,6 +25,7 @@ from accelsim.kernels.tables import (
 from accelsim.training.lower import table
 
 WITHIN = 0.005
+PLAIN = 10 if numba.config.DISABLE_JIT else 0  # type: ignore[attr-defined]
 
 
 def random_pipe(rng: np.random.Generator, schedule: int, vp: int) -> Record:
@@ -64,7 +66,8 @@ def worst(examples: int) -> tuple[float, str]:
 
 
 @pytest.mark.parametrize(
-    "examples", [600, pytest.param(10_000, marks=pytest.mark.slow)]
+    "examples",
+    [PLAIN or 600, pytest.param(PLAIN or 10_000, marks=pytest.mark.slow)],
 )
 def test_closed_forms_equal_the_scheduler(examples: int) -> None:
     error, where = worst(examples)
@@ -104,7 +107,7 @@ def any_pipe(rng: np.random.Generator, vp: int, *, short: bool) -> Record:
 @pytest.mark.parametrize("schedule", [INTERLEAVED, ZB_H1, ZB_V, DUALPIPE])
 def test_what_is_carried_on_is_what_would_be_scheduled(schedule: int) -> None:
     rng = np.random.default_rng(11)
-    for _ in range(20):
+    for _ in range(PLAIN // 5 or 20):
         pp, vp = 2 * int(rng.integers(1, 5)), 1
         if schedule == INTERLEAVED:
             vp = int(rng.integers(2, 5))
