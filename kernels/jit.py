@@ -5,9 +5,12 @@ compiled on their first call, run serially, release the GIL and divide by zero a
 NumPy does (to inf or nan).
 """
 
+import functools
 import hashlib
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -17,31 +20,88 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def digest() -> str:
-    """Return the hash of every kernel's source, and of what else changes their code."""
+_FOLDER = Path(__file__).parent
+_PACKAGE = __name__.rpartition(".")[0]
+_IMPORTS = re.compile(
+    rf"^from {re.escape(_PACKAGE)}(?:\.(\w+))? import (\(.*?\)|[^\n]*)", re.M | re.S
+)
+
+
+@functools.cache
+def _source(module: str) -> tuple[bytes, frozenset[str]]:
+    """Return a file's text, and the names of the files that it may import from."""
+    path = _FOLDER / f"{module}.py"
+    if not path.is_file():  # a name that another file of kernels gives
+        return b"", frozenset()
+    text = path.read_bytes()
+    used: set[str] = set()
+    for one, names in _IMPORTS.findall(text.decode()):
+        used |= {one} if one else set(re.findall(r"\w+", names))
+    return text, frozenset(used)
+
+
+def reached(module: str) -> set[str]:
+    """Return the names of the files that a kernel file holds code or constants of."""
+    found, ahead = {"jit"}, [module]
+    while ahead:
+        one = ahead.pop()
+        if one not in found and _source(one)[0]:
+            found.add(one)
+            ahead.extend(_source(one)[1])
+    return found
+
+
+@functools.cache
+def _content(module: str) -> str:
+    held = hashlib.sha256()
+    for one in sorted(reached(module)):
+        held.update(one.encode() + b"\0" + _source(one)[0])
+    return held.hexdigest()
+
+
+def digest(module: str) -> str:
+    """Return the hash of a kernel file's source and of what else changes its code.
+
+    Parameters
+    ----------
+    module
+        Name of the file in this folder, without `.py`.
+    """
     # Numba compares only the file that a kernel is in. A kernel holds the code of the
     # kernels and constants that it uses, so its cache must change with all of them;
     # and with the bounds check, which Numba would otherwise find in or miss from code
     # that was compiled under another setting.
-    sources = sorted(Path(__file__).parent.rglob("*.py"))
-    content = b"".join(path.read_bytes() for path in sources)
     setting = f"boundscheck={numba.config.BOUNDSCHECK}"  # type: ignore[attr-defined]
-    return hashlib.sha256(content + setting.encode()).hexdigest()[:12]
+    return hashlib.sha256((_content(module) + setting).encode()).hexdigest()[:12]
 
 
-def _can_cache() -> bool:
+def _cache_of(module: str) -> Path | None:
+    """Return the folder of a file's machine code, None where nothing can be kept.
+
+    Nothing is of a file elsewhere, whose kernels may use any version of ours.
+    """
+    package, _, module = module.rpartition(".")
+    if package != _PACKAGE:
+        return None
     env = os.environ
     base = env.get("NUMBA_CACHE_DIR") or env.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        cache = Path(base).expanduser() / "accelsim" / digest()
+        cache = Path(base).expanduser() / "accelsim" / f"{module}-{digest(module)}"
         cache.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # not writable, or a user without a home
-        return False
-    numba.config.CACHE_DIR = str(cache)  # type: ignore[attr-defined]
-    return os.access(cache, os.W_OK)
+        return None
+    return cache if os.access(cache, os.W_OK) else None
 
 
-_CACHE = _can_cache()
+@contextmanager
+def _kept_in(folder: Path | None) -> Iterator[None]:
+    """Let Numba keep what is decorated meanwhile in `folder`, and nothing else."""
+    usual = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(folder or "")  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = usual  # type: ignore[attr-defined]
 
 
 def cached(name: str) -> bool | None:
@@ -49,22 +109,24 @@ def cached(name: str) -> bool | None:
 
     Numba's index file is named after module, function and line.
     """
-    if not _CACHE or numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+    folder = _cache_of(f"{_PACKAGE}.{name.partition('.')[0]}")
+    if folder is None or numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return None
-    folder = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
     return any(folder.rglob(f"{name}-*.nbi"))
 
 
 def _compiled(function: Callable[_P, _R], **more: Any) -> Callable[_P, _R]:
+    folder = _cache_of(function.__module__)
     options: dict[str, Any] = {
-        "cache": _CACHE,
+        "cache": folder is not None,
         "nogil": True,
         "error_model": "numpy",
         # nothing here is called from C: saves a tenth of the compile time
         "no_cfunc_wrapper": True,
         **more,
     }
-    return cast("Callable[_P, _R]", numba.njit(**options)(function))
+    with _kept_in(folder):
+        return cast("Callable[_P, _R]", numba.njit(**options)(function))
 
 
 def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -93,7 +93,8 @@ def _columns(
 
 def key_of(spec: HbmSpec) -> str:
     """Return the hash of all that a channel's answers in ticks depend on."""
-    held = lower(spec).tobytes() + f"{VERSION} {jit.digest()}".encode()
+    kernels = [jit.digest(name) for name in ("dram_run", "dram_surface")]
+    held = lower(spec).tobytes() + f"{VERSION} {kernels}".encode()
     for axis in (TURNS, SHARES, STREAMS, LOADS, LATENCY_TURNS, LATENCY_SHARES):
         held += axis.tobytes()
     return hashlib.sha256(held).hexdigest()[:32]

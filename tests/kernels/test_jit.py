@@ -63,6 +63,28 @@ def test_a_changed_helper_recompiles_its_callers(tmp_path: Path) -> None:
     assert run_sample(tmp_path, NUMBA_CACHE_DIR=cache) == (21.0, 0)
 
 
+def test_a_kernel_elsewhere_recompiles_nothing(tmp_path: Path) -> None:
+    cache = str(tmp_path / "cache")
+    write_sample(tmp_path, constant=1.0)
+    run_sample(tmp_path, NUMBA_CACHE_DIR=cache)
+    other = tmp_path / "sample" / "kernels" / "other.py"
+    other.write_text("from sample.kernels.helper import step\n", "utf-8")
+    assert run_sample(tmp_path, NUMBA_CACHE_DIR=cache) == (3.0, 1)
+
+
+@pytest.mark.parametrize("name", ["step", "layers", "dram_surface", "com_search"])
+def test_a_digest_covers_every_file_that_a_kernel_reaches(name: str) -> None:
+    """What Python itself loads for a kernel is what its digest was made of."""
+    run = (
+        f"import sys, accelsim.kernels.{name}; p = 'accelsim.kernels.';"
+        "print(*(m[len(p):] for m in sys.modules if m.startswith(p)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", run], capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) == jit.reached(name)
+
+
 def test_kernels_run_where_nothing_can_be_kept(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("not a folder", "utf-8")
@@ -73,10 +95,10 @@ def test_kernels_run_where_nothing_can_be_kept(tmp_path: Path) -> None:
 def test_the_bounds_check_has_a_cache_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    usual = jit.digest()
+    usual = jit.digest("step")
     other = 0 if numba.config.BOUNDSCHECK else 1  # type: ignore[attr-defined]
     monkeypatch.setattr(numba.config, "BOUNDSCHECK", other)
-    assert jit.digest() != usual
+    assert jit.digest("step") != usual
 
 
 @pytest.mark.skipif(
