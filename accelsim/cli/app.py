@@ -25,6 +25,7 @@ from accelsim.cli.goodput import goodput_command
 from accelsim.cli.hbm import hbm_command
 from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
+from accelsim.cli.optimise import optimise_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.search import search_command
 from accelsim.cli.show import list_command, show_command
@@ -135,6 +136,7 @@ for _command in (
     compare_command,
     search_command,
     sweep_group,
+    optimise_command,
     gemm_command,
     attention_command,
     collective_command,
