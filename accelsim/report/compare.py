@@ -12,8 +12,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from accelsim import numbers
 from accelsim.explore.result import Comparison, Estimate, Row
-from accelsim.report import numbers
 from accelsim.report.soft import rests_on, soft_figures
 from accelsim.report.tables import SOFT_MARK, heading, notes, table, width
 from accelsim.specs.figure import Figure
