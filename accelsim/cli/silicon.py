@@ -1,13 +1,16 @@
 """`accelsim silicon`: a chip's cost, the area of its dies, another process."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
 from accelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from accelsim.silicon.scale import At
 
 YIELDS = ("poisson", "murphy", "seeds", "negative-binomial")
 POINTS = ("iso-power", "iso-speed")
@@ -46,7 +49,7 @@ Exit code 1: the chip's file has no [die], or its memory has no price.""",
 def silicon_command(
     chip: str,
     to: str | None,
-    at: str | None,
+    at: "At | None",
     against: str | None,
     when: datetime | None,
     model: str,
@@ -74,7 +77,7 @@ def silicon_command(
         other = None if against is None else load("chips", against)
         answer["moved"] = ported(
             port(spec, to=to, at=at or "iso-power", when=day), other
-        )  # type: ignore[arg-type]
+        )
     if uncertain is not None:
         answer["uncertain"] = uncertain_cost(spec, uncertain, seed, day)
     if as_json:
