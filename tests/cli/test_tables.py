@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from accelsim.explore.result import Comparison, Estimate, Row
+from accelsim.explore.comparison import Comparison, Row
+from accelsim.explore.result import Estimate
 from accelsim.report import numbers
 from accelsim.report.compare import comparison_tables
 from accelsim.report.estimate import estimate_tables
