@@ -62,9 +62,10 @@ def optimise_command(
         print_error("stopped; the same command goes on")
         raise
     if figure is not None:
-        from accelsim.report.optimise import draw
+        from accelsim.report.optimise import design_figure
+        from accelsim.report.picture.raster import save
 
-        draw(figure, found)
+        save(design_figure(found), figure)
     if as_json:
         print_json(found.to_dict())
         return

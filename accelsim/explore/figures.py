@@ -9,6 +9,7 @@ from typing import Any
 
 from accelsim.errors import InputError, nearest
 from accelsim.explore.result import Estimate
+from accelsim.explore.whole import of_whole
 
 Reader = Callable[[Estimate], float | None]
 
@@ -28,6 +29,14 @@ FIGURES: dict[str, Reader] = {
     "usd_per_hour": lambda e: e.usd_per_hour,
     "usd_per_million_tokens": lambda e: e.usd_per_million_tokens,
     "kg_co2_per_million_tokens": lambda e: e.kg_co2_per_million_tokens,
+}
+# Of the whole run, where the question tells of it.
+WHOLE: dict[str, Reader] = {
+    "goodput": of_whole("share"),
+    "useful_tokens_per_s": of_whole("tokens_per_s"),
+    "usd_per_million_useful_tokens": of_whole("usd_per_million_tokens"),
+    "days": of_whole("days"),
+    "usd": of_whole("usd"),
 }
 SILICON = "silicon."  # how the names of a chip's cost, area, edge and power begin
 

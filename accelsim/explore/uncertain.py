@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import InputError
+from accelsim.explore.comparison import Comparison
 from accelsim.explore.estimate import answer
-from accelsim.explore.figures import FIGURES
+from accelsim.explore.figures import FIGURES, WHOLE
 from accelsim.explore.held import held, moved, named_figures
-from accelsim.explore.result import Comparison, Estimate
+from accelsim.explore.result import Estimate
 from accelsim.question import Question
 from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.nodes import Values
@@ -31,7 +32,7 @@ OUTPUTS = {
         *("j_per_token", "usd_per_hour", "usd_per_million_tokens"),
         "kg_co2_per_million_tokens",
     )
-}
+} | WHOLE
 # No output of a training run rests on these.
 UNUSED = ("chip.die*", "chip.headline.*", "chip.hbm.memory.*", "chip.neuron.*")
 MOST_SAMPLES = 10_000_000

@@ -1,17 +1,15 @@
-"""Designs for people: the best beside the base run, and a picture of all trials.
+"""Designs for people: the best beside the base run, and a picture of all trials."""
 
-This file knows rich, and matplotlib, which is loaded when a picture is asked for.
-"""
-
-from pathlib import Path
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
 from accelsim.explore.design import OBJECTIVE, VIOLATION
 from accelsim.explore.figures import FIGURES
-from accelsim.report.figures import save
-from accelsim.report.roofline import COLOURS
+from accelsim.report.picture.charts import Curve, lines, ranged
+from accelsim.report.picture.marks import Drawing, Point
+from accelsim.report.picture.plot import Axis
 from accelsim.report.sweep import cell, short_names
 from accelsim.report.tables import flowing, heading, notes, table
 
@@ -66,38 +64,36 @@ def _of_base(found: "Designs", name: str) -> str:
     return cell(FIGURES[name](found.base)) if name in FIGURES else ""
 
 
-def draw(path: Path, found: "Designs") -> None:
-    """Write a picture: a front of two objectives, or the best so far by trial."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+def design_figure(found: "Designs") -> Drawing:
+    """Return a picture: the front of two objectives, or the best so far by trial."""
     spec = found.design.spec
     held = [row for row in found.table.to_pylist() if row[VIOLATION] <= 0.0]
-    texts = [one.text for one in spec.objectives]
+    texts, first = [one.text for one in spec.objectives], f"{OBJECTIVE}1"
+    trials = f"{len(held):,} of {found.table.num_rows:,} trials, which hold all"
     if len(texts) > 1:
-        keys = (f"{OBJECTIVE}1", f"{OBJECTIVE}2")
-        every, front = _columns(held, *keys), _columns(found.best, *keys)
-        axes.scatter(every[0], every[1], s=12, color="#bbbbbb", label="trials")
-        axes.plot(
-            *front, "o-", color=COLOURS[0], markersize=5,
-            linewidth=1.2, label="no other is better in all",
-        )  # fmt: skip
-        axes.set(xlabel=texts[0], ylabel=texts[1])
+        second = f"{OBJECTIVE}2"
+        curves = (
+            Curve(trials, _points(held, first, second), joined=False),
+            Curve("no other is better in all", _points(found.best, first, second)),
+        )
+        labels = (texts[0], texts[1])
+        about = f"{texts[1]} against {texts[0]}: all trials, and those on the front."
     else:
-        trials, values = _columns(held, "point", f"{OBJECTIVE}1")
-        axes.scatter(trials, values, s=12, color="#bbbbbb", label="trials")
+        points = _points(held, "point", first)
         pick = max if spec.objectives[0].maximise else min
-        so_far = [pick(values[: i + 1]) for i in range(len(values))]
-        axes.step(trials, so_far, where="post", color=COLOURS[0], label="best so far")
-        axes.set(xlabel="trial", ylabel=texts[0])
-    axes.set_title(spec.question or spec.name, fontsize=10, loc="left", wrap=True)
-    axes.grid(visible=True, linewidth=0.4, alpha=0.5)
-    axes.legend(fontsize=8, frameon=False)
-    save(figure, path)
+        best = list(accumulate((value for _, value in points), pick))
+        so_far = tuple((x, b) for (x, _), b in zip(points, best, strict=True))
+        curves = (
+            Curve(trials, points, joined=False),
+            Curve("best so far", so_far, dots=False),
+        )
+        labels = ("trial", texts[0])
+        about = f"{texts[0]} of each trial, and the best so far."
+    every = [point for curve in curves for point in curve.points]
+    x = Axis(*ranged([a for a, _ in every], log=False), 0.0, 1.0, labels[0])
+    y = Axis(*ranged([b for _, b in every], log=False), 0.0, 1.0, labels[1])
+    return lines("design", spec.question or spec.name, about, curves, x, y)
 
 
-def _columns(rows: list[dict[str, Any]], *names: str) -> list[list[float]]:
-    return [[row[name] for row in rows] for name in names]
+def _points(rows: list[dict[str, Any]], x: str, y: str) -> tuple[Point, ...]:
+    return tuple((float(row[x]), float(row[y])) for row in rows)

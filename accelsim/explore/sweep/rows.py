@@ -4,7 +4,7 @@ This file knows how a point becomes a run, what else follows from it, and that a
 without an answer is a row that says why. It does not know which points are asked.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from accelsim.errors import AccelsimError, InputError, NoAnswerError, nearest
 from accelsim.explore.estimate import answer
 from accelsim.explore.expression import Column, Expression, parse
-from accelsim.explore.figures import FIGURES, SILICON, silicon_figures
+from accelsim.explore.figures import FIGURES, SILICON, WHOLE, Reader, silicon_figures
 from accelsim.explore.plan import Plan
 from accelsim.explore.result import Estimate
 from accelsim.explore.sweep.points import Coded, points_of
@@ -71,6 +71,8 @@ class Rows:
     assigned : tuple of Assigned
     columns : dict of str to Expression
         Derived columns, in the order of the file.
+    figures : dict of str to Reader
+        Of an estimate; those of the whole run too, where the base run tells of it.
     silicon : tuple of str
         Names of the silicon that something reads or shows.
     """
@@ -79,6 +81,7 @@ class Rows:
     known: tuple[str, ...]
     assigned: tuple[Assigned, ...]
     columns: Mapping[str, Expression]
+    figures: Mapping[str, Reader]
     silicon: tuple[str, ...]
 
     def of(self, index: Column, axes: Mapping[str, Coded]) -> dict[str, Column]:
@@ -86,7 +89,12 @@ class Rows:
         rows = {path: column.array() for path, column in axes.items()}
         asked = self._asked(len(index), axes, rows)
         found = _answers(asked)
-        rows = {"point": index, **rows, **_texts(found), **_numbers(found)}
+        rows = {
+            "point": index,
+            **rows,
+            **_texts(found),
+            **_numbers(found, self.figures),
+        }
         rows |= _silicon(asked, self.silicon)
         for name, expression in self.columns.items():
             rows[name] = expression.over(rows)
@@ -130,7 +138,8 @@ def rows_of(spec: PointsSpec, where: str, texts: Iterable[str] = ()) -> Rows:
         value = parse(one.expression, known, f"{where}: assign.{path}")
         assigned.append(Assigned(path, value, one.unit, one.whole))
         known.append(path)
-    known += [*FIRST, *ANSWER, *FIGURES]
+    figures = FIGURES | (WHOLE if "training" in spec.run else {})
+    known += [*FIRST, *ANSWER, *figures]
     columns = {}
     for name, text in spec.columns.items():
         if name in known:
@@ -143,7 +152,7 @@ def rows_of(spec: PointsSpec, where: str, texts: Iterable[str] = ()) -> Rows:
             raise InputError(f"{where}: show: unknown column {name!r}; {hint}")
     read = {n for text in told for n in names if n in text} | set(spec.show)
     used = tuple(name for name in names if name in read)
-    return Rows(spec, tuple(known), tuple(assigned), columns, used)
+    return Rows(spec, tuple(known), tuple(assigned), columns, figures, used)
 
 
 def _silicon_names(
@@ -263,7 +272,7 @@ def _status(found: Estimate | AccelsimError) -> str:
     return NO_ANSWER if isinstance(found, NoAnswerError) else BAD_INPUT
 
 
-def _numbers(found: Found) -> dict[str, Column]:
+def _numbers(found: Found, figures: Mapping[str, Reader]) -> dict[str, Column]:
     columns: dict[str, Any] = {}
     for name in PLAN_COLUMNS:
         nothing, kind = _COLUMN.get(PLAN_KINDS[name], (-1, np.int64))
@@ -273,12 +282,12 @@ def _numbers(found: Found) -> dict[str, Column]:
         columns[f"plan_{name}"] = np.array(
             [nothing if value is None else value for value in values], dtype=kind
         )
-    for name, figure in FIGURES.items():
+    for name, figure in figures.items():
         columns[name] = _each(figure, found)
     return columns
 
 
-def _each(figure: Callable[[Estimate], float | None], found: Found) -> Column:
+def _each(figure: Reader, found: Found) -> Column:
     values = [figure(e) if isinstance(e, Estimate) else None for e in found]
     return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
