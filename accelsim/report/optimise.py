@@ -16,7 +16,7 @@ from accelsim.report.tables import flowing, heading, notes, table
 if TYPE_CHECKING:
     from accelsim.explore.optimise import Designs
 
-MOST = 5  # designs of a front beside each other; all are in the JSON
+MOST = 4  # designs of a front beside each other; all are in the JSON
 
 
 def design_tables(found: "Designs") -> list[RenderableType]:
