@@ -74,18 +74,18 @@ def compare_command(
     if all(row.estimate is None for row in answer.rows):
         reasons = "; ".join(f"{row.system}: {row.failure}" for row in answer.rows)
         raise NoAnswerError(f"no system can run it: {reasons}")
-    told = answer.to_dict()
+    told = None
     if samples is not None:
         from accelsim.explore.uncertain import with_intervals
 
         told = with_intervals(answer, samples, seed)
     if as_json:
-        print_json(told)
+        print_json(told or answer.to_dict())
         return
     from accelsim.report.compare import comparison_tables
 
     print_tables(comparison_tables(answer))
-    if samples is not None:
+    if told is not None:
         from accelsim.report.uncertain import interval_tables
 
         rows = {row["system"]: row.get("uncertain") for row in told["rows"]}

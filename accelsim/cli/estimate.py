@@ -137,9 +137,10 @@ def _drawn(
     )
     title += f", {answer.plan.text()}"
     if figure is not None:
-        from accelsim.report.timeline_figure import draw_timeline
+        from accelsim.report.picture.raster import save
+        from accelsim.report.timeline_figure import timeline_figure
 
-        draw_timeline(figure, found, title)
+        save(timeline_figure(found, title), Path(figure))
     if trace is not None:
         from accelsim.report.trace import write_trace
 

@@ -3,6 +3,7 @@
 Frozen dataclasses without physics; keys that leave the program carry their unit.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +42,11 @@ class Comparison:
         mine = row.estimate
         if base is None or mine is None:
             return {}
-        old, new = base.to_dict(), mine.to_dict()
-        return {
-            key: new[key] / old[key] if new[key] is not None and old[key] else None
-            for key in RATIO_KEYS
-        }
+        found: dict[str, float | None] = {}
+        for key, figure in RATIOS.items():
+            old, new = figure(base), figure(mine)
+            found[key] = new / old if new is not None and old else None
+        return found
 
     def break_even_mfu(self, row: Row) -> float | None:
         """Return the MFU at which a row's tokens would cost what the baseline's do."""
@@ -71,7 +72,14 @@ class Comparison:
         }
 
 
-RATIO_KEYS = (
-    *("step_time_s", "tokens_per_s", "tokens_per_s_per_chip", "mfu", "memory_bytes"),
-    *("power_w", "usd_per_hour", "usd_per_million_tokens", "j_per_token"),
-)
+RATIOS: dict[str, Callable[[Estimate], float | None]] = {
+    "step_time_s": lambda e: e.step_time,
+    "tokens_per_s": lambda e: e.tokens_per_s,
+    "tokens_per_s_per_chip": lambda e: e.tokens_per_s_per_chip,
+    "mfu": lambda e: e.mfu,
+    "memory_bytes": lambda e: e.memory.total,
+    "power_w": lambda e: e.power,
+    "usd_per_hour": lambda e: e.usd_per_hour,
+    "usd_per_million_tokens": lambda e: e.usd_per_million_tokens,
+    "j_per_token": lambda e: e.joule_per_token,
+}

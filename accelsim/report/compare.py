@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from accelsim import numbers
 from accelsim.explore.comparison import Comparison, Row
 from accelsim.explore.result import Estimate
 from accelsim.explore.whole import of_whole
-from accelsim.report import numbers
 from accelsim.report.soft import rests_on, soft_figures
 from accelsim.report.tables import SOFT_MARK, heading, notes, table, width
 from accelsim.specs.figure import Figure

@@ -10,8 +10,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from accelsim import numbers
 from accelsim.explore.result import Estimate
-from accelsim.report import numbers
 from accelsim.report.memory import stages
 from accelsim.report.soft import rests_on, soft_figures
 from accelsim.report.tables import SOFT_MARK, bar, heading, notes, table

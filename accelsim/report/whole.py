@@ -6,8 +6,8 @@ This file knows how a whole run is read; every figure is taken from it as it is.
 from rich.console import RenderableType
 from rich.text import Text
 
+from accelsim import numbers
 from accelsim.explore.whole import Whole
-from accelsim.report import numbers
 from accelsim.report.goodput import long
 from accelsim.report.tables import table
 
