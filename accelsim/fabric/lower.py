@@ -57,7 +57,7 @@ def fill_tiers(
             _fill_tier(row, tier, found[name], tier.chips // inner, share)
             row.neuron = float(neuron)
             if tier.library is not None and not neuron:
-                fill_nccl(row, tier.library, fitted)
+                fill_nccl(row, tier.library, fitted, found[name].latency)
             index += 1
         inner = tier.chips
 
