@@ -66,19 +66,23 @@ def _neuron_llama(_row: Row) -> Mapping[str, str]:
 
 
 def _launcher_5b(_row: Row) -> Mapping[str, str]:
-    # NVIDIA/NeMo-Framework-Launcher@2078c59 launcher_scripts/conf/training/gpt3/5b.yaml
-    return {"global_batch": "2048", "micro_batch": "4", "tp": "1", "pp": "1"}
+    # NVIDIA/NeMo-Framework-Launcher@3579cdb conf/training/gpt3/5b.yaml, of September
+    # 2022, whose README has the table already: full recomputation of no layer.
+    return {"global_batch": "2048", "micro_batch": "2", "tp": "1", "pp": "1"} | {
+        "recompute": "none"
+    }
 
 
 def _launcher_175b(_row: Row) -> Mapping[str, str]:
-    # NVIDIA/NeMo-Framework-Launcher@2078c59 …/conf/training/gpt3/175b.yaml
-    return {
-        "global_batch": "2048",
-        "micro_batch": "1",
-        "tp": "4",
-        "pp": "8",
-        "vp": "12",
-    }
+    # NVIDIA/NeMo-Framework-Launcher@3579cdb conf/training/gpt3/175b.yaml
+    plan = {"tp": "8", "pp": "8", "vp": "1", "recompute": "selective"}
+    return {"global_batch": "2048", "micro_batch": "2", **plan}
+
+
+def _dgxc_340b(_row: Row) -> Mapping[str, str]:
+    # NVIDIA/dgxc-benchmarking@0efdb23 nemotron/launch.sh (VP=12) and @35a9aec
+    # nemotron/nemotron4-340b-synth.yaml (activations_checkpoint_granularity)
+    return {"vp": "12", "recompute": "selective"}
 
 
 def _megatron_2020(row: Row) -> Mapping[str, str]:
@@ -104,6 +108,8 @@ RECIPES = (
     Recipe(r"(?i)neuronx", r"^llama", r"", "global_batch", _neuron_llama),
     Recipe(r"^NeMo-Megatron", r"^gpt3-5b$", r"", "global_batch", _launcher_5b),
     Recipe(r"^NeMo-Megatron", r"^gpt3-175b$", r"", "global_batch", _launcher_175b),
+    Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
+    Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
 )
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from accelsim import catalog
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.system import SystemSpec
 from accelsim.validation import left_out
+from accelsim.validation.documented import filled
 from accelsim.validation.left_out import LeftOutError
 from accelsim.validation.training_rows import Case, case_of
 from accelsim.validation.training_stack import (
@@ -39,6 +41,11 @@ def plan(case: Case) -> dict[str, object]:
 
 def software(name: str) -> SoftwareSpec:
     spec: SoftwareSpec = catalog.load("software", name)
+    return spec
+
+
+def system(name: str) -> SystemSpec:
+    spec: SystemSpec = catalog.load("systems", name)
     return spec
 
 
@@ -141,9 +148,33 @@ def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
 def test_fsdp_of_torchtitan(row: MakeRow) -> None:
     case = case_of(row("T01364"))
     q = case.question
-    assert (q.software.name, q.system.name) == ("torchtitan", "dgx-a100")
+    assert (q.software.name, q.system.name) == ("torchtitan-eager", "dgx-a100")
     assert (q.plan.dp, q.plan.micro_batch, q.plan.sharding) == (64, 1, "zero3")
     assert case.measured == pytest.approx(64 * 8192 / (2973 * 64))
+
+
+def test_torchtitan_is_compiled_where_its_page_says_so(row: MakeRow) -> None:
+    # the configurations of docs/performance.md have compile = false, but for float8
+    name = software_of(row("T01364", precision="fp8"), system("dgx-a100")).name
+    assert name == "torchtitan"
+    page = row("T01364", source="pytorch/torchtitan benchmarks/x.md T1")
+    assert software_of(page, system("dgx-a100")).name == "torchtitan"
+    page["notes"] = "FSDP (eager)"
+    assert software_of(page, system("dgx-a100")).name == "torchtitan-eager"
+
+
+def test_a_source_that_measured_its_own_chips(row: MakeRow) -> None:
+    made = row("T01094", chip="B200", family="SimuMax", source="docs")
+    assert system_of(made).name == "dgx-b200-simumax"
+    assert system_of(row("T01094", chip="B200", source="x")).name == "dgx-b200"
+
+
+def test_virtual_stages_of_a_launch_script(row: MakeRow) -> None:
+    made = row(
+        "T01094", model="nemotron4-340b", framework="NeMo / Megatron-Core", vp="",
+        source="NVIDIA/dgxc-benchmarking@0efdb23 nemotron/README.md", recompute="",
+    )  # fmt: skip
+    assert (filled(made)["vp"], filled(made)["recompute"]) == ("12", "selective")
 
 
 def test_pipeline_of_torchtitan_cuts_the_local_batch(row: MakeRow) -> None:
