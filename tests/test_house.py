@@ -74,6 +74,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["compare", "--help"],
         ["search", "--help"],
         ["sweep", "run", "--help"],
+        ["optimise", "--help"],
         ["gemm", "--help"],
         ["collective", "--help"],
         ["fabric", "--help"],
@@ -86,6 +87,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["claim", "--help"],
         ["goodput", "--help"],
         ["validate", "--help"],
+        ["report", "run", "--help"],
     ],
     ids=" ".join,
 )
