@@ -19,7 +19,7 @@ PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help compare validate test lint types bench clean
+.PHONY: help compare validate test lint types docs bench clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' \
@@ -36,8 +36,8 @@ validate: $(VENV)/.runtime ## Compare our predictions with published training ru
 # share a process, so that two processes seldom compile the same kernel.
 test: $(VENV)/.dev ## Run the tests, compiled and as plain Python
 	$(BIN)/python -m pytest tests -q -n $(WORKERS) --dist loadfile
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest tests/kernels -q
-	$(BIN)/python -m coverage report --include='kernels/*' --fail-under=90
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/kernels -q -n $(WORKERS) \
+		--dist loadfile --cov --cov-fail-under=90
 
 lint: $(VENV)/.dev ## Check style, format and which room imports which
 	$(BIN)/ruff check
@@ -47,11 +47,15 @@ lint: $(VENV)/.dev ## Check style, format and which room imports which
 types: $(VENV)/.dev ## Check the types, strictly
 	$(BIN)/mypy
 
+docs: $(VENV)/.dev ## Build these pages as a site, in docs/_build
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
 bench: $(VENV)/.dev ## Time the rooms, beside peers where there are any
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
 
 clean: ## Remove the virtual environment and everything that tools left
-	rm -rf $(VENV) build dist .coverage .benchmarks .hypothesis \
+	rm -rf $(VENV) build dist docs/_build .coverage .benchmarks .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find accelsim kernels benchmarks tests -name __pycache__ -exec rm -rf {} +
 

@@ -118,6 +118,7 @@ TIER = np.dtype(
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
         ("neuron", "f8"),  # 1 if Neuron chooses, 2 if besides the tier is a package
+        ("touches", "f8"),  # B/s of a worker's memory in a collective, 0 = no limit
         # of one port, where a link names its path, see `link.port`
         ("loss", "f8"),  # frames lost before retry
         ("tail", "f8"),  # s, latency of the hop that all but 1e-9 of the frames keep

@@ -209,10 +209,18 @@ class PowerSpec(Spec):
 
 
 class CoreLinkSpec(Spec):
-    """How the workers inside one package reach each other (Neuron cores)."""
+    """How the workers inside one package reach each other (Neuron cores).
+
+    Attributes
+    ----------
+    touches : Share or None
+        Of a worker's memory bandwidth, what collectives reach with the reads and writes
+        that each byte costs on its way. None: the links alone limit them.
+    """
 
     bandwidth: Bandwidth = Field(description="of the whole chip, one way")
     latency: Time
+    touches: Share | None = None
 
 
 class ChipSpec(NamedSpec):
