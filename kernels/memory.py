@@ -242,10 +242,10 @@ def fill_memory(
     """
     for i in range(len(plans)):
         plan = plans[i]
-        c = plan.case
+        case = cases[plan.case]
         fill_memory_row(
-            memory[i], other[0], layers[plan.shard], cases[c], chips[c], models[c],
-            software[c], plan,
+            memory[i], other[0], layers[plan.shard], case, chips[case.chip],
+            models[case.model], software[case.software], plan,
         )  # fmt: skip
 
 

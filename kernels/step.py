@@ -350,8 +350,8 @@ def fill_steps(
     """
     for i in range(len(plans)):
         plan = plans[i]
-        c = plan.case
+        case = cases[plan.case]
         fill_step(
-            results[i], layers[plan.shard], cases[c], chips[c], models[c],
-            software[c], tiers[c], plan, pipe[0], sums,
+            results[i], layers[plan.shard], case, chips[case.chip], models[case.model],
+            software[case.software], tiers[case.tiers], plan, pipe[0], sums,
         )  # fmt: skip

@@ -29,28 +29,55 @@ class PhaseTimes:
         return self.compute + self.communication + self.idle
 
 
-def energy_parts(q: Question, phases: PhaseTimes, link_joules: Any) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What a job draws: power [W] of its chips and nodes, and the hall's share.
+
+    A number each, or an array over plans.
+    """
+
+    chips: Any
+    tdp: Any
+    idle: Any
+    nodes: Any
+    overhead: Any
+    pue: Any
+
+
+def draw_of(q: Question) -> Draw:
+    """Return what the job of a question draws."""
+    node, power = q.system.node, q.chip.power
+    return Draw(
+        chips=q.run.chips,
+        tdp=float(power.tdp),
+        idle=float(power.idle),
+        nodes=-(-q.run.chips // node.chips),
+        overhead=float(node.overhead_power),
+        pue=max(1.0, float(q.system.pue)),
+    )
+
+
+def energy_parts(draw: Draw, phases: PhaseTimes, link_joules: Any) -> dict[str, Any]:
     """Return the energy of a step by cause, for the whole job [J].
 
     Parameters
     ----------
+    draw : Draw
     phases : PhaseTimes
         Of one worker; all workers run alike.
     link_joules : float or array
         Energy of all bytes that the job sends in a step [J].
     """
-    chips = q.run.chips
-    tdp, idle = float(q.chip.power.tdp), float(q.chip.power.idle)
-    nodes = -(-chips // q.system.node.chips)
-    compute = chips * tdp * phases.compute
+    chips, idle = draw.chips, draw.idle
+    compute = chips * draw.tdp * phases.compute
     communication = chips * idle * phases.communication + link_joules
     waiting = chips * idle * phases.idle
-    node = nodes * float(q.system.node.overhead_power) * phases.total
+    node = draw.nodes * draw.overhead * phases.total
     meter = compute + communication + waiting + node
     return {
         "compute": compute,
         "communication": communication,
         "idle": waiting,
         "node": node,
-        "facility": meter * (max(1.0, float(q.system.pue)) - 1.0),
+        "facility": meter * (draw.pue - 1.0),
     }

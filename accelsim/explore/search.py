@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.economics.energy import draw_of
 from accelsim.economics.price import choose_offer, usd_per_second
 from accelsim.errors import InputError, NoAnswerError, nearest
-from accelsim.explore.estimate import explain, job_energy, short_of_memory
+from accelsim.explore.estimate import energies, explain, short_of_memory
 from accelsim.explore.result import Estimate
 from accelsim.kernels import tables
 from accelsim.kernels.memory_tables import MEMORY
@@ -251,10 +252,12 @@ def _searched(q: Question, head_room: float, workers: int, *, bounds: bool) -> _
         {tables.REASONS[i]: int(n) for i, n in enumerate(counts) if n and i}
     )
     parts = list(_evaluated(rows, legal, workers, bounds=bounds))
-    room = float(rows.chips.memory_capacity[0]) * (1.0 - head_room)
+    room = float(rows.capacity(0)) * (1.0 - head_room)
     fits = [part.memory.total <= room for part in parts]
     if len(legal) > sum(int(f.sum()) for f in fits):
-        rejected[tables.REASONS[-1]] += len(legal) - sum(int(f.sum()) for f in fits)
+        rejected[tables.REASONS[tables.NO_ROOM]] += len(legal) - sum(
+            int(f.sum()) for f in fits
+        )
 
     def kept(name: str, dtype: "np.dtype[np.void]") -> Rows:
         chosen = [getattr(p, name)[f] for p, f in zip(parts, fits, strict=True)]
@@ -314,7 +317,8 @@ def _scores(
     if objective == "tokens_per_s":
         return np.asarray(-tokens / results.step_time)
     if objective == "j_per_token":
-        return np.asarray(job_energy(q, rows, 0, plans, results) / tokens)
+        joules = energies(draw_of(q), rows, plans, results)
+        return np.asarray(sum(joules.values()) / tokens)
     if q.price is None:
         raise InputError(f"search: {q.system.name} has no price; try another objective")
     rate = usd_per_second(q, choose_offer(q.price, q.run.offer, q.run.price_date))

@@ -117,13 +117,3 @@ def _fill_tier(
         ports = tier.links_per_chip[0] / len(tier.dims) if count is None else count
         row.extent[d] = extent
         row.port_bandwidth[d] = ports * bandwidth
-
-
-def energy_per_byte(tiers: Rows, span: float) -> float:
-    """Return the energy of a byte [J] that a group spanning `span` workers sends.
-
-    It is that of the innermost tier that holds the whole group.
-    """
-    built = [tier for tier in tiers if tier.workers > 0.0]
-    inside = [tier for tier in built if tier.workers >= span]
-    return float((inside or built[-1:])[0].energy)

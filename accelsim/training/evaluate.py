@@ -14,6 +14,7 @@ from accelsim.kernels import tables
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory, fill_stages
 from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.space import EMPTY, index_shards
 from accelsim.kernels.step import fill_steps
 from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import Cases, table
@@ -37,8 +38,7 @@ class Evaluated:
 
     def fits(self, rows: Cases) -> np.ndarray:
         """Return which plans fit into their worker's memory."""
-        capacity = rows.chips.memory_capacity[self.plans.case]
-        return np.asarray(self.memory.total <= capacity)
+        return np.asarray(self.memory.total <= rows.capacity(self.plans.case))
 
 
 def evaluate(
@@ -50,18 +50,7 @@ def evaluate(
     bounds : where a schedule has no closed form give a lower bound of the step time,
     which `settle` replaces where it matters; the results say which (`bound`).
     """
-    keys = np.stack([plans[name] for name in tables.SHARD_FIELDS], axis=1)
-    distinct, index = np.unique(keys, axis=0, return_inverse=True)
-    shards = table(tables.SHARD, len(distinct))
-    for column, name in enumerate(tables.SHARD_FIELDS):
-        shards[name] = distinct[:, column]
-    plans.shard = index.reshape(-1)
-    layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
-    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(2)
-    fill_layers(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
-        operators, volumes,
-    )  # fmt: skip
+    layers = layers_of(rows, shards_of(plans))
     memory = table(MEMORY, len(plans))
     fill_memory(
         rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory,
@@ -78,6 +67,24 @@ def evaluate(
     done.results.step_time = np.nan
     done.results[timed] = results
     return done
+
+
+def shards_of(plans: Rows) -> Rows:
+    """Return the distinct shards of plans (SHARD), and point the plans to them."""
+    shards = table(tables.SHARD, len(plans))
+    slots = np.full(2 << len(plans).bit_length(), EMPTY)
+    return shards[: index_shards(plans, shards, slots)]
+
+
+def layers_of(rows: Cases, shards: Rows) -> Rows:
+    """Return the four LAYER rows of each shard."""
+    layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
+    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(2)
+    fill_layers(
+        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
+        operators, volumes,
+    )  # fmt: skip
+    return layers
 
 
 def settle(
@@ -115,8 +122,6 @@ def pipeline_scratch(plans: Rows, *, bounds: bool = False) -> tuple[Rows, np.nda
 def memory_by_stage(rows: Cases, case: int, plan: Record, layers: Rows) -> Rows:
     """Return one row of MEMORY for each stage of a plan that was evaluated."""
     memory = table(MEMORY, int(plan.pp))
-    fill_stages(
-        rows.cases[case], rows.chips[case], rows.models[case], rows.software[case],
-        plan, layers[plan.shard], memory,
-    )  # fmt: skip
+    row, chip, model, software, _ = rows.of(case)
+    fill_stages(row, chip, model, software, plan, layers[plan.shard], memory)
     return memory

@@ -156,7 +156,7 @@ def _pipelines(
 ) -> tuple[Record, dict[str, Record]]:
     """Return the PIPELINE of a plan, and that of each kind of exposed traffic alone."""
     case, layers = plan.case, done.layers[plan.shard]
-    chip, model, software = rows.chips[case], rows.models[case], rows.software[case]
+    _, chip, model, software, _ = rows.of(case)
     full, rest = layers_of_stage(model, plan)
     part = table(tables.RESULT, 1)[0]
     forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
