@@ -19,7 +19,7 @@ PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help compare validate test lint types bench clean
+.PHONY: help compare validate test lint types docs bench clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' \
@@ -47,11 +47,15 @@ lint: $(VENV)/.dev ## Check style, format and which room imports which
 types: $(VENV)/.dev ## Check the types, strictly
 	$(BIN)/mypy
 
+docs: $(VENV)/.dev ## Build these pages as a site, in docs/_build
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
 bench: $(VENV)/.dev ## Time the rooms, beside peers where there are any
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
 
 clean: ## Remove the virtual environment and everything that tools left
-	rm -rf $(VENV) build dist .coverage .benchmarks .hypothesis \
+	rm -rf $(VENV) build dist docs/_build .coverage .benchmarks .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find accelsim kernels benchmarks tests -name __pycache__ -exec rm -rf {} +
 

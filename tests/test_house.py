@@ -86,6 +86,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["claim", "--help"],
         ["goodput", "--help"],
         ["validate", "--help"],
+        ["report", "run", "--help"],
     ],
     ids=" ".join,
 )

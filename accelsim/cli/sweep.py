@@ -206,6 +206,7 @@ def show_command(
     from accelsim.explore.sweep.store import open_store
     from accelsim.report import sweep as report
     from accelsim.report.figures import check_figure
+    from accelsim.report.picture.raster import save
 
     if figure is not None:
         check_figure(figure)
@@ -220,7 +221,8 @@ def show_command(
         look.export(rows, out)
     if figure is not None:
         axes = report.axes_of_picture(look.axis_columns(store), x, y, by)
-        report.draw(figure, store.manifest.spec.question or folder.name, rows, *axes)
+        title = store.manifest.spec.question or folder.name
+        save(report.rows_figure(title, rows, *axes), figure)
     if sql is None:
         rows = rows.select(look.shown_columns(store))
     if as_json:

@@ -81,3 +81,10 @@ def energy_parts(draw: Draw, phases: PhaseTimes, link_joules: Any) -> dict[str, 
         "node": node,
         "facility": meter * (draw.pue - 1.0),
     }
+
+
+def standby_power(q: Question, nodes: int) -> float:
+    """Return what nodes draw that wait for work, at the meter [W]."""
+    node = q.system.node
+    each = node.chips * float(q.chip.power.idle) + float(node.overhead_power)
+    return nodes * each * max(1.0, float(q.system.pue))

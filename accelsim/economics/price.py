@@ -79,12 +79,12 @@ def choose_offer(
     return max((o for o in early if o.offer == kind), key=lambda o: o.date)
 
 
-def rented_chips(q: Question) -> int:
-    """Return the chips that are paid for: whole rent units."""
+def rented_chips(q: Question, spare: int = 0) -> int:
+    """Return the chips that are paid for: whole rent units, spare chips included."""
     unit = q.system.rent_unit
-    return -(-q.run.chips // unit) * unit
+    return -(-(q.run.chips + spare) // unit) * unit
 
 
-def usd_per_second(q: Question, offer: OfferSpec) -> float:
-    """Return the price of all rented chips [USD/s]."""
-    return rented_chips(q) / offer.chips * float(offer.usd)
+def usd_per_second(q: Question, offer: OfferSpec, spare: int = 0) -> float:
+    """Return the price of all rented chips, spare ones included [USD/s]."""
+    return rented_chips(q, spare) / offer.chips * float(offer.usd)

@@ -32,7 +32,7 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "model": ("model", "seq_len", "global_batch"),
     "price": ("price",),
 }
-FIELDS = frozenset(RunSpec.model_fields) - {"plan", "set"}
+FIELDS = frozenset(RunSpec.model_fields) - {"plan", "set", "training"}
 
 
 def estimate_columns(given: Any, *, workers: int = 1) -> Any:

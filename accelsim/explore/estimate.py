@@ -6,6 +6,7 @@ kernels (`training.evaluate`) -> the best row of each question -> energy and mon
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from accelsim.explore.result import (
     Stage,
     TimeParts,
 )
+from accelsim.explore.whole import whole
 from accelsim.fabric.lower import filled, ports
 from accelsim.kernels import tables
 from accelsim.kernels.energy import fill_link_joules
@@ -234,7 +236,7 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     hardware = float(result.hardware_flops) * q.workers
     one = slice(i, i + 1)
     energy = energies(draw_of(q), rows, done.plans[one], done.results[one])
-    return Estimate(
+    found = Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
         time=time_parts(result),
@@ -253,6 +255,7 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
         notes=_notes(q),
         stages=_stages(rows, case, done, i),
     )
+    return found if q.run.training is None else replace(found, whole=whole(found))
 
 
 def _stages(rows: Cases, case: int, done: Evaluated, i: int) -> tuple[Stage, ...]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from accelsim.explore.plan import Plan
+from accelsim.explore.whole import Whole
 from accelsim.link.soft import soft_figures
 from accelsim.question import Question
 
@@ -177,6 +178,8 @@ class Estimate:
         What the reader must know: partly filled domains, defaults taken.
     stages : tuple of Stage
         Memory of a worker of each pipeline stage; `memory` is that of the fullest.
+    whole : Whole or None
+        The whole run with its failures, where the question tells of it.
     """
 
     question: Question
@@ -194,6 +197,7 @@ class Estimate:
     link_bytes: dict[str, float]
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    whole: Whole | None = None
 
     @property
     def chips(self) -> int:
@@ -316,77 +320,10 @@ class Estimate:
             "usd_per_hour": self.usd_per_hour,
             "usd_per_million_tokens": self.usd_per_million_tokens,
             "kg_co2_per_million_tokens": self.kg_co2_per_million_tokens,
+            "training": None if self.whole is None else self.whole.to_dict(),
             "soft_figures": {
                 path: {"text": f.text, "kind": f.kind, "source": f.source}
                 for path, f in soft_figures(q).items()
             },
             "notes": list(self.notes),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One system of a comparison: its best plan, or why there is none."""
-
-    system: str
-    estimate: Estimate | None
-    failure: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Systems side by side on one question.
-
-    Attributes
-    ----------
-    match : str
-        What is held equal: chips, power, usd_per_hour or throughput.
-    baseline : str
-        The system that the ratios are taken against.
-    """
-
-    rows: tuple[Row, ...]
-    match: str
-    baseline: str
-    notes: tuple[str, ...] = ()
-
-    def ratios(self, row: Row) -> dict[str, float | None]:
-        """Return a row's figures over the baseline's."""
-        base = next(r for r in self.rows if r.system == self.baseline).estimate
-        mine = row.estimate
-        if base is None or mine is None:
-            return {}
-        old, new = base.to_dict(), mine.to_dict()
-        return {
-            key: new[key] / old[key] if new[key] is not None and old[key] else None
-            for key in RATIO_KEYS
-        }
-
-    def break_even_mfu(self, row: Row) -> float | None:
-        """Return the MFU at which a row's tokens would cost what the baseline's do."""
-        cost = self.ratios(row).get("usd_per_million_tokens")
-        return row.estimate.mfu * cost if row.estimate and cost else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain data."""
-        return {
-            "match": self.match,
-            "baseline": self.baseline,
-            "notes": list(self.notes),
-            "rows": [
-                {
-                    "system": row.system,
-                    "failure": row.failure or None,
-                    "relative": self.ratios(row),
-                    "break_even_mfu": self.break_even_mfu(row),
-                    "estimate": row.estimate.to_dict() if row.estimate else None,
-                }
-                for row in self.rows
-            ],
-        }
-
-
-RATIO_KEYS = (
-    *("step_time_s", "tokens_per_s", "tokens_per_s_per_chip", "mfu", "memory_bytes"),
-    *("power_w", "usd_per_hour", "usd_per_million_tokens", "j_per_token"),
-)

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import InputError
+from accelsim.explore.comparison import Comparison
 from accelsim.explore.estimate import answer
 from accelsim.explore.held import held, moved, named_figures
-from accelsim.explore.result import Comparison, Estimate
+from accelsim.explore.result import Estimate
+from accelsim.explore.whole import of_whole
 from accelsim.question import Question
 from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.nodes import Values
@@ -33,6 +35,12 @@ OUTPUTS: dict[str, Callable[[Estimate], float | None]] = {
     "usd_per_hour": lambda e: e.usd_per_hour,
     "usd_per_million_tokens": lambda e: e.usd_per_million_tokens,
     "kg_co2_per_million_tokens": lambda e: e.kg_co2_per_million_tokens,
+    # of the whole run, where the question tells of it
+    "goodput": of_whole("share"),
+    "useful_tokens_per_s": of_whole("tokens_per_s"),
+    "usd_per_million_useful_tokens": of_whole("usd_per_million_tokens"),
+    "days": of_whole("days"),
+    "usd": of_whole("usd"),
 }
 # No output of a training run rests on these.
 UNUSED = ("chip.die*", "chip.headline.*", "chip.hbm.memory.*", "chip.neuron.*")

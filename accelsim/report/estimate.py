@@ -10,11 +10,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from accelsim import numbers
 from accelsim.explore.result import Estimate
-from accelsim.report import numbers
 from accelsim.report.memory import stages
 from accelsim.report.soft import rests_on, soft_figures
 from accelsim.report.tables import SOFT_MARK, bar, heading, notes, table
+from accelsim.report.whole import whole_tables
 
 MOST_SOFT = 8
 TIME_WORDS = {
@@ -54,6 +55,7 @@ def estimate_tables(estimate: Estimate) -> list[RenderableType]:
         "",
         *_energy(estimate),
         "",
+        *whole_tables(estimate.whole),
         *notes([*estimate.notes, DEFINITIONS]),
         *_soft(estimate),
     ]

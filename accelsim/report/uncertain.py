@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from accelsim.report import numbers
+from accelsim import numbers
 from accelsim.report.tables import flowing, heading, table
 
 KEYS = {
@@ -13,6 +13,10 @@ KEYS = {
     "tokens_per_s_per_chip": "tokens/s per chip",
     "usd_per_million_tokens": "$ per M tokens",
     "j_per_token": "J per token",
+    "goodput": "goodput",
+    "usd_per_million_useful_tokens": "$ per M useful tokens",
+    "days": "days of the run",
+    "usd": "$ of the run",
 }
 
 
@@ -20,6 +24,8 @@ def interval_tables(found: Mapping[str, Mapping[str, Any]]) -> list[RenderableTy
     """Return the intervals of each system, 5 to 95 %, and what drives them."""
     made = table("5 to 95 %, median", *found)
     for key, words in KEYS.items():
+        if not any(key in one["intervals"] for one in found.values()):
+            continue
         cells = [_range(one["intervals"].get(key)) for one in found.values()]
         made.add_row(words, *cells)
     chances = [one.get("probability_cheaper") for one in found.values()]

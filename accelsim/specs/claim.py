@@ -1,14 +1,15 @@
 """A claim: what, against what, when, on which work, and by how much."""
 
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from accelsim.specs.chip import Precision
-from accelsim.specs.figure import MAX_SIZE, NamedSpec, Ratio, Spec
+from accelsim.specs.figure import MAX_SIZE, Figure, NamedSpec, Spec, quantity
 from accelsim.specs.price import Offer
 
+Bound = Annotated[Figure, quantity("fraction")]
 RunMeasure = Literal[
     "usd_per_million_tokens", "j_per_token", "tokens_per_s_per_chip", "tokens_per_s"
 ]
@@ -48,8 +49,8 @@ class ClaimSpec(NamedSpec):
 
     statement: str = Field(min_length=10)
     date: date
-    at_most: Ratio | None = None
-    at_least: Ratio | None = None
+    at_most: Bound | None = None
+    at_least: Bound | None = None
     run: RunClaim | None = None
     silicon: SiliconClaim | None = None
 

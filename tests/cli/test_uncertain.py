@@ -65,6 +65,11 @@ def test_supply_tells_intervals(accelsim: Program) -> None:
         (("claim", "n2-cost", "--samples", "1"), "--samples"),
         (("supply", "trainium9"), "unknown supply"),
         (("supply", "trainium3", "--until", "2020-01"), "until"),
+        (("supply", "trainium3", "--months", "3"), "--months 3: give --lose-fab"),
+        (("supply", "trainium3", "--lost", "0.5"), "--lost 0.5: give --lose-fab"),
+        (("supply", "trainium3", "--lose-fab", "2040-01"), "loses no month"),
+        (("silicon", "trainium3", "--at", "iso-speed"), "give --to as well"),
+        (("silicon", "trainium3", "--seed", "3"), "give --uncertain as well"),
     ],
 )
 def test_a_bad_question_is_one_line(

@@ -70,6 +70,7 @@ def test_the_answer_changes_with_the_date(tmp_path: Path) -> None:
         ('"trn2-ultraserver"', '"trn9"', "unknown system 'trn9'"),
         ("price_date = {day}", "price_date = 2001-01-01", "price_date: 2001-01-01"),
         ("measure =", "measures =", "measures"),
+        ("at_most = 1.0", "at_most = 0.0", "at_most: '0' must be more than zero"),
     ],
 )
 def test_a_bad_claim_is_refused(
