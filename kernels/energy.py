@@ -16,7 +16,7 @@ def byte_joules(tiers: Rows, span: float) -> float:
     last = 0.0
     for t in range(MAX_TIERS):
         if tiers[t].workers > 0.0:
-            last = tiers[t].energy
+            last = tiers[t].carried
             if tiers[t].workers >= span:
                 break
     return float(last)

@@ -119,6 +119,7 @@ TIER = np.dtype(
         ("chunk", "f8"),  # B in flight before a collective reaches its rate
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
+        ("carried", "f8"),  # J/B that traffic adds to what a wire draws anyway
         ("neuron", "f8"),  # 1 if Neuron chooses, 2 if besides the tier is a package
         # of one port, where a link names its path, see `link.port`
         ("loss", "f8"),  # frames lost before retry

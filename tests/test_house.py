@@ -74,6 +74,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["compare", "--help"],
         ["search", "--help"],
         ["sweep", "run", "--help"],
+        ["optimise", "--help"],
         ["gemm", "--help"],
         ["collective", "--help"],
         ["fabric", "--help"],

@@ -1,64 +1,91 @@
-"""Joules of a step: power by phase, integrated over the phases.
+"""Joules of a step: power by phase and part, integrated over the phases.
 
-While it computes a chip draws its TDP (a training step runs at the power limit: the
-sustained rates of the chip files were measured there); while it waits for a link or in
-a bubble it draws its idle power. Links charge for the bytes that they carry. Hosts and
-fans draw their share all the time, and the hall multiplies everything by its PUE.
+While it multiplies a chip draws its TDP (a training step runs at the power limit: the
+sustained rates of the chip files were measured there), while it only moves memory less;
+while it waits for a link or in a bubble it draws its idle power. Links charge for the
+bytes that they carry. Hosts, adapters, switches and optics draw their share all the
+time (`power`), and the hall multiplies everything by its PUE.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+from accelsim.economics.power import steady
 from accelsim.question import Question
+
+PHASES = ("compute", "communication", "idle")
+PARTS = ("chip", "links", "host", "nic", "switch", "optics", "facility")
+# Of the way from idle power to TDP, while kernels only move memory: no vendor states
+# it; the memory at its full rate is a quarter of a chip's power, the rest of the chip
+# is clocked and waits.
+STREAMING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseTimes:
     """Seconds of a step by what the chip does [s]: they sum to the step time.
 
-    A number each, or an array over plans.
+    matrix, streaming : multiplying, and moving memory alone; together it computes.
+    communication : waiting for a link. idle : in a bubble or for the host. A number
+    each, or an array over plans.
     """
 
-    compute: Any
+    matrix: Any
+    streaming: Any
     communication: Any
     idle: Any
 
     @property
     def total(self) -> Any:
         """Return the step time [s]."""
-        return self.compute + self.communication + self.idle
+        return self.matrix + self.streaming + self.communication + self.idle
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What a job draws: power [W] of its chips and nodes, and the hall's share.
+    """What a job draws. A number each, or an array over plans.
 
-    A number each, or an array over plans.
+    chips : how many. tdp, streaming, idle : of one chip that multiplies, that only
+    moves memory, that waits [W]. host, nic, switch, optics : of all machines, all the
+    time [W]; outside : part of the switches' that is not in boxes. hall : share that
+    the hall adds.
     """
 
     chips: Any
     tdp: Any
+    streaming: Any
     idle: Any
-    nodes: Any
-    overhead: Any
-    pue: Any
+    host: Any
+    nic: Any
+    switch: Any
+    optics: Any
+    outside: Any
+    hall: Any
 
 
 def draw_of(q: Question) -> Draw:
     """Return what the job of a question draws."""
-    node, power = q.system.node, q.chip.power
+    still = steady(q)
+    tdp, idle = float(q.chip.power.tdp), float(q.chip.power.idle)
+    switch = still.node_switch + still.network_switch
     return Draw(
         chips=q.run.chips,
-        tdp=float(power.tdp),
-        idle=float(power.idle),
-        nodes=-(-q.run.chips // node.chips),
-        overhead=float(node.overhead_power),
-        pue=max(1.0, float(q.system.pue)),
+        tdp=tdp,
+        streaming=idle + STREAMING * max(0.0, tdp - idle),
+        idle=idle,
+        host=still.host,
+        nic=still.nic,
+        switch=switch,
+        optics=still.optics,
+        outside=still.network_switch / switch if switch > 0.0 else 0.0,
+        hall=max(1.0, float(q.system.pue)) - 1.0,
     )
 
 
-def energy_parts(draw: Draw, phases: PhaseTimes, link_joules: Any) -> dict[str, Any]:
-    """Return the energy of a step by cause, for the whole job [J].
+def energy_by_phase(
+    draw: Draw, phases: PhaseTimes, link_joules: Any
+) -> dict[str, dict[str, Any]]:
+    """Return the energy of a step by phase and part, for the whole job [J].
 
     Parameters
     ----------
@@ -66,20 +93,39 @@ def energy_parts(draw: Draw, phases: PhaseTimes, link_joules: Any) -> dict[str, 
     phases : PhaseTimes
         Of one worker; all workers run alike.
     link_joules : float or array
-        Energy of all bytes that the job sends in a step [J].
+        Energy that all bytes of a step add [J]; it stands with the communication, also
+        of bytes that travel behind computation.
     """
-    chips, idle = draw.chips, draw.idle
-    compute = chips * draw.tdp * phases.compute
-    communication = chips * idle * phases.communication + link_joules
-    waiting = chips * idle * phases.idle
-    node = draw.nodes * draw.overhead * phases.total
-    meter = compute + communication + waiting + node
+    busy = draw.tdp * phases.matrix + draw.streaming * phases.streaming
+    idle = draw.idle
+    drawn = (busy, idle * phases.communication, idle * phases.idle)
+    times = (phases.matrix + phases.streaming, phases.communication, phases.idle)
+    made = {}
+    for phase, chip, seconds in zip(PHASES, drawn, times, strict=True):
+        parts = {
+            "chip": draw.chips * chip,
+            "links": link_joules if phase == "communication" else 0.0 * seconds,
+            "host": draw.host * seconds,
+            "nic": draw.nic * seconds,
+            "switch": draw.switch * seconds,
+            "optics": draw.optics * seconds,
+        }
+        made[phase] = parts | {"facility": draw.hall * sum(parts.values())}
+    return made
+
+
+def energy_parts(draw: Draw, by_phase: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the same energy by cause [J]: chips by phase, boxes, network, hall."""
+    told = {part: sum(by_phase[p][part] for p in PHASES) for part in PARTS}
+    network = told["switch"] * draw.outside
+    communication = by_phase["communication"]
     return {
-        "compute": compute,
-        "communication": communication,
-        "idle": waiting,
-        "node": node,
-        "facility": meter * (draw.pue - 1.0),
+        "compute": by_phase["compute"]["chip"],
+        "communication": communication["chip"] + communication["links"],
+        "idle": by_phase["idle"]["chip"],
+        "node": told["host"] + told["nic"] + told["switch"] - network,
+        "network": network + told["optics"],
+        "facility": told["facility"],
     }
 
 

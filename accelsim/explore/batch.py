@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from accelsim.economics.energy import Draw, draw_of
+from accelsim.economics.energy import Draw, draw_of, energy_parts
 from accelsim.economics.price import choose_offer, usd_per_second
 from accelsim.explore.estimate import energies
 from accelsim.explore.result import (
@@ -105,8 +105,8 @@ def _of_questions(questions: Sequence[Question]) -> Columns:
     flops: dict[tuple[int, int, bool], float] = {}
     found: dict[str, list[float]] = {name: [] for name in SHARED}
     for q in questions:
-        tokens = float(q.global_batch) * q.seq_len
-        values = {f.name: getattr(draw_of(q), f.name) for f in fields(Draw)}
+        tokens, draw = float(q.global_batch) * q.seq_len, draw_of(q)
+        values = {f.name: getattr(draw, f.name) for f in fields(Draw)}
         values |= {"tokens": tokens, "workers": q.workers, "usd": _usd(q)}
         values["peak"] = float(q.chip.matrix.peak[q.precision]) * q.run.chips
         for name, causal in (("model_flops", False), ("model_flops_causal", True)):
@@ -149,7 +149,8 @@ def _of_estimates(rows: Cases, each: Columns, done: Evaluated) -> Columns:
     step = sum(seconds.values())
     kept = {f.name: memory[f.name] for f in fields(MemoryParts)}
     draw = Draw(**{f.name: mine[f.name] for f in fields(Draw)})
-    joules = energies(draw, rows, plans, results)
+    by_phase = energies(draw, rows, plans, results)
+    joules = energy_parts(draw, by_phase)
     energy = sum(joules[f.name] for f in fields(EnergyParts))
     tokens, rate = mine["tokens"], mine["tokens"] / step
     work = step * mine["peak"]

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from accelsim.chip.lower import attention_kernel
-from accelsim.economics.energy import Draw, PhaseTimes, draw_of, energy_parts
+from accelsim.economics.energy import (
+    Draw,
+    PhaseTimes,
+    draw_of,
+    energy_by_phase,
+    energy_parts,
+)
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
 from accelsim.explore.nearest import nearest_that_fits
@@ -235,14 +241,20 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     tokens = float(q.global_batch) * q.seq_len
     hardware = float(result.hardware_flops) * q.workers
     one = slice(i, i + 1)
-    energy = energies(draw_of(q), rows, done.plans[one], done.results[one])
+    draw = draw_of(q)
+    by_phase = energies(draw, rows, done.plans[one], done.results[one])
+    energy = {
+        phase: {part: float(v[0]) for part, v in parts.items()}
+        for phase, parts in by_phase.items()
+    }
     found = Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
         time=time_parts(result),
         memory=_memory_parts(memory),
         memory_capacity=float(rows.capacity(case)),
-        energy=EnergyParts(**{k: float(v[0]) for k, v in energy.items()}),
+        energy=EnergyParts(**energy_parts(draw, energy)),
+        energy_by_phase=energy,
         cost=_cost(q),
         matmul_memory_bound=float(result.memory_bound),
         model_flops=tokens * flops_per_token(q.model, q.seq_len, causal=False),
@@ -277,17 +289,19 @@ def _memory_parts(row: Record) -> MemoryParts:
 
 def energies(
     draw: Draw, rows: Cases, plans: Rows, results: Rows
-) -> dict[str, np.ndarray]:
-    """Return the energy of a step by cause, plan by plan, for the whole job [J].
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the energy of a step by phase and part, plan by plan [J].
 
     draw : of the question, or an array of each for every plan.
     """
     compute = sum(results[k] for k in COMPUTE_PARTS)
+    streaming = results.elementwise + results.optimizer
     communication = sum(results[k] for k in COMMUNICATION_PARTS)
     idle = results.step_time - compute - communication
     links = np.empty(len(plans))
     fill_link_joules(rows.cases, rows.tiers, plans, results, links)
-    return energy_parts(draw, PhaseTimes(compute, communication, idle), links)
+    times = PhaseTimes(compute - streaming, streaming, communication, idle)
+    return energy_by_phase(draw, times, links)
 
 
 def _cost(q: Question) -> Cost | None:

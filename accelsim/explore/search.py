@@ -318,7 +318,9 @@ def _scores(
         return np.asarray(-tokens / results.step_time)
     if objective == "j_per_token":
         joules = energies(draw_of(q), rows, plans, results)
-        return np.asarray(sum(joules.values()) / tokens)
+        return np.asarray(
+            sum(sum(parts.values()) for parts in joules.values()) / tokens
+        )
     if q.price is None:
         raise InputError(f"search: {q.system.name} has no price; try another objective")
     rate = usd_per_second(q, choose_offer(q.price, q.run.offer, q.run.price_date))

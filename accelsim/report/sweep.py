@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 def rows_tables(title: str, rows: "pa.Table", most: int) -> list[RenderableType]:
     """Return a table of the first `most` rows."""
-    made = table(*_short(rows.column_names), left=0)
+    made = table(*short_names(rows.column_names), left=0)
     for column, values in zip(made.columns, rows.columns, strict=True):
         column.justify = "left" if _is_text(values) else "right"
     for row in rows.slice(0, most).to_pylist():
-        made.add_row(*(_cell(value) for value in row.values()))
+        made.add_row(*(cell(value) for value in row.values()))
     parts: list[RenderableType] = [flowing(title)] if title else []
     parts.append(made)
     if rows.num_rows > most:
@@ -35,7 +35,7 @@ def rows_tables(title: str, rows: "pa.Table", most: int) -> list[RenderableType]
     return parts
 
 
-def _short(names: list[str]) -> list[str]:
+def short_names(names: list[str]) -> list[str]:
     """Return the last words of dotted names, or the whole where two would be alike."""
     ends = [name.partition(" (")[0].rpartition(".")[2] for name in names]
     units = [name.partition(" (")[1:] for name in names]
@@ -49,7 +49,8 @@ def _is_text(column: Any) -> bool:
     return str(column.type) in ("string", "large_string")
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return a value of any column as a text for a table."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -65,7 +66,7 @@ def summary_tables(found: Mapping[str, Any]) -> list[RenderableType]:
     made = table("", "")
     for key, value in found.items():
         if key not in ("question", "damaged", "sweep"):
-            made.add_row(key.replace("_", " "), _cell(value))
+            made.add_row(key.replace("_", " "), cell(value))
     parts: list[RenderableType] = [heading(found["sweep"])]
     if found["question"]:
         parts.append(flowing(found["question"]))

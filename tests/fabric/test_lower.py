@@ -124,7 +124,7 @@ def test_a_job_takes_no_more_domains_than_it_needs(domain: int, chips: int) -> N
 
 def test_a_byte_costs_what_its_tier_costs() -> None:
     rows = tiers_of(system={"tiers": {"node": {"chips": 8}}})
-    rows[0].energy, rows[1].energy = 1.0, 2.0
+    rows[0].carried, rows[1].carried = 1.0, 2.0
     spans = [byte_joules(rows, span) for span in (1.0, 8.0, 9.0, 1024.0, 4096.0)]
     assert spans == [1.0, 1.0, 2.0, 2.0, 2.0]
 
