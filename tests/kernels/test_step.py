@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
-from accelsim.kernels.step import fill_step
 from accelsim.kernels.tables import (
     DENSE,
     EMBED,
@@ -24,6 +23,7 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
+from accelsim.training.evaluate import evaluate
 from accelsim.training.lower import table
 from tests.examples import (
     NO_FUSED,
@@ -65,13 +65,13 @@ def schedule(
     worker: Record | None = None, **sizes: int,
 ) -> Record:  # fmt: skip
     """Return the step of a model that sends nothing between stages."""
-    result = table(tables.RESULT, 1)[0]
-    fill_step(
-        result, rows, case(seq_len=0.0), chip() if worker is None else worker, shape,
-        software() if stack is None else stack, tiers_of(switch(4096)), plan(**sizes),
-        table(tables.PIPELINE, 1)[0], np.empty((4, 64)),
+    made = world(
+        case=case(seq_len=0.0), chip=chip() if worker is None else worker, model=shape,
+        software=software() if stack is None else stack, tiers=tiers_of(switch(4096)),
     )  # fmt: skip
-    return result
+    plans = np.array([plan(**sizes)], tables.PLAN).view(np.recarray)
+    four = rows.reshape(1, -1)
+    return evaluate(made.rows, plans, only_fitting=False, layers=four).results[0]
 
 
 @given(
