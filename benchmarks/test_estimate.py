@@ -93,13 +93,13 @@ def test_fill_layers(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) ->
 def test_fill_steps(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) -> None:
     rows, plans = search
     done = evaluate(rows, plans, only_fitting=False)  # fills plans.shard
-    layers, timed = done.layers, np.ones(len(plans), dtype=bool)
+    layers, every = done.layers, np.ones(len(plans), dtype=bool)
 
     def call() -> Rows:
         results = table(tables.RESULT, len(plans))
         fill_steps(
             rows.cases, rows.chips, rows.models, rows.software, rows.tiers, plans,
-            layers, timed, results, step_scratch(plans),
+            layers, every, results, step_scratch(plans),
         )  # fmt: skip
         return results
 

@@ -43,7 +43,7 @@ def compile_steps() -> None:
         return np.zeros(shape, dtype).view(np.recarray)
 
     one = (tables.CASE, tables.CHIP, tables.MODEL, SOFTWARE)
-    four = tuple(rows(dtype, 1) for dtype in one)
+    cases, chips, models, software = (rows(dtype, 1) for dtype in one)
     tiers, plans = rows(tables.TIER, 1, tables.MAX_TIERS), rows(tables.PLAN, 0)
     layers = rows(tables.LAYER, 0, tables.N_LAYER_KINDS)
     scratch = Scratch(
@@ -51,9 +51,12 @@ def compile_steps() -> None:
         rows(tables.PIPELINE, 1), np.zeros((4, 1)),
     )  # fmt: skip
     timed, results = np.zeros(0, dtype=bool), rows(tables.RESULT, 0)
-    fill_steps(*four, tiers, plans, layers, timed, results, scratch)
+    fill_steps(
+        cases, chips, models, software, tiers, plans, layers, timed, results, scratch
+    )
     memory, other = rows(MEMORY, 0), rows(MEMORY, 1)
-    fill_memory(*four, plans, layers, memory, rows(STAGE, 3), other)
+    held = rows(STAGE, 3)
+    fill_memory(cases, chips, models, software, plans, layers, memory, held, other)
 
 
 if __name__ == "__main__":

@@ -143,15 +143,14 @@ def search(
         Sizes of the plan that it states are kept.
     objective, top
         One of `OBJECTIVES`, and how many plans are ranked by it.
-    head_room : float
+    head_room
         Share of the memory that must stay free.
     chips, global_batches
         Tried in place of the run's own, all with all.
     against : str, optional
         A second objective: also return the plans that no other beats in both.
     whole : bool
-        Try all that can be legal; otherwise what an estimate tries, see
-        `training.space`.
+        Try all that can be legal; otherwise what an estimate tries.
     workers : int
         Threads.
 
@@ -163,24 +162,17 @@ def search(
     began = time.perf_counter()
     _check(objective, against, top, head_room)
     questions = _questions(run, overrides, chips, global_batches)
-    found = []
-    for q in questions:
-        failure = failure_of(q)
-        if failure is not None:
-            raise failure
-        other = None if against is None else _score_of(q, against)
-        goal = Goal(_score_of(q, objective), top, other)
-        found.append(scan(q, goal, whole=whole, head_room=head_room, workers=workers))
+    limits: dict[str, Any] = {"head_room": head_room, "workers": workers}
+    goals = [_goal(q, objective, against, top) for q in questions]
+    pairs = zip(questions, goals, strict=True)
+    found = [scan(q, goal, whole=whole, **limits) for q, goal in pairs]
     if not sum(one.fit for one in found):
         raise _none(found[0], head_room)
-    rejected: Counter[str] = Counter()
-    for one in found:
-        rejected.update(one.rejected)
+    rejected = sum((one.rejected for one in found), Counter[str]())
     pool = _pool(found, objective)
     first = np.argsort(pool.score, kind="stable")[:top]
-    kept = first[:0]
-    if against is not None:
-        kept = front(pool.score, _pool(found, against).score)[:MANY]
+    other = None if against is None else _pool(found, against).score
+    kept = first[:0] if other is None else front(pool.score, other)[:MANY]
     return Search(
         objective=objective,
         plans_legal=sum(one.legal for one in found),
@@ -190,6 +182,15 @@ def search(
         top=_explained(found, pool, first, objective),
         front=_explained(found, pool, kept, objective),
     )
+
+
+def _goal(q: Question, objective: str, against: str | None, top: int) -> Goal:
+    """Return what is sought; refuse what has no answer before the long search."""
+    failure = failure_of(q)
+    if failure is not None:
+        raise failure
+    other = None if against is None else _score_of(q, against)
+    return Goal(_score_of(q, objective), top, other)
 
 
 def _check(objective: str, against: str | None, top: int, head_room: float) -> None:

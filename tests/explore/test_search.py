@@ -126,7 +126,7 @@ def test_head_room_is_kept() -> None:
 
 
 def test_chips_and_batches_are_searched_together() -> None:
-    found = search(RUN, chips=[8, 16], global_batches=[32, 64], top=1000)
+    found = search(RUN, chips=[8, 16], global_batches=[32, 64], top=1000, whole=False)
     seen = {(o.estimate.chips, o.estimate.question.global_batch) for o in found.top}
     assert seen == {(8, 32), (8, 64), (16, 32), (16, 64)}
     assert np.all(np.diff([one.score for one in found.top]) <= 0.0)

@@ -33,7 +33,7 @@ STACK: dict[str, Any] = {
 def reason(sizes: dict[str, Any], stack: dict[str, Any], job: dict[str, Any]) -> int:
     """Return why a plan cannot be."""
     made = world(
-        case=case(workers=16.0, **job), software=software(**STACK | stack),
+        case=case(**{"workers": 16.0} | job), software=software(**STACK | stack),
         model=model(layers=8.0, heads=16.0),
     ).rows  # fmt: skip
     plans = np.array([plan(**{"dp": 0} | sizes)], tables.PLAN).view(np.recarray)
@@ -104,5 +104,7 @@ def test_what_follows_from_sizes() -> None:
     one = plan(tp=2, pp=3, dp=0, micro_batch=2, recompute_layers=2)
     complete(one, case(workers=48.0), model(layers=8.0))
     assert (one.dp, one.micro_batches) == (8, 4)
-    assert one.kept_share == 1.0 / 3.0  # 2 of the 3 layers of the fullest stage
+    assert one.kept_share == pytest.approx(
+        1.0 / 3.0
+    )  # 2 of the 3 layers of the fullest stage
     one.schedule = ONE_F_ONE_B

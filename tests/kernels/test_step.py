@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
+from accelsim.kernels.step import host_wait
 from accelsim.kernels.tables import (
     DENSE,
     EMBED,
@@ -518,3 +519,9 @@ def test_a_mixture_in_part_of_the_layers_lies_between() -> None:
     assert time(8.0) == pytest.approx(
         8 * (layer.forward_matmul + layer.backward_matmul)
     )
+
+
+def test_a_host_runs_ahead_within_one_stage_alone() -> None:
+    # 1 s forward and 5 s backward on the device, launched in 4 s and 1 s
+    assert host_wait(1.0, 5.0, 4.0, 1.0, 0) == 0.0
+    assert host_wait(1.0, 5.0, 4.0, 1.0, 1) == 3.0

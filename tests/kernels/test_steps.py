@@ -22,7 +22,8 @@ PLANS = st.fixed_dictionaries(
         "vp": st.sampled_from([1, 2]), "dp": st.sampled_from([1, 4]),
         "micro_batches": st.sampled_from([4, 8]), "sharding": st.integers(0, 3),
         "recompute": st.integers(0, 2), "schedule": st.sampled_from([0, 2, 3]),
-        "kept_share": st.sampled_from([0.0, 0.5]), "offload": st.sampled_from([0.0, 1.0]),
+        "kept_share": st.sampled_from([0.0, 0.5]),
+        "offload": st.sampled_from([0.0, 1.0]),
         "offload_optimizer": st.integers(0, 1), "optimizer": st.integers(0, 3),
     }
 )  # fmt: skip
