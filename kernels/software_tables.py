@@ -54,6 +54,7 @@ SOFTWARE = np.dtype(
         ("fragmentation", "f8"),
         ("pipelined", "f8"),  # collective phases overlap
         ("collective_start", "f8"),  # s
+        ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
         ("communication_share", "f8"),
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`

@@ -167,9 +167,11 @@ class SoftwareSpec(NamedSpec):
         Phases of a hierarchical collective overlap (NCCL) or follow each other.
     collective_start : Time
         From the call of a collective to its first byte.
+    bucket : Bytes or None
+        Gradients that plain replicas reduce in one collective; all if not given.
     communication_share : Fraction
-        Part of the matrix units that collectives occupy while they run behind
-        computation (SMs on GPUs; none where engines are dedicated).
+        Part of a GPU's multiprocessors that collectives occupy while they run behind
+        computation. Chips of other families have engines for them.
     step_overhead : Time
         Host work of a step: loader, norm, scheduler, logging.
     memory : MemorySpec
@@ -204,6 +206,7 @@ class SoftwareSpec(NamedSpec):
     fragmentation: Ratio
     pipelined_collectives: bool
     collective_start: Time
+    bucket: Bytes | None = None
     communication_share: Fraction
     step_overhead: Time
     memory: MemorySpec = MemorySpec()
