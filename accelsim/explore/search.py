@@ -19,7 +19,7 @@ from accelsim.economics.price import choose_offer, usd_per_second
 from accelsim.errors import InputError, NoAnswerError, nearest
 from accelsim.explore.estimate import energies, explain, failure_of, short_of_memory
 from accelsim.explore.result import Estimate
-from accelsim.explore.scan import Goal, Scan, Score, front, scan
+from accelsim.explore.scan import MOST_KEPT, Goal, Scan, Score, front, scan
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, resolve, run_from
@@ -48,6 +48,7 @@ SHOWN = (
     "usd_per_million_tokens",
 )
 MANY = 1_000  # most plans that are ranked
+SPARE = 4  # times as many are kept at first
 
 Floats = NDArray[np.float64]
 
@@ -162,26 +163,51 @@ def search(
     began = time.perf_counter()
     _check(objective, against, top, head_room)
     questions = _questions(run, overrides, chips, global_batches)
+    aims = (objective, against, top)
     limits: dict[str, Any] = {"head_room": head_room, "workers": workers}
-    goals = [_goal(q, objective, against, top) for q in questions]
-    pairs = zip(questions, goals, strict=True)
-    found = [scan(q, goal, whole=whole, **limits) for q, goal in pairs]
-    if not sum(one.fit for one in found):
+    found, pool, ranked = _ranked(questions, *aims, whole=whole, **limits)
+    if not ranked:
         raise _none(found[0], head_room)
-    rejected = sum((one.rejected for one in found), Counter[str]())
-    pool = _pool(found, objective)
-    first = np.argsort(pool.score, kind="stable")[:top]
     other = None if against is None else _pool(found, against).score
-    kept = first[:0] if other is None else front(pool.score, other)[:MANY]
+    kept = np.arange(0) if other is None else front(pool.score, other)[:MANY]
     return Search(
         objective=objective,
         plans_legal=sum(one.legal for one in found),
         plans_fit=sum(one.fit for one in found),
-        rejected=dict(rejected.most_common()),
+        rejected=dict(sum((one.rejected for one in found), _Counts()).most_common()),
         wall=time.perf_counter() - began,
-        top=_explained(found, pool, first, objective),
-        front=_explained(found, pool, kept, objective),
+        top=ranked,
+        front=_explained(found, pool, kept, objective, MANY),
     )
+
+
+_Counts = Counter[str]
+
+
+def _ranked(
+    questions: Sequence[Question],
+    objective: str,
+    against: str | None,
+    top: int,
+    **limits: Any,
+) -> tuple[list[Scan], "_Pool", tuple[Ranked, ...]]:
+    """Return what was scanned, what was kept of it, and its best.
+
+    More is kept than is ranked: a plan may fit by its tensors and yet not as its
+    allocator cuts them up, which only an estimate tells.
+    """
+    most = SPARE * (top + SPARE)
+    while True:
+        goals = [_goal(q, objective, against, most) for q in questions]
+        pairs = zip(questions, goals, strict=True)
+        found = [scan(q, goal, **limits) for q, goal in pairs]
+        pool = _pool(found, objective)
+        order = np.argsort(pool.score, kind="stable")
+        ranked = _explained(found, pool, order, objective, top)
+        every = len(order) == sum(one.fit for one in found)
+        if len(ranked) == top or every or most > MOST_KEPT:
+            return found, pool, ranked
+        most *= SPARE**3
 
 
 def _goal(q: Question, objective: str, against: str | None, top: int) -> Goal:
@@ -270,14 +296,20 @@ def _explained(
     pool: _Pool,
     chosen: NDArray[np.int64],
     objective: str,
+    most: int,
 ) -> tuple[Ranked, ...]:
+    """Return the first of the chosen plans that fit, also as their allocator cuts."""
     ranked: list[Ranked] = []
     for i in chosen:
+        if len(ranked) == most:
+            break
         one = found[int(pool.question[i])]
         row = int(pool.row[i])
         plans = one.kept.plans[row : row + 1]
         done = evaluate(one.rows, plans, only_fitting=False)
         estimate = explain(one.question, one.rows, 0, done, 0)
+        if not estimate.fits:
+            continue
         sign = 1.0 if OBJECTIVES[objective] else -1.0
         why = _why(ranked[0].estimate, estimate) if ranked else ""
         ranked.append(Ranked(estimate, sign * float(pool.score[i]), why))

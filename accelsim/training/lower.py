@@ -225,7 +225,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
-        "stage_gathered",
+        *("stage_gathered", "lends", "waits"),
     ):
         row[name] = getattr(memory, name)
     row.segments = ALLOCATORS.index(memory.allocator)
