@@ -12,3 +12,28 @@ OPTION = np.dtype(
         ("offload_optimizer", "i8"),
     ]
 )
+
+# What replicas exchange for a stage's weights: seconds and bytes of all of them.
+EXCHANGE = np.dtype(
+    [
+        ("known", "f8"),  # 1 if the rest is filled
+        ("reduce", "f8"),  # s
+        ("reduced", "f8"),  # B
+        ("gather", "f8"),
+        ("gathered", "f8"),
+    ]
+)
+
+# One stage of a plan, whatever its weights' sharding. Parameters are one worker's.
+STAGE = np.dtype(
+    [
+        ("layers", "f8"),
+        ("dense", "f8"),  # parameters
+        ("experts", "f8"),
+        ("ends", "f8"),
+        ("depth", "f8"),  # micro-batches in flight
+        ("kept", "f8"),  # B of one micro-batch
+        ("workspace", "f8"),  # B of one layer
+        ("logits", "f8"),  # B
+    ]
+)

@@ -42,6 +42,29 @@ def same_shard(a: Record, b: Record) -> bool:
     )  # fmt: skip
 
 
+@inlined
+def same_work(a: Record, b: Record) -> bool:
+    """Return whether the stages of two plans hold and do the same.
+
+    Whatever the sharding of weights, optimizer and offloading are.
+    """
+    return bool(
+        a.shard == b.shard and a.case == b.case and a.recompute == b.recompute
+        and a.kept_share == b.kept_share and a.pp == b.pp and a.vp == b.vp
+        and a.schedule == b.schedule and a.dp == b.dp
+        and a.micro_batches == b.micro_batches
+    )  # fmt: skip
+
+
+@inlined
+def same_replicas(a: Record, b: Record) -> bool:
+    """Return whether the workers of two plans form the same groups."""
+    return bool(
+        a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
+        and a.vp == b.vp and a.ep == b.ep and a.dp == b.dp
+    )  # fmt: skip
+
+
 @kernel
 def slot_of(plan: Record, size: int) -> int:
     """Return where to look for a plan's shard first, in a table of 2^n slots."""

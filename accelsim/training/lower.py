@@ -78,7 +78,7 @@ def lower(questions: Sequence[Question]) -> Cases:
         )
         row.model = models.index(id(q.model), partial(_fill_model, q.model))
         row.software = software.index(
-            id(q.software), partial(_fill_software, q.software)
+            (id(q.software), chip.family), partial(_fill_stack, q)
         )
         # of a chip, a fabric knows how a package is shared
         inside = (chip.workers_per_chip, id(chip.core_link), q.run.chips)
@@ -131,6 +131,12 @@ def _fill_chip(q: Question, attention: str, lag: float, row: Record) -> None:
 
 def _fill_model(model: ModelSpec, row: Record) -> None:
     fill_model(row, model)
+
+
+def _fill_stack(q: Question, row: Record) -> None:
+    _fill_software(q.software, row)
+    if q.chip.family != "gpu":  # their collectives have engines of their own
+        row.communication_share = 0.0
 
 
 def _fill_fabric(q: Question, rows: Rows) -> None:
@@ -210,6 +216,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
+    row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
     row.step_overhead = float(software.step_overhead)
     memory = software.memory
@@ -218,7 +225,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
-        "stage_gathered",
+        *("stage_gathered", "lends", "waits"),
     ):
         row[name] = getattr(memory, name)
     row.segments = ALLOCATORS.index(memory.allocator)
