@@ -63,5 +63,7 @@ SOFTWARE = np.dtype(
         ("head_counts", "f8"),
         ("stage_gathered", "f8"),
         ("segments", "f8"),  # index of ALLOCATORS
+        ("lends", "f8"),  # 1 if collectives hold their tensors up
+        ("waits", "f8"),  # 1 if the host waits at hand-overs of a pipeline
     ]
 )

@@ -67,6 +67,10 @@ class MemorySpec(Spec):
     stage_gathered : under a pipeline, zero3 keeps a stage's gathered weights, and its
         gradients whole, until the last micro-batch.
     head_counts : stages are cut as if the LM head were the layers that it costs.
+    lends : what a collective reads or writes is held up, once freed, until the device
+        is done with all that was launched (`record_stream`).
+    waits : the host waits for the device at what it receives from another stage and,
+        once the pipeline is full, at what it sends.
     allocator : `segments` of PyTorch's caching allocator, which it keeps; `expandable`
         ones; or `static`, where nothing is kept beside what is planned (XLA, Neuron).
     """
@@ -81,6 +85,8 @@ class MemorySpec(Spec):
     gather_buffers: int = Field(default=0, ge=0, le=MAX_STATE)
     stage_gathered: bool = False
     head_counts: bool = False
+    lends: bool = False
+    waits: bool = False
     allocator: Literal["static", "segments", "expandable"] = "static"
 
 

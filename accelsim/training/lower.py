@@ -126,7 +126,7 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
-        "stage_gathered",
+        *("stage_gathered", "lends", "waits"),
     ):
         row[name] = getattr(memory, name)
     row.segments = ALLOCATORS.index(memory.allocator)
