@@ -49,7 +49,7 @@ def test_a_verdict_has_its_keys(name: str) -> None:
 
 
 def test_wafers_and_fleets_by_hand() -> None:
-    # the dearest wafer of N2 that is told is 33,000 USD, the cheapest of N3P above 22,000
+    # N2 is told at 33,000 USD at the most, N3P above 22,000
     dear = judge("n2-wafer-price", 4000)
     assert dear["probability"] == 1.0
     assert dear["holds_when"] == "always: in every sample"
