@@ -95,7 +95,7 @@ def _run_once(
         cluster = LocalCluster(
             n_workers=int(address.removeprefix("local:")),
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",  # any: another may run
             host="127.0.0.1",
         )
     try:

@@ -114,7 +114,7 @@ def test_dask_workers_that_are_killed_lose_nothing(tmp_path: Path, kills: int) -
     checksum = undisturbed(tmp_path / "whole", kills)
     rng, done = random.Random(kills), 0
     cluster: Any = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
     )
     with cluster:
         for found in folders(tmp_path, kills):
