@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.errors import NoAnswerError
 from accelsim.silicon.budget import budget_of
 from accelsim.silicon.cost import MODEL, PARTS, ChipCost, chip_cost, die_of, yield_of
+from accelsim.silicon.design import design_point
 from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.power import WORK, energies_of, operating_point, predict
 from accelsim.silicon.scale import Ported, moved, ratios
@@ -50,6 +52,7 @@ def examine(
         "cost_parts_usd": parts(cost),
         "budget": _budget(chip),
         "power": _power(chip),
+        "design": _design(chip),
     }
 
 
@@ -70,6 +73,17 @@ def _power(chip: ChipSpec) -> dict[str, Any]:
     of_gpu = chip.vendor == "NVIDIA"  # whose units the energies are fitted to
     made["clock_by_energies"] = predict(chip, energies_of()) if of_gpu else None
     return made
+
+
+def _design(chip: ChipSpec) -> dict[str, float] | None:
+    """Return what a changed chip draws at its clock, and the clock that it keeps."""
+    try:
+        point = design_point(chip)
+    except NoAnswerError:
+        return None
+    names = ("logic", "sram", "leakage", "links", "memory", "full")
+    made = {f"{name}_w": float(getattr(point, name)) for name in names}
+    return made | {"clock_share": point.clock}
 
 
 def uncertain_cost(

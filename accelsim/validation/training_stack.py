@@ -60,6 +60,8 @@ NETWORKS = {
     ("huggingface/nanotron", "H100-SXM"): "p5-h100",  # Ultra-Scale Playbook: EFA
     ("aws-samples/awsome-distributed-training", "H100-SXM"): "p5-h100",
 }
+# A source whose own chips were measured: first pattern that family or source holds.
+MACHINES = ((r"(?i)simumax", r"B200", "dgx-b200-simumax"),)
 # Nodes joined by less than their system has [B/s a node, one way].
 NODE_RATES = {
     "VIA-Research/vTrain": 100e9,  # 800 Gb/s (arXiv:2312.12391, section IV)
@@ -130,6 +132,7 @@ WORDS = (
 )
 SAME_RATE = {"mxfp8": "fp8", "fp16": "bf16"}
 COMPILED = ("maxtext", "axlearn", "levanter", "pax", "pytorch-xla")
+OVERLAPS = ("tp", "dp", "gather", "pp", "cp")
 _LAST_PLAIN_MEGATRON = 2021  # before sequence parallelism (v3.0, 2022)
 
 
@@ -140,6 +143,7 @@ def system_of(row: Row) -> SystemSpec:
     that its name holds.
     """
     name = NETWORKS.get((row["family"], row["chip"])) or SYSTEMS.get(row["chip"])
+    name = _machine(row) or name
     if name is None:
         plain = re.sub(r"[^a-z0-9]", "", row["chip"].lower())
         name = next((system for p, system in WORDS if re.search(p, plain)), None)
@@ -147,6 +151,15 @@ def system_of(row: Row) -> SystemSpec:
         raise LeftOutError(NO_SYSTEM)
     spec: SystemSpec = catalog.load("systems", name)
     return spec
+
+
+def _machine(row: Row) -> str | None:
+    """Return the system of a source that measured its own chips, if it is one."""
+    said = row["family"] + row.get("source", "")
+    for source, chip, own in MACHINES:
+        if re.search(source, said) and re.match(chip, row["chip"]):
+            return own
+    return None
 
 
 def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
@@ -157,6 +170,8 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
     """
     words = f"{row['family']} {row['framework']}"
     name = next((stack for p, stack in STACKS if re.search(p, words)), None)
+    if name == "torchtitan" and _eager(row):
+        name = "torchtitan-eager"
     if name is None and "Megatron-LM" in words:
         year = count(row, "year")
         old = year is not None and year <= _LAST_PLAIN_MEGATRON
@@ -168,6 +183,17 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
         name = name or system.software
     spec: SoftwareSpec = catalog.load("software", name)
     return spec
+
+
+def _eager(row: Row) -> bool:
+    """Return whether a torchtitan run was not compiled: it says so, or its page does.
+
+    The configurations behind docs/performance.md have `compile = false`; float8 needs
+    it, which its table names as an optimization.
+    """
+    by_page = "docs/performance.md" in row.get("source", "")
+    wide = row["precision"].startswith("bf16")
+    return "(eager)" in row.get("notes", "") or (by_page and wide)
 
 
 def sharding_of(text: str, software: SoftwareSpec) -> Sharding:
@@ -250,6 +276,7 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         # and overlap_p2p_comm are False, dropout is 0.1, no flash attention
         changed |= {"attention": "unfused", "overlap.tp": False, "overlap.pp": False}
         changed["fused_loss"] = False
+    changed |= _overlap_changes(row, software)
     if row["family"] == "gkarfakis19/Rapid-LLM":
         # bf16 gradients and optimizer states, no master copy (its validation yaml)
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
@@ -257,11 +284,27 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed["grad_bytes"] = 2.0
     if software == "megatron-deepspeed" and "bf16 optimizer" in words:
         changed["grad_bytes"] = 4.0  # BF16_Optimizer accumulates in fp32
-    if software == "torchtitan" and re.search(r"(?i)async ?TP", words):
+    if software.startswith("torchtitan") and re.search(r"(?i)async ?TP", words):
         changed["overlap.tp"] = True
-    if software == "torchtitan" and "(eager)" in words:
-        changed |= {"fused_norms": False, "fused_loss": False}
     return [
         Override(("software", *path.split(".")), value)
         for path, value in changed.items()
     ]
+
+
+def _overlap_changes(row: Row, software: str) -> dict[str, object]:
+    """Return what a source's own launch scripts hide less than its stack could."""
+    if software == "megatron-bridge" and row.get("moe"):
+        # NVIDIA-NeMo/Megatron-Bridge@067f987 src/megatron/bridge/perf_recipes: deepseek
+        # gpt_oss and qwen: the experts' exchange is hidden, and whole iterations are
+        # captured, in recipes for mxfp8 alone; those for H100 and B200 capture nothing
+        if row["precision"].startswith("mxfp8"):
+            return {}
+        eager = re.match(r"H100|B200", row["chip"]) is not None
+        launched = {"graphs": False, "launch": "19 us"} if eager else {}
+        return {"overlap.ep": False, **launched}
+    if software.startswith("megatron") and _machine(row):
+        # MooreThreads/SimuMax@4dcaae5 docs/b200/b200_real_repro_guide.md, section 3.3,
+        # and simu_tools/megatron_scripts: launched without any overlap
+        return dict.fromkeys((f"overlap.{k}" for k in OVERLAPS), False)
+    return {}

@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from accelsim import catalog
 from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.system import SystemSpec
 from accelsim.validation import left_out
+from accelsim.validation.documented import filled
 from accelsim.validation.left_out import LeftOutError
 from accelsim.validation.training_rows import Case, case_of
 from accelsim.validation.training_stack import (
+    OVERLAPS,
     STACKS,
     SYSTEMS,
     recompute_of,
@@ -39,6 +42,11 @@ def plan(case: Case) -> dict[str, object]:
 
 def software(name: str) -> SoftwareSpec:
     spec: SoftwareSpec = catalog.load("software", name)
+    return spec
+
+
+def system(name: str) -> SystemSpec:
+    spec: SystemSpec = catalog.load("systems", name)
     return spec
 
 
@@ -186,9 +194,68 @@ def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
 def test_fsdp_of_torchtitan(row: MakeRow) -> None:
     case = case_of(row("T01364"))
     q = case.question
-    assert (q.software.name, q.system.name) == ("torchtitan", "dgx-a100")
+    assert (q.software.name, q.system.name) == ("torchtitan-eager", "dgx-a100")
     assert (q.plan.dp, q.plan.micro_batch, q.plan.sharding) == (64, 1, "zero3")
     assert case.measured == pytest.approx(64 * 8192 / (2973 * 64))
+
+
+def test_torchtitan_is_compiled_where_its_page_says_so(row: MakeRow) -> None:
+    # the configurations of docs/performance.md have compile = false, but for float8
+    name = software_of(row("T01364", precision="fp8"), system("dgx-a100")).name
+    assert name == "torchtitan"
+    page = row("T01364", source="pytorch/torchtitan benchmarks/x.md T1")
+    assert software_of(page, system("dgx-a100")).name == "torchtitan"
+    page["notes"] = "FSDP (eager)"
+    assert software_of(page, system("dgx-a100")).name == "torchtitan-eager"
+
+
+def test_a_source_that_measured_its_own_chips(row: MakeRow) -> None:
+    made = row("T01094", chip="B200", family="SimuMax", source="docs")
+    assert system_of(made).name == "dgx-b200-simumax"
+    assert system_of(row("T01094", chip="B200", source="x")).name == "dgx-b200"
+
+
+def test_virtual_stages_of_a_launch_script(row: MakeRow) -> None:
+    made = row(
+        "T01094", model="nemotron4-340b", framework="NeMo / Megatron-Core", vp="",
+        source="NVIDIA/dgxc-benchmarking@0efdb23 nemotron/README.md", recompute="",
+    )  # fmt: skip
+    assert (filled(made)["vp"], filled(made)["recompute"]) == ("12", "selective")
+
+
+def test_what_the_recipes_of_a_mixture_hide(row: MakeRow) -> None:
+    # T00472: DeepSeek-V3 in mxfp8 on GB200
+    assert case_of(row("T00472")).question.software.overlap.ep
+    wide = case_of(row("T00472", precision="bf16")).question.software
+    assert wide.graphs
+    assert not wide.overlap.ep
+    eager = case_of(row("T00472", precision="bf16", chip="B200")).question.software
+    assert not eager.graphs
+
+
+def test_a_run_that_was_launched_without_overlap(row: MakeRow) -> None:
+    made = row("T01094", chip="B200", family="SimuMax", framework="Megatron-Core")
+    overlap = case_of(made | {"precision": "bf16"}).question.software.overlap
+    assert not any(getattr(overlap, kind) for kind in OVERLAPS)
+
+
+@pytest.mark.parametrize(
+    ("chip", "chips", "cells"),
+    [
+        ("H100-SXM", "8", ("4", "1")),
+        ("H200", "16", ("2", "1")),
+        ("H100-SXM", "64", ("4", "2")),
+        ("B200", "8", ("", "")),
+    ],
+)
+def test_adapters_as_the_submissions_share_them_out(
+    row: MakeRow, chip: str, chips: str, cells: tuple[str, str]
+) -> None:
+    made = row(
+        "T01094", model="llama2-70b-lora", framework="NeMo", chip=chip, n_chips=chips,
+        source="mlcommons/training_results_v5.0", tp="", cp="", micro_batch="",
+    )  # fmt: skip
+    assert (filled(made)["tp"], filled(made)["cp"]) == cells
 
 
 def test_pipeline_of_torchtitan_cuts_the_local_batch(row: MakeRow) -> None:
