@@ -46,17 +46,18 @@ COLLECTIVE_CALLS = 4.0
 @kernel
 def stays(chip: Record, op: Record) -> bool:
     """Return whether what an operator reads and writes stays in the cores' SBUF."""
-    return bool(0.0 < op.held <= chip.cores * chip.neuron[BF16].sbuf)
+    here = chip.engines
+    return bool(0.0 < op.engines.held <= here.cores * here.core[BF16].sbuf)
 
 
 @kernel
 def timed(chip: Record, op: Record) -> tuple[float, float, float, float, float, float]:
     """Return the parts of an operator's product, engine by engine on a NeuronCore."""
-    product = op.product
-    if chip.cores > 0.0 and product.m * product.n * product.k * product.batch > 0.0:
-        core = chip.neuron[product.precision]
+    product, cores = op.product, chip.engines.cores
+    if cores > 0.0 and product.m * product.n * product.k * product.batch > 0.0:
+        core = chip.engines.core[product.precision]
         held = 1.0 if stays(chip, op) else 0.0
-        return engine_parts(core, op.engines, product, chip.cores, held)
+        return engine_parts(core, op.engines, product, cores, held)
     return product_parts(chip, product)
 
 
@@ -196,11 +197,11 @@ def add_operator(
     else:
         forward = stream_seconds(chip, op.forward_bytes, op.kernels)
         backward = stream_seconds(chip, op.backward_bytes, op.kernels)
-        if chip.cores > 0.0:
+        if chip.engines.cores > 0.0:
             if stays(chip, op):
                 forward = backward = 0.0
-            forward = max(forward, pass_seconds(chip, op.forward_passes))
-            backward = max(backward, pass_seconds(chip, op.backward_passes))
+            forward = max(forward, pass_seconds(chip.engines, op.engines.forward))
+            backward = max(backward, pass_seconds(chip.engines, op.engines.backward))
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
     forward, backward = forward * op.share, backward * op.share

@@ -50,12 +50,12 @@ def engine_parts(
 
 
 @kernel
-def pass_seconds(chip: Record, passes: Record) -> float:
+def pass_seconds(engines: Record, passes: Record) -> float:
     """Return the time [s] of passes over elements on VectorE and ScalarE of a worker.
 
-    chip : CHIP. passes : float64[3], elements by kind, see `streams`.
+    engines : ENGINES_OF. passes : float64[3], elements by kind, see `streams`.
     """
-    if chip.pass_rate[0] == 0.0:
+    if engines.pass_rate[0] == 0.0:
         return 0.0
-    vector = passes[0] / chip.pass_rate[0] + passes[1] / chip.pass_rate[1]
-    return float(max(vector, passes[2] / chip.pass_rate[2]))
+    vector = passes[0] / engines.pass_rate[0] + passes[1] / engines.pass_rate[1]
+    return float(max(vector, passes[2] / engines.pass_rate[2]))

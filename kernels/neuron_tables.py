@@ -96,8 +96,24 @@ GEMM = np.dtype(
         "tiles",  # 1: a transfer brings one tile, with its rows as descriptors
     )
 )
-# What a product of a training step needs for itself.
-ON_ENGINES = np.dtype([("state", STATE), ("case", GEMM), ("work", "f8", WORK)])
+PASSES = 3  # kinds of passes over elements, see `streams`
+# The NeuronCores of a worker: how many share a graph, one of them in each of the eight
+# precisions of `tables`, and elements a second of a pass.
+ENGINES_OF = np.dtype(
+    [("cores", "f8"), ("core", NEURON, (8,)), ("pass_rate", "f8", (PASSES,))]
+)
+# An operator of a step on these: elements that it passes over; bytes that SBUF needs
+# room for if its tensors are to stay there, 0 = they are in memory anyway; scratch.
+ON_ENGINES = np.dtype(
+    [
+        ("forward", "f8", (PASSES,)),
+        ("backward", "f8", (PASSES,)),
+        ("held", "f8"),
+        ("state", STATE),
+        ("case", GEMM),
+        ("work", "f8", WORK),
+    ]
+)
 
 Neuron: TypeAlias = Any  # a record of dtype NEURON
 State: TypeAlias = Any  # a record of dtype STATE

@@ -7,6 +7,7 @@ Nothing here knows how long an operator takes.
 """
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.neuron_tables import PASSES
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
@@ -76,7 +77,7 @@ def add_weight(
     op.adapter = 0.0
     op.gathered = 0.0
     op.share = 1.0
-    op.held = 0.0
+    op.engines.held = 0.0
     return at + 1
 
 
@@ -92,9 +93,9 @@ def add_stream(
     op.forward_bytes, op.backward_bytes = forward, backward
     op.kernels = kernels
     op.share = 1.0
-    op.held = 0.0
-    for i in range(3):
-        op.forward_passes[i] = op.backward_passes[i] = 0.0
+    op.engines.held = 0.0
+    for i in range(PASSES):
+        op.engines.forward[i] = op.engines.backward[i] = 0.0
     return at + 1
 
 
@@ -105,9 +106,9 @@ def add_passes(
     passes: tuple[tuple[float, float, float], tuple[float, float, float]],
 ) -> None:
     """Add what engines pass over: `passes` for each of the elements."""
-    for i in range(3):
-        op.forward_passes[i] += elements * passes[0][i]
-        op.backward_passes[i] += elements * passes[1][i]
+    for i in range(PASSES):
+        op.engines.forward[i] += elements * passes[0][i]
+        op.engines.backward[i] += elements * passes[1][i]
 
 
 @kernel
@@ -137,7 +138,7 @@ def add_unfused_attention(
     for i in range(first, at):
         ops[i].part = PART_ATTENTION
         ops[i].core = 1.0
-        ops[i].held = 2.0 * scores  # before and behind the softmax
+        ops[i].engines.held = 2.0 * scores  # before and behind the softmax
     return at
 
 

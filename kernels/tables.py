@@ -14,7 +14,7 @@ import numpy as np
 
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
-from accelsim.kernels.neuron_tables import NEURON, ON_ENGINES
+from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -101,11 +101,7 @@ CHIP = np.dtype(
         ("shared_bandwidth", "f8"),  # B/s of the units' own memories, inf if not known
         ("attention_forward", FUSED),  # the fused kernel; blocks of 0 rows = none
         ("attention_backward", FUSED),
-        # NeuronCores only, see `neuron_step`: those of a worker, one of them in each
-        # precision, and elements a second of a pass by kind
-        ("cores", "f8"),
-        ("neuron", NEURON, (N_PRECISIONS,)),
-        ("pass_rate", "f8", (3,)),
+        ("engines", ENGINES_OF),  # NeuronCores only, else 0
         ("kernel_latency", "f8"),  # s
         ("lag", "f8"),  # what products take longer on the slowest chip of the job
         ("busy_power", "f8"),  # W
@@ -319,9 +315,6 @@ OPERATOR = np.dtype(
         ("causal", "f8"),
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
-        # B that a scratchpad needs room for if its tensors are to stay there, 0 = they
-        # are in memory in any case
-        ("held", "f8"),
         ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
         # what its products take, filled when it is timed: gradients of input and weight
         ("input_time", "f8"),
@@ -330,10 +323,7 @@ OPERATOR = np.dtype(
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
         ("kernels", "f8"),
-        # elements that engines pass over by kind, see `streams`
-        ("forward_passes", "f8", (3,)),
-        ("backward_passes", "f8", (3,)),
-        ("engines", ON_ENGINES),  # scratch
+        ("engines", ON_ENGINES),
         ("product", GEMM),  # scratch: one product of the pass that is being timed
     ]
 )

@@ -130,16 +130,17 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
 
 def fill_engines(row: Record, chip: ChipSpec) -> None:
     """Fill the NeuronCores of a worker, see `kernels.neuron_step`."""
-    row.cores = min(2, chip.matrix.units // chip.workers_per_chip)
+    engines = row.engines
+    engines.cores = min(2, chip.matrix.units // chip.workers_per_chip)
     for index, precision in enumerate(tables.PRECISIONS):
         if precision in neuron_lower.DTYPES and row.peak_rate[index] > 0.0:
-            core = neuron_lower.lower(chip, precision, int(row.cores))
-            row.neuron[index] = core[0]
-    core = row.neuron[tables.BF16]
-    lanes = row.cores * core.partitions
-    row.pass_rate[0] = lanes * core.vector_clock
-    row.pass_rate[1] = lanes * core.vector_clock * core.pair_mode / 2.0
-    row.pass_rate[2] = lanes * core.scalar_clock
+            core = neuron_lower.lower(chip, precision, int(engines.cores))
+            engines.core[index] = core[0]
+    core = engines.core[tables.BF16]
+    lanes = engines.cores * core.partitions
+    engines.pass_rate[0] = lanes * core.vector_clock
+    engines.pass_rate[1] = lanes * core.vector_clock * core.pair_mode / 2.0
+    engines.pass_rate[2] = lanes * core.scalar_clock
 
 
 def fill_kernel(row: Record, chip: ChipSpec, kernel: str) -> None:

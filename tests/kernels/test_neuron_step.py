@@ -34,8 +34,8 @@ def operator(**sizes: float) -> Record:
 
 def parts(chip: Record, held: float = 0.0, **sizes: float) -> tuple[float, ...]:
     op = operator(**sizes)
-    core = chip.neuron[tables.BF16]
-    return engine_parts(core, op.engines, op.product, chip.cores, held)
+    core = chip.engines.core[tables.BF16]
+    return engine_parts(core, op.engines, op.product, chip.engines.cores, held)
 
 
 @pytest.mark.parametrize("name", PAIRED)
@@ -44,7 +44,7 @@ def test_a_product_is_the_kernel_without_its_launch(
     name: str, sizes: tuple[int, int, int]
 ) -> None:
     chip = worker(name)
-    assert chip.cores == PAIRED[name]
+    assert chip.engines.cores == PAIRED[name]
     m, n, k = sizes
     kernel = NeuronCore(catalog.load("chips", name), PAIRED[name]).gemm(m, n, k)
     time, matrix, _, fill, memory, _ = parts(chip, m=m, n=n, k=k)
@@ -75,11 +75,13 @@ def test_what_stays_in_sbuf_waits_for_tensore_and_its_way_out() -> None:
 
 def test_precisions_have_cores_of_their_own() -> None:
     chip = worker("trainium2")
-    assert chip.neuron[tables.FP8].rows == 2.0 * chip.neuron[tables.BF16].rows
-    assert chip.neuron[tables.FP32].passes == 4.0
+    assert (
+        chip.engines.core[tables.FP8].rows == 2.0 * chip.engines.core[tables.BF16].rows
+    )
+    assert chip.engines.core[tables.FP32].passes == 4.0
     # 16:4 sparsity is not dense: four times the rows are never taken
-    assert chip.neuron[tables.BF16].rows == 128.0
-    assert chip.neuron[tables.NVFP4].rows == 0.0  # has no such type
+    assert chip.engines.core[tables.BF16].rows == 128.0
+    assert chip.engines.core[tables.NVFP4].rows == 0.0  # has no such type
 
 
 def test_passes_by_the_documented_clocks() -> None:
@@ -87,23 +89,23 @@ def test_passes_by_the_documented_clocks() -> None:
     # v3 pairs: two cores at 0.96 and 1.4 GHz, 16-bit pairs of inputs at full rate
     one = worker("trainium1")
     elements = 1e6
-    assert pass_seconds(one, np.array([2.0, 3.0, 1.0]) * elements) == pytest.approx(
-        (2.0 + 2.0 * 3.0) * elements / 128 / 1.12e9
-    )
-    assert pass_seconds(one, np.array([0.0, 0.0, 1.0]) * elements) == pytest.approx(
-        elements / 128 / 1.4e9
-    )
+    assert pass_seconds(
+        one.engines, np.array([2.0, 3.0, 1.0]) * elements
+    ) == pytest.approx((2.0 + 2.0 * 3.0) * elements / 128 / 1.12e9)
+    assert pass_seconds(
+        one.engines, np.array([0.0, 0.0, 1.0]) * elements
+    ) == pytest.approx(elements / 128 / 1.4e9)
     two = worker("trainium2")
-    rate = 2 * 128 * float(two.neuron[tables.BF16].vector_clock)
-    assert pass_seconds(two, np.array([1.0, 1.0, 0.0]) * elements) == pytest.approx(
-        2.0 * elements / rate
-    )
+    rate = 2 * 128 * float(two.engines.core[tables.BF16].vector_clock)
+    assert pass_seconds(
+        two.engines, np.array([1.0, 1.0, 0.0]) * elements
+    ) == pytest.approx(2.0 * elements / rate)
 
 
 def test_a_gpu_has_no_such_engines() -> None:
     chip = worker("h100-sxm")
-    assert chip.cores == 0.0
-    assert pass_seconds(chip, np.full(3, 1e9)) == 0.0
+    assert chip.engines.cores == 0.0
+    assert pass_seconds(chip.engines, np.full(3, 1e9)) == 0.0
 
 
 @given(
@@ -116,7 +118,7 @@ def test_no_product_beats_the_arrays(m: int, n: int, k: int, batch: int) -> None
     found = parts(
         chip, m=float(m), n=float(n), k=float(k), batch=float(batch)
     )  # fmt: skip
-    core = chip.neuron[tables.BF16]
-    peak = 2.0 * core.rows * core.columns * core.tensor_clock * chip.cores
+    core = chip.engines.core[tables.BF16]
+    peak = 2.0 * core.rows * core.columns * core.tensor_clock * chip.engines.cores
     assert found[0] >= 2.0 * m * n * k * batch / peak
     assert all(part >= 0.0 for part in found)
