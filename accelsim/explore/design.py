@@ -18,8 +18,9 @@ import numpy as np
 
 from accelsim.errors import InputError
 from accelsim.explore.expression import Column, Expression, parse
+from accelsim.explore.sweep.many import OK
 from accelsim.explore.sweep.points import Coded, Points, points_of, span_ends, with_unit
-from accelsim.explore.sweep.rows import OK, Rows, rows_of
+from accelsim.explore.sweep.rows import Rows, rows_of
 from accelsim.specs.sweep import DesignSpec
 
 OBJECTIVE, VIOLATION = "objective_", "violation"

@@ -19,7 +19,8 @@ from accelsim.explore.design import OBJECTIVE, VIOLATION, Design, design_of, pro
 from accelsim.explore.estimate import answer
 from accelsim.explore.figures import FIGURES
 from accelsim.explore.result import Estimate
-from accelsim.explore.sweep.rows import OK, arrow_table, question_of, title
+from accelsim.explore.sweep.many import OK
+from accelsim.explore.sweep.rows import arrow_table, question_of, title
 from accelsim.explore.sweep.run import Listener, Progress, missing_chunks, unheard
 from accelsim.explore.sweep.store import Store, create, manifest_of
 from accelsim.specs.sweep import DesignSpec

@@ -16,6 +16,7 @@ from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
 from accelsim.kernels.software_tables import ALLOCATORS, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
+from accelsim.memo import kept
 from accelsim.question import Question
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.software import SoftwareSpec
@@ -69,21 +70,22 @@ def lower(questions: Sequence[Question]) -> Cases:
     cases = table(tables.CASE, len(questions))
     chips, models = _Shared(tables.CHIP), _Shared(tables.MODEL)
     software, tiers = _Shared(SOFTWARE), _Shared(tables.TIER, tables.MAX_TIERS)
-    for row, q in zip(cases, questions, strict=True):
-        _fill_case(row, q)
+    for i, q in enumerate(questions):
+        cases[i] = _case(q)
+        row = cases[i]
         chip, links = q.chip, tuple(id(link) for link in q.links.values())
         attention, lag = attention_of(q), slowest(chip, q.run.chips)
         row.chip = chips.index(
-            (id(chip), attention, lag), partial(_fill_chip, q, attention, lag)
+            (id(chip), attention, lag), partial(_fill_chip, q, attention, lag), q
         )
-        row.model = models.index(id(q.model), partial(_fill_model, q.model))
+        row.model = models.index((id(q.model),), partial(_fill_model, q.model), q)
         row.software = software.index(
-            (id(q.software), chip.family), partial(_fill_stack, q)
+            (id(q.software), chip.family), partial(_fill_stack, q), q
         )
         # of a chip, a fabric knows how a package is shared
         inside = (chip.workers_per_chip, id(chip.core_link), q.run.chips)
         row.tiers = tiers.index(
-            (id(q.system), links, *inside), partial(_fill_fabric, q)
+            (id(q.system), links, *inside), partial(_fill_fabric, q), q
         )
     return Cases(cases, chips.rows, models.rows, software.rows, tiers.rows)
 
@@ -107,13 +109,21 @@ class _Shared:
         self._found: dict[Hashable, int] = {}
         self._filled: list[Rows] = []
 
-    def index(self, key: Hashable, fill: Callable[[Rows], None]) -> int:
-        """Return the row of a key, which `fill` fills if it is new."""
+    def index(
+        self, key: tuple[Hashable, ...], fill: Callable[[Rows], None], of: Question
+    ) -> int:
+        """Return the row of a key, which `fill` fills if it is new to the batch.
+
+        of : question whose specs the key identifies, so that they stay as long.
+        """
         if key not in self._found:
-            rows = table(self._dtype, 1, *self._shape)
-            fill(rows[0])
+            known, name = kept(), (self._dtype, *key)
+            if name not in known:
+                rows = table(self._dtype, 1, *self._shape)
+                fill(rows[0])
+                known[name] = (of, rows)
             self._found[key] = len(self._filled)
-            self._filled.append(rows)
+            self._filled.append(known[name][1])
         return self._found[key]
 
     @property
@@ -152,6 +162,21 @@ def attention_of(q: Question) -> str:
 def _bits(chosen: Iterable[str], order: tuple[str, ...]) -> int:
     """Return a set of names as a number, a bit each."""
     return sum(1 << order.index(name) for name in set(chosen))
+
+
+def _case(q: Question) -> Record:
+    """Return the row of CASE of a question, but for the rows that it points to."""
+    host = q.system.node.host_bandwidth
+    sizes = (q.precision, q.seq_len, q.global_batch, q.run.chips)
+    objects = (id(q.plan), id(q.model), id(host))
+    key = (tables.CASE, *objects, *sizes, q.chip.workers_per_chip)
+    known = kept()
+    if key not in known:
+        rows = table(tables.CASE, 1)
+        _fill_case(rows[0], q)
+        known[key] = (q, rows)
+    filled: Record = known[key][1][0]
+    return filled
 
 
 def _fill_case(row: Record, q: Question) -> None:
