@@ -11,7 +11,7 @@ fullest moment of the fullest stage is what a plan needs.
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
-from accelsim.kernels.pipeline import layers_of_stage, schedule_of
+from accelsim.kernels.pipeline import schedule_of, stage_layers
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
@@ -28,7 +28,6 @@ from accelsim.kernels.tables import (
 
 BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 ON_THE_WAY = 2.0  # layers whose offloaded activations are on their way to the host
-ROUNDING = 1e-9  # of a layer, so that equal shares are equal
 
 
 @kernel
@@ -43,25 +42,6 @@ def in_flight(plan: Record, stage: int) -> float:
     if schedule == DUALPIPE:
         return float(held)
     return float(held) / slots_of(schedule, plan.vp)
-
-
-@kernel
-def stage_layers(model: Record, software: Record, plan: Record, stage: int) -> float:
-    """Return the layers of a stage.
-
-    Cut evenly, the first stages fuller; or, where the software counts the LM head as
-    the layers that it costs, each stage takes layers until it has its share.
-    """
-    if software.head_counts == 0.0 or plan.pp == 1:
-        full, last = layers_of_stage(model, plan)
-        return last if stage == plan.pp - 1 and plan.pp > 1 else full
-    layer = model.layer_parameters
-    share = (model.layers + model.vocab * model.hidden / layer) / plan.pp
-    before = -(-(share * stage - ROUNDING) // 1.0)
-    after = -(-(share * (stage + 1.0) - ROUNDING) // 1.0)
-    if stage == plan.pp - 1:
-        after = model.layers
-    return float(min(model.layers, after) - min(model.layers, max(0.0, before)))
 
 
 @kernel

@@ -23,13 +23,15 @@ from accelsim.kernels.tables import UNSHARDED, ZERO2, ZERO3, Record, Rows
 
 
 @kernel
-def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
+def stage_parameters(
+    model: Record, software: Record, plan: Record
+) -> tuple[float, float, float]:
     """Return the parameters of one worker in the fullest stage: (dense, experts, ends).
 
     Tables of the embedding and the head are on the first and last stage, on both if
     there is one stage. Numbers of parameters, cut over tp and ep.
     """
-    layers, _ = layers_of_stage(model, plan)
+    layers, _ = layers_of_stage(model, software, plan)
     moe = layers * model.moe_layers / model.layers
     dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
     experts = moe * model.expert_parameters / (plan.tp * plan.ep)
@@ -71,9 +73,9 @@ def add_data_parallel(
     ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once
     a step, plain replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
     """
-    dense, experts, ends = stage_parameters(model, plan)
+    dense, experts, ends = stage_parameters(model, software, plan)
     dense += ends
-    fullest, _ = layers_of_stage(model, plan)
+    fullest, _ = layers_of_stage(model, software, plan)
     layers = max(1.0, fullest)
     share = software.communication_share
     grad = software.grad_bytes * model.trained
@@ -121,7 +123,7 @@ def add_optimizer(
 
     Chained kernels move about twice as much.
     """
-    dense, experts, ends = stage_parameters(model, plan)
+    dense, experts, ends = stage_parameters(model, software, plan)
     mine = dense + ends
     if plan.sharding != UNSHARDED:
         mine = mine / (plan.dp * plan.cp)
@@ -131,7 +133,7 @@ def add_optimizer(
     traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
     moved = passes * traffic * model.trained * (mine + experts)
-    layers, _ = layers_of_stage(model, plan)
+    layers, _ = layers_of_stage(model, software, plan)
     host = software.tensor_kernels[1] * model.tensors * layers * software.launch
     time = max(host, stream_seconds(chip, moved, 1.0))
     if plan.offload_optimizer > 0:

@@ -295,7 +295,7 @@ def fill_step(
 
     pipe, sums : scratch, a PIPELINE row and (4, pp).
     """
-    full, rest = layers_of_stage(model, plan)
+    full, rest = layers_of_stage(model, software, plan)
     forward, backward, host_f, host_b = add_layers(
         result, layers, chip, model, software, plan, full
     )

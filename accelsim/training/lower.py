@@ -116,6 +116,7 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
+    row.collective_calls = software.collective_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
     row.dispatch_once = software.dispatch_once

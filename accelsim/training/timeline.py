@@ -157,7 +157,7 @@ def _pipelines(
     """Return the PIPELINE of a plan, and that of each kind of exposed traffic alone."""
     case, layers = plan.case, done.layers[plan.shard]
     chip, model, software = rows.chips[case], rows.models[case], rows.software[case]
-    full, rest = layers_of_stage(model, plan)
+    full, rest = layers_of_stage(model, software, plan)
     part = table(tables.RESULT, 1)[0]
     forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
     one = table(tables.PLAN, 1)
