@@ -342,16 +342,21 @@ def fill_layers(
     """
     for s in range(len(shards)):
         shard = shards[s]
-        c = shard.case
-        localise(shard, models[c], cases[c])
+        case = cases[shard.case]
+        chip, model, stack = (
+            chips[case.chip],
+            models[case.model],
+            software[case.software],
+        )
+        localise(shard, model, case)
         for kind in (DENSE, MOE):
-            if kind == MOE and models[c].moe_layers == 0.0:
+            if kind == MOE and model.moe_layers == 0.0:
                 continue
             fill_transformer_layer(
-                layers[s, kind], int(kind == MOE), chips[c], models[c], software[c],
-                cases[c], tiers[c], shard, ops, volumes,
+                layers[s, kind], int(kind == MOE), chip, model, stack, case,
+                tiers[case.tiers], shard, ops, volumes,
             )  # fmt: skip
         fill_ends(
-            layers[s, EMBED], layers[s, HEAD], chips[c], models[c], software[c],
-            cases[c], tiers[c], shard, ops,
+            layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
+            tiers[case.tiers], shard, ops,
         )  # fmt: skip

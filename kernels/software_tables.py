@@ -6,6 +6,13 @@ ALLOCATORS = ("static", "segments", "expandable")
 
 SOFTWARE = np.dtype(
     [
+        # what it can do: sets of codes (a bit each) and flags
+        ("shardings", "i8"),
+        ("recomputes", "i8"),
+        ("schedules", "i8"),
+        ("tensor", "i8"),
+        ("pipeline", "i8"),
+        ("interleaved", "i8"),
         ("fused_norms", "f8"),
         ("fused_optimizer", "f8"),
         ("loss", "f8", (2,)),  # B of a logit, forward and backward
