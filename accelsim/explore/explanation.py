@@ -30,6 +30,8 @@ CAPACITY = "chip.hbm.capacity"
 READ = (
     *("chip.clock", "chip.matrix.sustained.*", "chip.gemm.issue.*", "chip.vector.*"),
     *("chip.sram.*", "chip.hbm.bandwidth", "chip.power.tdp", "chip.kernel_latency"),
+    *("chip.neuron.*.clock", "chip.neuron.dma.queue_rate", "chip.neuron.dma.start"),
+    *("chip.neuron.dma.descriptor", "chip.neuron.tensor.ramp_time"),
     *("chip.core_link.*", "system.node.host_bandwidth", "system.tiers.*.latency"),
     *("link.*.bandwidth", "link.*.latency", "link.*.controller"),
     *("software.launch", "software.collective_start", "software.step_overhead"),
