@@ -56,6 +56,7 @@ SOFTWARE = np.dtype(
         ("collective_start", "f8"),  # s
         ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
         ("communication_share", "f8"),
+        ("dispatch_once", "f8"),  # 1: a token goes once to each worker of its experts
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`
         ("gathered_inputs", "f8"),

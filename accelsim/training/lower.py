@@ -235,6 +235,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.collective_start = float(software.collective_start)
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
+    row.dispatch_once = software.dispatch_once
     row.step_overhead = float(software.step_overhead)
     memory = software.memory
     fused = LOGITS[software.fused_loss]
