@@ -84,8 +84,8 @@ def test_an_estimate_follows_its_files(
     third = accelsim.estimate(RUN).step_time
     assert third > second
     (tmp_path / "models").mkdir()
-    (tmp_path / "models/llama3-8b.toml").write_text('base = "llama3-70b"\n')
-    assert accelsim.estimate(RUN).question.model.layers == 80
+    (tmp_path / "models/llama3-8b.toml").write_text('base = "llama2-7b"\n')
+    assert accelsim.estimate(RUN).question.model.vocab == 32000
     (tmp_path / "models/llama3-8b.toml").unlink()
     assert accelsim.estimate(RUN).step_time == third
 
