@@ -10,6 +10,7 @@ from accelsim.cli.output import print_error, print_json, print_tables
 
 if TYPE_CHECKING:
     from accelsim.explore.result import Estimate
+    from accelsim.specs.run import RunSpec
 
 
 @click.command(
@@ -71,19 +72,13 @@ def estimate_command(
     from accelsim.catalog import parse_overrides
     from accelsim.explore.estimate import estimate
     from accelsim.kernels.warm import compiling_beside
-    from accelsim.question import read_run, run_from
 
-    if run is None:
-        instead = " (or name a RUN.toml that says so)"
-        options.require(given, "model", "system", "chips", otherwise=instead)
     _check_files(figure, trace)
     overrides = parse_overrides(changes)
-    base = None if run is None else read_run(run)
-    given["training"] = options.training_of(given)
-    plan = options.plan_of(given)
     samples, seed = options.samples_of(given)
+    asked = run_of(run, given)
     with compiling_beside():
-        answer = estimate(run_from(given | {"plan": plan}, base), overrides)
+        answer = estimate(asked, overrides)
     told, more = answer.to_dict(), list[Any]()
     if explain:
         told["explanation"] = _explained(answer, more)
@@ -97,6 +92,25 @@ def estimate_command(
     from accelsim.report.estimate import estimate_tables
 
     print_tables([*estimate_tables(answer), *more])
+
+
+def run_of(run: str | None, given: dict[str, Any]) -> "RunSpec":
+    """Return the run that a file and options ask for; options win.
+
+    Raises
+    ------
+    InputError
+        Neither says what is asked.
+    """
+    from accelsim.question import read_run, run_from
+
+    if run is None:
+        instead = " (or name a RUN.toml that says so)"
+        options.require(given, "model", "system", "chips", otherwise=instead)
+    base = None if run is None else read_run(run)
+    given["training"] = options.training_of(given)
+    plan = options.plan_of(given)
+    return run_from(given | {"plan": plan}, base)
 
 
 def _explained(answer: "Estimate", tables: list[Any]) -> dict[str, Any]:
