@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from accelsim.cli import main
+from accelsim.link.com import Setting, com_at
 from accelsim.report.front_figure import Candidate, front
 
 
@@ -79,7 +80,13 @@ def test_a_sweep(folder: Path, tmp_path: Path) -> None:
     assert "--y: no column 'mf'" in done.stderr
 
 
-def test_a_link_of_the_catalog(tmp_path: Path) -> None:
+def test_a_link_of_the_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # one setting of the equalizer: all of them take ten seconds, and are others' tests
+    one = Setting(-4.0, -1.0, (1.0,), 0)
+    monkeypatch.setattr(
+        "accelsim.report.link_figure.best_com",
+        lambda paths, sheet: com_at(paths, sheet, one),
+    )
     text, told = written(tmp_path, "link", "neuronlink-v3", "--set", "length=0.3 m")
     sections = "summary margin eye parts sources reproduce"
     assert told["sections"] == sections.split()
@@ -89,7 +96,6 @@ def test_a_link_of_the_catalog(tmp_path: Path) -> None:
 
 
 def test_a_path_with_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # the eye of a 224G span takes ten seconds: it is another test's, of a slower link
     monkeypatch.setattr("accelsim.report.page.link.sight_of_span", lambda *_: None)
     path = "pcb-megtron8 200 mm, retimer-dsp-224g, twinax-28awg 1 m"
     text, told = written(tmp_path, "link", path, "--crosstalk", "0.1 mV")
