@@ -9,6 +9,7 @@ import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_error, print_json, print_tables
+from accelsim.cli.progress import with_progress
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,42 +109,11 @@ def _go(
         run_on_dask(store, dask, tell=tell)
 
     try:
-        _with_progress(store.manifest.spec.name, compute)
+        with_progress(store.manifest.spec.name, compute)
     except KeyboardInterrupt:
         print_error(f"stopped; go on with: accelsim sweep resume {store.folder}")
         raise
     _summary(summary(store), as_json=as_json)
-
-
-def _with_progress(
-    name: str, compute: "Callable[[Callable[[Progress], None]], None]"
-) -> None:
-    """Run something that tells its progress; a bar on stderr if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn(name), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}/s"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None, rate="–")
-
-        def tell(progress: "Progress") -> None:
-            for line in progress.lines:
-                print_error(f"warning: {line}")
-            speed = bar.tasks[0].speed
-            rate = "–" if not speed else f"{speed:,.0f}"
-            bar.update(task, completed=progress.points, total=progress.total, rate=rate)
-
-        compute(tell)
 
 
 @sweep_group.command("status")

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from accelsim.chip.lower import attention_kernel
-from accelsim.economics.energy import PhaseTimes, energy_parts
+from accelsim.economics.energy import PhaseTimes, energy_by_phase, energy_parts
+from accelsim.economics.power import by_bytes
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
 from accelsim.explore.nearest import nearest_that_fits
@@ -208,14 +209,19 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     tokens = float(q.global_batch) * q.seq_len
     hardware = float(result.hardware_flops) * q.workers
     one = slice(i, i + 1)
-    energy = _energies(q, rows, case, done.plans[one], done.results[one])
+    by_phase = _energies(q, rows, case, done.plans[one], done.results[one])
+    energy = {
+        phase: {part: float(v[0]) for part, v in parts.items()}
+        for phase, parts in by_phase.items()
+    }
     found = Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
         time=time_parts(result),
         memory=_memory_parts(memory),
         memory_capacity=float(rows.chips.memory_capacity[case]),
-        energy=EnergyParts(**{k: float(v[0]) for k, v in energy.items()}),
+        energy=EnergyParts(**energy_parts(q, energy)),
+        energy_by_phase=energy,
         cost=_cost(q),
         matmul_memory_bound=float(result.memory_bound),
         model_flops=tokens * flops_per_token(q.model, q.seq_len, causal=False),
@@ -252,18 +258,21 @@ def job_energy(
     q: Question, rows: Cases, case: int, plans: Rows, results: Rows
 ) -> np.ndarray:
     """Return the energy of a step of each plan, for the whole job [J]."""
-    return np.asarray(sum(_energies(q, rows, case, plans, results).values()))
+    found = _energies(q, rows, case, plans, results)
+    return np.asarray(sum(sum(parts.values()) for parts in found.values()))
 
 
 def _energies(
     q: Question, rows: Cases, case: int, plans: Rows, results: Rows
-) -> dict[str, np.ndarray]:
-    """Return the energy of a step by cause, plan by plan [J]."""
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the energy of a step by phase and part, plan by plan [J]."""
     compute = sum(results[k] for k in COMPUTE_PARTS)
+    streaming = results.elementwise + results.optimizer
     communication = sum(results[k] for k in COMMUNICATION_PARTS)
     idle = results.step_time - compute - communication
     links = _link_joules(q, rows, case, plans, results)
-    return energy_parts(q, PhaseTimes(compute, communication, idle), links)
+    times = PhaseTimes(compute - streaming, streaming, communication, idle)
+    return energy_by_phase(q, times, links)
 
 
 def _link_joules(
@@ -277,10 +286,10 @@ def _link_joules(
         "dp": plans.tp * plans.cp * plans.dp,
         "pp": plans.tp * plans.cp * plans.dp * plans.pp,
     }
-    total = np.zeros(len(plans))
+    total, tiers = np.zeros(len(plans)), by_bytes(q, rows.tiers[case])
     for kind, span in spans.items():
         sizes, which = np.unique(span, return_inverse=True)
-        each = [energy_per_byte(rows.tiers[case], float(size)) for size in sizes]
+        each = [energy_per_byte(tiers, float(size)) for size in sizes]
         total += results[f"{kind}_bytes"] * np.asarray(each)[which]
     return total * q.workers
 

@@ -6,6 +6,7 @@ Frozen dataclasses without physics; keys that leave the program carry their unit
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from accelsim.economics.power import rack, steady
 from accelsim.explore.plan import Plan
 from accelsim.explore.whole import Whole
 from accelsim.link.soft import soft_figures
@@ -115,14 +116,16 @@ class Stage:
 class EnergyParts:
     """Joules of a step by cause, for the whole job [J].
 
-    compute, communication, idle : the chips by phase; node : hosts, NICs and fans;
-    facility : what the hall adds (PUE).
+    compute, communication, idle : the chips by phase; node : hosts, NICs, fans and
+    switches in the box; network : switches and optics outside of it; facility : what
+    the hall adds (PUE).
     """
 
     compute: float
     communication: float
     idle: float
     node: float
+    network: float
     facility: float
 
     @property
@@ -160,6 +163,9 @@ class Estimate:
     Attributes
     ----------
     time, memory, energy : parts whose totals are step time, peak memory and energy
+    energy_by_phase : dict
+        The same joules by phase (compute, communication, idle) and part (chip, links,
+        host, nic, switch, optics, facility) [J].
     matmul_memory_bound : float
         Part of `time.matmul` in which memory, not the matrix unit, is the limit [s].
     memory_capacity : float
@@ -188,6 +194,7 @@ class Estimate:
     memory: MemoryParts
     memory_capacity: float
     energy: EnergyParts
+    energy_by_phase: dict[str, dict[str, float]]
     cost: Cost | None
     matmul_memory_bound: float
     model_flops: float
@@ -254,6 +261,27 @@ class Estimate:
         return self.energy.total / self.step_time
 
     @property
+    def rack(self) -> dict[str, Any] | None:
+        """Return the mean and the highest power of a full rack, the mean by part [W].
+
+        The network outside and the hall are not in it. None where a system tells no
+        rack.
+        """
+        q, chips = self.question, self.chips
+        drawn = sum(v["chip"] + v["links"] for v in self.energy_by_phase.values())
+        still = steady(q)
+        mean = rack(q, drawn / self.step_time / chips, still)
+        most = rack(q, float(q.chip.power.tdp), still)
+        if mean is None or most is None or q.system.rack is None:
+            return None
+        return {
+            "chips": int(float(q.system.rack)),
+            "power_w": sum(mean.values()),
+            "highest_power_w": sum(most.values()),
+            "power_parts_w": dict(mean),
+        }
+
+    @property
     def joule_per_token(self) -> float:
         """Return the energy of a token [J]."""
         return self.energy.total / self.tokens
@@ -314,6 +342,8 @@ class Estimate:
             "link_bytes": dict(self.link_bytes),
             "energy_j": self.energy.total,
             "energy_parts_j": asdict(self.energy),
+            "energy_by_phase_j": {p: dict(v) for p, v in self.energy_by_phase.items()},
+            "rack": self.rack,
             "power_w": self.power,
             "j_per_token": self.joule_per_token,
             "cost": None if self.cost is None else asdict(self.cost),

@@ -7,7 +7,7 @@ along each axis the bounds are exact. Figures that two systems share share their
 This file knows questions and outputs; it knows no physics.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,31 +17,22 @@ import numpy as np
 from accelsim.errors import InputError
 from accelsim.explore.comparison import Comparison
 from accelsim.explore.estimate import answer
+from accelsim.explore.figures import FIGURES, WHOLE
 from accelsim.explore.held import held, moved, named_figures
 from accelsim.explore.result import Estimate
-from accelsim.explore.whole import of_whole
 from accelsim.question import Question
 from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.nodes import Values
 from accelsim.specs.figure import Figure
 
-OUTPUTS: dict[str, Callable[[Estimate], float | None]] = {
-    "step_time_s": lambda e: e.step_time,
-    "tokens_per_s": lambda e: e.tokens_per_s,
-    "tokens_per_s_per_chip": lambda e: e.tokens_per_s_per_chip,
-    "mfu": lambda e: e.mfu,
-    "power_w": lambda e: e.power,
-    "j_per_token": lambda e: e.joule_per_token,
-    "usd_per_hour": lambda e: e.usd_per_hour,
-    "usd_per_million_tokens": lambda e: e.usd_per_million_tokens,
-    "kg_co2_per_million_tokens": lambda e: e.kg_co2_per_million_tokens,
-    # of the whole run, where the question tells of it
-    "goodput": of_whole("share"),
-    "useful_tokens_per_s": of_whole("tokens_per_s"),
-    "usd_per_million_useful_tokens": of_whole("usd_per_million_tokens"),
-    "days": of_whole("days"),
-    "usd": of_whole("usd"),
-}
+OUTPUTS = {
+    name: FIGURES[name]
+    for name in (
+        *("step_time_s", "tokens_per_s", "tokens_per_s_per_chip", "mfu", "power_w"),
+        *("j_per_token", "usd_per_hour", "usd_per_million_tokens"),
+        "kg_co2_per_million_tokens",
+    )
+} | WHOLE
 # No output of a training run rests on these.
 UNUSED = ("chip.die*", "chip.headline.*", "chip.hbm.memory.*", "chip.neuron.*")
 MOST_SAMPLES = 10_000_000

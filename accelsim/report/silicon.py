@@ -42,6 +42,7 @@ def silicon_tables(answer: Mapping[str, Any]) -> list[RenderableType]:
     )
     made: list[RenderableType] = [heading(first), "", _cost(answer), ""]
     made += [_yields(answer), "", _areas(answer["budget"]), _fits(answer["budget"])]
+    made += ["", *_power(answer["power"])]
     if "uncertain" in answer:
         made += ["", *_uncertain(answer["uncertain"])]
     if "moved" in answer:
@@ -95,6 +96,23 @@ def _fits(budget: Mapping[str, Any]) -> str:
     return (
         f"edge: {used:.0f} of {edge:.0f} mm, {verdict}; each die {reticle} the reticle"
     )
+
+
+def _power(power: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the clock under the cap by what the chip runs, and its power by part."""
+    made = table(
+        f"under {show(power['tdp_w'], 'W')}",
+        *("clock", "power", "logic", "leakage", "memory", "links"),
+    )
+    parts = ("power_w", "logic_w", "leakage_w", "memory_w", "links_w")
+    for name, point in power["at_work"].items():
+        cells = (f"{point[k]:.0f} W" for k in parts)
+        made.add_row(name, numbers.percent(point["clock_share"]), *cells)
+    told = power["clock_by_energies"]
+    if told is None:
+        return [made]
+    words = "clock of large bf16 products by the energies of A100 and H100"
+    return [made, f"{words}: {numbers.percent(told)}"]
 
 
 def _moved(moved: Mapping[str, Any]) -> list[RenderableType]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def rows_tables(title: str, rows: "pa.Table", most: int) -> list[RenderableType]:
     """Return a table of the first `most` rows."""
-    made = table(*short(rows.column_names), left=0)
+    made = table(*short_names(rows.column_names), left=0)
     for column, values in zip(made.columns, rows.columns, strict=True):
         column.justify = "left" if is_text(values) else "right"
     for row in rows.slice(0, most).to_pylist():
@@ -35,7 +35,7 @@ def rows_tables(title: str, rows: "pa.Table", most: int) -> list[RenderableType]
     return parts
 
 
-def short(names: list[str]) -> list[str]:
+def short_names(names: list[str]) -> list[str]:
     """Return the last words of dotted names, or the whole where two would be alike."""
     ends = [name.partition(" (")[0].rpartition(".")[2] for name in names]
     units = [name.partition(" (")[1:] for name in names]
@@ -51,7 +51,7 @@ def is_text(column: Any) -> bool:
 
 
 def cell(value: Any) -> str:
-    """Return a value as a row shows it."""
+    """Return a value of any column as a text for a table."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -114,7 +114,7 @@ def rows_figure(
     for group in groups:
         mine = [row for row in told if by is None or row[by] == group]
         points = [(place.get(str(row[x]), row[x]), float(row[y])) for row in mine]
-        label = "" if by is None else f"{short([by])[0]} {cell(group)}"
+        label = "" if by is None else f"{short_names([by])[0]} {cell(group)}"
         curves.append(Curve(label, tuple(sorted(points)), joined=joined))
     across = [a for curve in curves for a, _ in curve.points] or [0.0]
     up = [b for curve in curves for _, b in curve.points] or [0.0]

@@ -8,7 +8,7 @@ import numpy as np
 from accelsim.silicon.budget import budget_of
 from accelsim.silicon.cost import MODEL, PARTS, ChipCost, chip_cost, die_of, yield_of
 from accelsim.silicon.draws import Draws, drivers
-from accelsim.silicon.power import operating_point
+from accelsim.silicon.power import WORK, energies_of, operating_point, predict
 from accelsim.silicon.scale import Ported
 from accelsim.silicon.wafer import MODELS
 from accelsim.specs.chip import ChipSpec
@@ -28,7 +28,6 @@ def examine(
     """
     die, area = die_of(chip)
     cost = chip_cost(chip, when=when, model=model)
-    point = operating_point(chip)
     return {
         "chip": chip.name,
         "process": die.process,
@@ -50,15 +49,27 @@ def examine(
         "cost_usd": cost.total,
         "cost_parts_usd": parts(cost),
         "budget": _budget(chip),
-        "power": {
-            "tdp_w": float(chip.power.tdp),
+        "power": _power(chip),
+    }
+
+
+def _power(chip: ChipSpec) -> dict[str, Any]:
+    """Return the clock and power of a chip by what it runs, under its TDP."""
+    made: dict[str, Any] = {"tdp_w": float(chip.power.tdp)}
+    made["at_work"] = {
+        name: {
             "clock_share": point.clock,
+            "power_w": point.power,
             "logic_w": point.logic,
             "leakage_w": point.leakage,
             "memory_w": point.memory,
             "links_w": point.links,
-        },
+        }
+        for name, point in ((n, operating_point(chip, w)) for n, w in WORK.items())
     }
+    of_gpu = chip.vendor == "NVIDIA"  # whose units the energies are fitted to
+    made["clock_by_energies"] = predict(chip, energies_of()) if of_gpu else None
+    return made
 
 
 def uncertain_cost(

@@ -14,7 +14,6 @@ from accelsim.errors import AccelsimError, InputError
 from accelsim.explore.estimate import answer
 from accelsim.explore.explanation import explain
 from accelsim.explore.result import Estimate
-from accelsim.explore.sweep.ask import question_of
 from accelsim.explore.sweep.look import (
     axis_columns,
     shown_columns,
@@ -22,6 +21,7 @@ from accelsim.explore.sweep.look import (
     summary,
 )
 from accelsim.explore.sweep.points import points_of
+from accelsim.explore.sweep.rows import question_of
 from accelsim.explore.sweep.store import Store
 from accelsim.markup import table, tag
 from accelsim.report.front_figure import Candidate, front_figure
@@ -29,7 +29,13 @@ from accelsim.report.page.page import Page, Part, Section, paragraph, wide
 from accelsim.report.page.reproduce import File, files_of, reproduce_section
 from accelsim.report.page.sources import sources_section
 from accelsim.report.step_figure import tornado_figure, waterfall_figure
-from accelsim.report.sweep import axes_of_picture, cell, is_text, rows_figure, short
+from accelsim.report.sweep import (
+    axes_of_picture,
+    cell,
+    is_text,
+    rows_figure,
+    short_names,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -120,7 +126,7 @@ def _summary(
     shown = first.select(shown_columns(store))
     lines = [[cell(value) for value in row.values()] for row in shown.to_pylist()]
     left = [n for n, column in enumerate(shown.columns) if is_text(column)]
-    head = short(shown.column_names)
+    head = short_names(shown.column_names)
     top = "largest" if largest else "least"
     words = f"The first {len(lines)} by {sort}, the {top} on top."
     counts = [
@@ -138,7 +144,7 @@ def _summary(
 
 def _figures(store: Store, rows: "pa.Table", look: Look) -> Section:
     """Return each figure by the last axis, a line for each value of another."""
-    sampled = store.manifest.spec.sample is not None
+    sampled = any(axis.sample for axis in store.manifest.spec.axes)
     across, _, by = axes_of_picture(axis_columns(store), look.x, look.y, look.by)
     told = [look.y] if look.y else [name for name in USUAL if _any(rows, name)]
     drawn = [
@@ -176,7 +182,7 @@ def _fronts(store: Store, rows: Sequence[Mapping[str, Any]]) -> Section:
 def _name(axes: Sequence[str], row: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{name} {cell(row[axis])}"
-        for name, axis in zip(short(list(axes)), axes, strict=True)
+        for name, axis in zip(short_names(list(axes)), axes, strict=True)
     )
 
 
