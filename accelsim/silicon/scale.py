@@ -131,6 +131,11 @@ def port(
 
 def moved(chip: ChipSpec, to: str, found: Ratios) -> ChipSpec:
     """Return the spec of a chip with its area, clock and power changed."""
+    return override(chip, changes_of(chip, to, found), f"chip {chip.name}")
+
+
+def changes_of(chip: ChipSpec, to: str, found: Ratios) -> list[Override]:
+    """Return what makes a chip that of another process."""
     die, area = die_of(chip)
     why = f"{die.process} to {to}"
     figures = {
@@ -148,8 +153,7 @@ def moved(chip: ChipSpec, to: str, found: Ratios) -> ChipSpec:
             figures[("power", "fused_flop")] = fused
     changes = [Override(path, value) for path, value in figures.items()]
     changes += [Override(("die", "process"), to), Override(("process",), to.upper())]
-    keep = [change for change in changes if not _same(change, found)]
-    return override(chip, keep, f"chip {chip.name}")
+    return [change for change in changes if not _same(change, found)]
 
 
 def _same(change: Override, found: Ratios) -> bool:

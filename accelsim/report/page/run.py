@@ -12,7 +12,8 @@ from accelsim.explore.result import Estimate
 from accelsim.explore.shown import Facts, answer_facts, question_facts
 from accelsim.explore.timeline import timeline
 from accelsim.markup import Markup, table, tag
-from accelsim.overrides import Overrides
+from accelsim.overrides import Overrides, read_overrides
+from accelsim.question import run_from
 from accelsim.report.estimate import DEFINITIONS, TIME_WORDS
 from accelsim.report.memory_figure import stages_figure
 from accelsim.report.page.links import links_section
@@ -35,7 +36,17 @@ def run_page(run: RunSpec, overrides: Overrides, command: str) -> Page:
     InputError, NoAnswerError
         As `estimate` does.
     """
-    found = estimate(run, overrides)
+    return page_of(estimate(with_changes(run, overrides)), command)
+
+
+def with_changes(run: RunSpec, overrides: Overrides) -> RunSpec:
+    """Return a run that holds its changes itself, so that its file asks the same."""
+    given = {".".join(one.path): one.value for one in read_overrides(overrides)}
+    return run_from({"set": run.set | given}, run)
+
+
+def page_of(found: Estimate, command: str) -> Page:
+    """Return the report of an estimate; `command` is what was typed."""
     explained = explain(found)
     q = found.question
     sections = [
