@@ -63,7 +63,7 @@ def silicon_command(
     """
     from accelsim.catalog import load, parse_overrides
     from accelsim.chip import chip as chip_named
-    from accelsim.silicon.answer import examine, ported, uncertain_cost
+    from accelsim.silicon.answer import examine, ported, uncertain_cost, uncertain_move
     from accelsim.silicon.scale import port
 
     for option, told in (("--against", against), ("--at", at)):
@@ -80,6 +80,11 @@ def silicon_command(
         )
     if uncertain is not None:
         answer["uncertain"] = uncertain_cost(spec, uncertain, seed, day)
+        if to is not None:
+            point = at or "iso-power"
+            answer["moved"]["uncertain"] = uncertain_move(
+                spec, to, point, uncertain, seed, day
+            )
     if as_json:
         print_json(answer)
         return

@@ -24,7 +24,8 @@ def own_usd_per_second(own: OwnSpec) -> dict[str, float]:
     power : while it has work or not, but for the power, which an idle chip does not
     draw.
     """
-    paid = float(own.capex) * (1.0 + float(own.network))
+    extra = 0.0 if own.extra is None else float(own.extra)
+    paid = (float(own.capex) + extra) * (1.0 + float(own.network))
     years, rate = float(own.life) / YEAR, float(own.interest)
     share = 1.0 / years if rate == 0.0 else rate / (1.0 - (1.0 + rate) ** -years)
     used = float(own.used) * YEAR

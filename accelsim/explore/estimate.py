@@ -140,8 +140,7 @@ def _answer_chunk(
         try:
             if not len(legal[i]):
                 raise _no_legal_plan(q, tried[i])
-            best = _best(q, rows, done, part, must_fit=must_fit)
-            found.append(explain(q, rows, i, done, best))
+            found.append(_best(q, rows, i, done, part, must_fit=must_fit))
         except AccelsimError as failure:
             found.append(failure)
     return found
@@ -172,15 +171,20 @@ def _no_legal_plan(q: Question, tried: Rows) -> AccelsimError:
 
 
 def _best(
-    q: Question, rows: Cases, done: Evaluated, part: slice, *, must_fit: bool
-) -> int:
+    q: Question, rows: Cases, case: int, done: Evaluated, part: slice, *, must_fit: bool
+) -> Estimate:
     fitting = part.start + np.flatnonzero(done.fits(rows)[part])
-    if len(fitting):
-        return int(settle(rows, done, fitting, step_time)[0])
+    while len(fitting):
+        best = int(settle(rows, done, fitting, step_time)[0])
+        found = explain(q, rows, case, done, best)
+        if found.fits or (len(fitting) == 1 and not must_fit):
+            return found
+        fitting = fitting[fitting != best]
     least = int(part.start) + int(np.argmin(done.memory.total[part]))
-    if not must_fit:
-        return int(settle(rows, done, np.array([least]), step_time)[0])
-    raise NoAnswerError(short_of_memory(q, rows, done, least))
+    if must_fit:
+        raise NoAnswerError(short_of_memory(q, rows, done, least))
+    best = int(settle(rows, done, np.array([least]), step_time)[0])
+    return explain(q, rows, case, done, best)
 
 
 def short_of_memory(
@@ -195,10 +199,13 @@ def short_of_memory(
     have = whole * (1.0 - head_room)
     kept = f" ({head_room:.1%} of the memory is kept free)" if head_room else ""
     plan = plan_of(done.plans[least]).text()
+    short = f"short by {show_bytes(need - have)}"
+    if need <= have:
+        short = "which its allocator cuts up so that a tensor finds no room"
     message = (
         f"no plan fits in memory: {q.model.name} on {q.run.chips} chips of "
         f"{q.system.name} needs at least {show_bytes(need)} a worker ({plan}) "
-        f"of {show_bytes(have)}{kept}, short by {show_bytes(need - have)}"
+        f"of {show_bytes(have)}{kept}, {short}"
     )
     return message if head_room else f"{message}; {nearest_that_fits(q)}"
 

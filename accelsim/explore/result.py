@@ -252,8 +252,10 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        """Return whether the plan fits in memory."""
-        return self.memory.total <= self.memory_capacity
+        """Return whether the plan fits in memory, also as its allocator cuts it up."""
+        from accelsim.explore.reserved import runs_out  # it asks for an estimate
+
+        return self.memory.total <= self.memory_capacity and not runs_out(self)
 
     @property
     def power(self) -> float:

@@ -135,4 +135,19 @@ def _moved(moved: Mapping[str, Any]) -> list[RenderableType]:
         made.add_row(label, *(text(row) for row in chips.values()))
     ratio = {name: numbers.ratio(moved[f"{name}_ratio"]) for name in RATIOS}
     cost = f"cost {numbers.dollars(moved['cost_usd'])}, {ratio['cost']}"
-    return [made, f"{cost}; energy of a FLOP {ratio['energy']}, area {ratio['area']}"]
+    line = f"{cost}; energy of a FLOP {ratio['energy']}, area {ratio['area']}"
+    return [made, line, *_spread(moved.get("uncertain"))]
+
+
+def _spread(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Return the intervals of a moved chip, and what drives its cost."""
+    if found is None:
+        return []
+    made = table("moved, 5 to 95 %", "from", "median", "to")
+    for name, one in found["intervals"].items():
+        words = name.replace("_usd", ", $").replace("_ratio", " over what it was")
+        made.add_row(words, *(numbers.short(one[k]) for k in QUANTILES))
+    drive = table("what drives the moved chip's cost", "Sobol index")
+    for path, share in list(found["drivers"].items())[:MOST_DRIVERS]:
+        drive.add_row(path, numbers.percent(share))
+    return ["", made, "", drive]

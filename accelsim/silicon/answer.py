@@ -9,7 +9,7 @@ from accelsim.silicon.budget import budget_of
 from accelsim.silicon.cost import MODEL, PARTS, ChipCost, chip_cost, die_of, yield_of
 from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.power import WORK, energies_of, operating_point, predict
-from accelsim.silicon.scale import Ported
+from accelsim.silicon.scale import Ported, moved, ratios
 from accelsim.silicon.wafer import MODELS
 from accelsim.specs.chip import ChipSpec
 
@@ -78,13 +78,50 @@ def uncertain_cost(
     """Return the interval of a chip's cost, and what drives it (first-order Sobol)."""
     draws = Draws(samples, seed)
     total = chip_cost(chip, when=when, take=draws).total
-    low, middle, high = np.percentile(total, (5.0, 50.0, 95.0))
     return {
         "samples": samples,
         "seed": seed,
-        "cost_usd": {"p5": float(low), "p50": float(middle), "p95": float(high)},
+        "cost_usd": _interval(total),
         "drivers": drivers(draws.found, total),
     }
+
+
+def uncertain_move(
+    chip: ChipSpec,
+    to: str,
+    at: str,
+    samples: int,
+    seed: int,
+    when: date | None = None,
+) -> dict[str, Any]:
+    """Return intervals of a moved chip's cost and ratios, and what drives the cost.
+
+    Both chips share their draws, sample for sample.
+    """
+    draws = Draws(samples, seed)
+    found = ratios(chip, to, at, draws)
+    new = moved(chip, to, ratios(chip, to, at))
+    before, after = (chip_cost(c, when=when, take=draws).total for c in (chip, new))
+    every = {
+        "cost_usd": after,
+        "cost_ratio": after / before,
+        "area_ratio": found.area,
+        "clock_ratio": found.clock,
+        "power_ratio": found.power,
+        "energy_ratio": found.energy,
+    }
+    whole = np.ones(samples)
+    return {
+        "samples": samples,
+        "seed": seed,
+        "intervals": {name: _interval(value * whole) for name, value in every.items()},
+        "drivers": drivers(draws.found, after),
+    }
+
+
+def _interval(values: Any) -> dict[str, float]:
+    low, middle, high = np.percentile(values, (5.0, 50.0, 95.0))
+    return {"p5": float(low), "p50": float(middle), "p95": float(high)}
 
 
 def parts(cost: ChipCost) -> dict[str, float]:

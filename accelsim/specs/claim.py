@@ -16,18 +16,27 @@ RunMeasure = Literal[
 
 
 class SideSpec(Spec):
-    """One side: a system, the price that counts, and its precision."""
+    """One side: a system, the price that counts, and its precision.
+
+    to, at : a process that its chip is moved to, at equal power or at equal speed.
+    """
 
     system: str
+    to: str = ""
+    at: Literal["iso-power", "iso-speed"] = "iso-power"
     offer: Offer | None = None
     price_date: date | None = None
     precision: Precision | Literal["best"] = "bf16"
 
 
 class RunClaim(Spec):
-    """A training run on two systems; `chips` of `against`, the other matched to it."""
+    """A training run on two systems; `chips` of `against`, the other matched to it.
+
+    global_batch_tokens : of a step; that of `accelsim estimate` if left out.
+    """
 
     model: str
+    global_batch_tokens: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     chips: int = Field(gt=0, le=MAX_SIZE)
     match: Literal["chips", "power", "usd_per_hour", "throughput"] = "throughput"
     measure: RunMeasure
@@ -36,12 +45,17 @@ class RunClaim(Spec):
 
 
 class SiliconClaim(Spec):
-    """A chip moved to another process, over what it is."""
+    """A chip moved to another process, over what it is.
+
+    memory_over_dies : of the moved chip, what its memory costs over its dies.
+    """
 
     chip: str
     to: str
     at: Literal["iso-power", "iso-speed"] = "iso-power"
-    measure: Literal["cost", "cost_per_flop", "power", "clock", "energy", "area"]
+    measure: Literal[
+        "cost", "cost_per_flop", "power", "clock", "energy", "area", "memory_over_dies"
+    ]
 
 
 class ClaimSpec(NamedSpec):

@@ -51,6 +51,16 @@ def test_a_chips_cost_is_driven_by_memory_before_wafers(accelsim: Program) -> No
     assert "Sobol index" in accelsim(*words).stdout
 
 
+def test_on_n2_memory_drives_the_cost_before_wafers_too(accelsim: Program) -> None:
+    words = ("silicon", "trainium3", "--to", "n2", "--uncertain", "4000")
+    told = json.loads(accelsim(*words, "--json").stdout)["moved"]["uncertain"]
+    memory = told["drivers"]["hbm.hbm3e-9.6.prices.1.usd"]
+    assert memory > 2 * told["drivers"]["process.n2.wafers.0.usd"]
+    clock = told["intervals"]["clock_ratio"]
+    assert 1.0 < clock["p5"] <= clock["p95"] < 1.125 / 1.05
+    assert "what drives the moved chip's cost" in accelsim(*words).stdout
+
+
 def test_supply_tells_intervals(accelsim: Program) -> None:
     words = ("supply", "trainium3", "--until", "2026-12", "--samples", "50")
     found = json.loads(accelsim(*words, "--lose-fab", "2026-06", "--json").stdout)
