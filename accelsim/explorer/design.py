@@ -149,7 +149,8 @@ def _check_names(made: Design) -> None:
         "processes": made.node,
     }
     for kind, name in named.items():
-        if name and name not in catalog.names(kind):
+        optional = kind in ("links", "processes")
+        if (name or not optional) and name not in catalog.names(kind):
             hint = nearest(name[:60], catalog.names(kind))
             word = catalog.singular(kind)
             raise InputError(f"address: {word}: unknown {name[:60]!r}; {hint}")

@@ -3,7 +3,7 @@
 This file knows the order on the page; every figure is the report's or the estimate's.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from accelsim import numbers
 from accelsim.explore.comparison import Comparison, Row
@@ -28,6 +28,29 @@ RATIOS = (
     "joule_per_token",
     "usd_per_million_tokens",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is on the page: this design, its system as it is, what is pinned."""
+
+    now: Answer
+    before: Answer
+    pins: tuple[Answer, ...] = ()
+
+    @property
+    def named(self) -> list[tuple[str, Answer]]:
+        """Return what is compared by name; ratios are taken against the last."""
+        names = names_of([pin.design for pin in self.pins])
+        pinned = list(zip(names, self.pins, strict=True))
+        shipped = [] if self.now.design == self.before.design else [self.before]
+        return [(NOW, self.now), *pinned, *((SHIPPED, one) for one in shipped)]
+
+    @property
+    def answered(self) -> list[tuple[str, Estimate]]:
+        """Return the estimates of what is compared."""
+        named = self.named
+        return [(name, a.estimate) for name, a in named if a.estimate is not None]
 
 
 def headline(now: Answer, before: Answer) -> Markup:
@@ -63,44 +86,26 @@ def words_of(now: Answer) -> Markup:
     return joined(tag("p", line, class_="words") for line in (*lines, *found.notes))
 
 
-def side_by_side(now: Answer, before: Answer, pins: Sequence[Answer]) -> Markup:
+def side_by_side(seen: Seen) -> Markup:
     """Return the table of this design, the system as it is and what is pinned."""
-    named = _named(now, before, pins)
-    rows = tuple(Row(name, one.estimate, one.failure) for name, one in named)
-    if all(row.estimate is None for row in rows):
+    rows = tuple(Row(name, one.estimate, one.failure) for name, one in seen.named)
+    if not seen.answered:
         return Markup("")
     return wide(comparison_table(Comparison(rows, "chips", rows[-1].system)))
 
 
-def _named(
-    now: Answer, before: Answer, pins: Sequence[Answer]
-) -> list[tuple[str, Answer]]:
-    """Return what is compared by name; the last is what ratios are taken against."""
-    pinned = list(zip(names_of([pin.design for pin in pins]), pins, strict=True))
-    shipped = [] if now.design == before.design else [(SHIPPED, before)]
-    return [(NOW, now), *pinned, *shipped]
-
-
-def _answered(
-    now: Answer, before: Answer, pins: Sequence[Answer]
-) -> list[tuple[str, Estimate]]:
-    named = _named(now, before, pins)
-    return [(name, one.estimate) for name, one in named if one.estimate is not None]
-
-
-def times(now: Answer, before: Answer, pins: Sequence[Answer]) -> Markup:
+def times(seen: Seen) -> Markup:
     """Return the time of tokens of this design beside those it is compared with."""
-    pairs = _answered(now, before, pins)
+    pairs = seen.answered
     return figure(time_figure(pairs)) if pairs else Markup("")
 
 
-def pictures(now: Answer, before: Answer, pins: Sequence[Answer]) -> Markup:
+def pictures(seen: Seen) -> Markup:
     """Return where this design's step goes, and all designs' memory."""
     made = []
-    if now.estimate is not None:
-        taken = Explanation(now.estimate, waterfall(now.estimate), ())
+    if seen.now.estimate is not None:
+        taken = Explanation(seen.now.estimate, waterfall(seen.now.estimate), ())
         made.append(figure(waterfall_figure(taken)))
-    pairs = _answered(now, before, pins)
-    if pairs:
-        made.append(figure(designs_figure(pairs)))
+    if seen.answered:
+        made.append(figure(designs_figure(seen.answered)))
     return joined(made)

@@ -4,6 +4,7 @@ This file knows NiceGUI; what is shown is made by `shown`, what is asked by `ans
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
@@ -22,6 +23,8 @@ from accelsim.markup import tag
 from accelsim.report.picture.marks import DARK, LIGHT
 from accelsim.report.picture.svg import patterns, variables
 
+AREAS = ("tiles", "words", "time", "table", "figures")
+REST = 0.02  # s after the numbers, so that they leave alone
 OWN = "as it is"  # what a choice says where nothing is changed
 
 
@@ -38,16 +41,15 @@ class Bench:
         """Build the page and show the first answer."""
         self.design, self.pins = design, pins
         self.due = False
+        self.told: dict[str, str] = {}
         self.client = ui.context.client
         with ui.element("div").classes("bench"):
             with ui.column().classes("controls"):
                 self.controls()
             with ui.column().classes("results"):
                 self.bar()
-                self.tiles, self.words, self.time, self.table, self.figures = (
+                for name in AREAS:
                     ui.html("", sanitize=False).classes("w-full").props(f"id={name}")
-                    for name in ("tiles", "words", "time", "table", "figures")
-                )
         self.show()
 
     @ui.refreshable_method
@@ -88,22 +90,21 @@ class Bench:
         if knob is None:
             return
         value = self.design.knobs.get(knob.name, knob.start)
-        with ui.column().classes("knob") as box:
-            told = ui.html(_told(knob, value), sanitize=False).classes("w-full")
+        with ui.column().classes("knob"):
+            text = _told(knob, value, touched=knob.name in self.design.knobs)
+            told = ui.html(text, sanitize=False).classes("w-full")
+            told.props(f"id=told-{knob.name}")
 
             def moved(event: Any) -> None:
                 here = knob.value(float(event.value))
-                told.set_content(_told(knob, here))
                 touched = abs(knob.place(here) - knob.place(knob.start)) > 1e-9
-                box.classes(**{"add" if touched else "remove": "turned"})
+                self.told[f"told-{knob.name}"] = _told(knob, here, touched=touched)
                 self.turn(knob.name, here if touched else None)
 
             _Slider(
                 min=knob.low, max=knob.high, step=knob.step,
                 value=knob.place(value), on_change=moved,
             ).props(f'dense aria-label="{knob.label}" id=knob-{knob.name}')  # fmt: skip
-        if knob.name in self.design.knobs:
-            box.classes("turned")
 
     def bar(self) -> None:
         """Build what is done with a design: pin, begin anew, write it."""
@@ -176,18 +177,44 @@ class Bench:
             asyncio.get_running_loop().call_later(0.001, self.show)
 
     def show(self) -> None:
-        """Ask and show: the design, what it began as, and what is pinned."""
+        """Ask, show the numbers and the first picture, and the rest when they left."""
         self.due = False
-        now = answer_of(self.design)
-        before = answer_of(as_it_is(self.design))
-        pins = [answer_of(pin) for pin in self.pins]
+        seen = self.seen()
+        self.put(tiles=shown.headline(seen.now, seen.before), time=shown.times(seen))
+        asyncio.get_running_loop().call_later(REST, self.show_rest, self.design)
+
+    def show_rest(self, design: Design) -> None:
+        """Show the rest of an answer, unless another move has come in."""
+        if self.due or design != self.design:
+            return
+        seen = self.seen()
+        self.put(
+            words=shown.words_of(seen.now),
+            table=shown.side_by_side(seen),
+            figures=shown.pictures(seen),
+        )
         with self.client:
-            self.tiles.set_content(shown.headline(now, before))
-            self.words.set_content(shown.words_of(now))
-            self.table.set_content(shown.side_by_side(now, before, pins))
-            self.time.set_content(shown.times(now, before, pins))
-            self.figures.set_content(shown.pictures(now, before, pins))
             ui.navigate.history.replace(address(self.design, self.pins))
+
+    def put(self, **areas: str) -> None:
+        """Show HTML in areas of the page, and what knobs say meanwhile.
+
+        By a line of script: an update of NiceGUI's elements renders all of them anew,
+        which takes the browser longer than an estimate takes us.
+        """
+        told = json.dumps({**self.told, **areas})
+        self.told.clear()
+        self.client.run_javascript(
+            f"for (const [area, text] of Object.entries({told}))"
+            "{ const at = document.getElementById(area); if (at) at.innerHTML = text; }"
+        )
+
+    def seen(self) -> shown.Seen:
+        """Return the answers of the design, what it began as, and what is pinned."""
+        pins = tuple(answer_of(pin) for pin in self.pins)
+        return shown.Seen(
+            answer_of(self.design), answer_of(as_it_is(self.design)), pins
+        )
 
     def write(self, kind: str) -> None:
         """Hand the design over as a file."""
@@ -214,9 +241,9 @@ def _with_precision(made: Design) -> Design:
     return made if made.precision in peaks else replace(made, precision="bf16")
 
 
-def _told(knob: Knob, value: float) -> str:
-    words = tag("span", knob.label)
-    return tag("div", words, tag("span", knob.told(value)), class_="told")
+def _told(knob: Knob, value: float, *, touched: bool) -> str:
+    words, look = tag("span", knob.label), "told turned" if touched else "told"
+    return tag("div", words, tag("span", knob.told(value)), class_=look)
 
 
 def _button(words: str, act: Callable[[], None], name: str) -> None:

@@ -10,11 +10,11 @@ from accelsim.explore.comparison import Comparison, Row
 from accelsim.explore.result import Estimate
 from accelsim.markup import Markup, joined, table, tag
 from accelsim.report.collective import busbw_figure
-from accelsim.report.compare import MATCH_WORDS, METRICS, Metric, notes_of
+from accelsim.report.compare import MATCH_WORDS, METRICS, notes_of
 from accelsim.report.front_figure import Candidate, front_figure
 from accelsim.report.memory_figure import designs_figure
 from accelsim.report.page.links import busbw_rows
-from accelsim.report.page.page import Page, Part, Section, wide
+from accelsim.report.page.page import Page, Part, Section, paragraph, wide
 from accelsim.report.page.reproduce import files_of, reproduce_section
 from accelsim.report.page.roofs import roofs_section
 from accelsim.report.page.sources import sources_section
@@ -74,7 +74,8 @@ def _tiles(pairs: Sequence[tuple[str, Estimate]]) -> tuple[tuple[str, str], ...]
 
 
 def _summary(found: Comparison) -> Section:
-    parts = [wide(comparison_table(found))]
+    words = f"{SOFT_MARK} rests on press reports or assumptions, listed below."
+    parts = [wide(comparison_table(found)), paragraph(words, quiet=True)]
     lines = notes_of(found)
     if lines:
         parts += [tag("h3", "Notes"), tag("ul", *(tag("li", line) for line in lines))]
@@ -83,22 +84,27 @@ def _summary(found: Comparison) -> Section:
 
 def comparison_table(found: Comparison) -> Markup:
     """Return the figures of every system, with their ratios to the baseline."""
-    rows = [[metric.label, *_cells(metric, found)] for metric in METRICS]
+    columns = [_column(row, found) for row in found.rows]
+    rows = [
+        (metric.label, *(column[n] for column in columns))
+        for n, metric in enumerate(METRICS)
+    ]
     return table(("", *(row.system for row in found.rows)), rows)
 
 
-def _cells(metric: Metric, found: Comparison) -> list[Markup | str]:
-    return [_cell(metric, row, found) for row in found.rows]
-
-
-def _cell(metric: Metric, row: Row, found: Comparison) -> Markup | str:
+def _column(row: Row, found: Comparison) -> list[Markup | str]:
+    """Return the figures of one system."""
     if row.estimate is None:
-        return "no answer" if metric is METRICS[0] else numbers.DASH
-    soft = rests_on(row.estimate).intersection(metric.rests)
-    text = metric.text(row.estimate) + (SOFT_MARK if soft else "")
-    base = row.system == found.baseline
-    over = "" if base else numbers.ratio(found.ratios(row).get(metric.key))
-    return joined((text, " ", tag("small", over))) if over else text
+        return ["no answer", *[numbers.DASH] * (len(METRICS) - 1)]
+    soft = rests_on(row.estimate)
+    ratios = {} if row.system == found.baseline else found.ratios(row)
+    cells: list[Markup | str] = []
+    for metric in METRICS:
+        mark = SOFT_MARK if soft.intersection(metric.rests) else ""
+        text = metric.text(row.estimate) + mark
+        over = numbers.ratio(ratios.get(metric.key))
+        cells.append(joined((text, " ", tag("small", over))) if over else text)
+    return cells
 
 
 def _money(pairs: Sequence[tuple[str, Estimate]]) -> list[Section]:
