@@ -32,7 +32,8 @@ WATCH = """() => {
   new MutationObserver(() => {
     if (!start) return;
     const began = start, changed = performance.now(); start = 0;
-    requestAnimationFrame(() => rows.push([performance.now() - began, changed - began]));
+    requestAnimationFrame(
+      () => rows.push([performance.now() - began, changed - began]));
   }).observe(document.querySelector('#tiles'), {childList: true, subtree: true});
 }"""
 
@@ -91,10 +92,9 @@ def main() -> None:
             frames = [frame for frame, _ in rows]
             ninth = statistics.quantiles(frames, n=10)[-1]
             heard = statistics.median(change for _, change in rows)
-            print(  # noqa: T201
-                f"{statistics.median(frames):6.0f} ms median, {ninth:.0f} ms in nine of "
-                f"ten, {heard:.0f} ms to the change, {len(rows)} moves: {design}"
-            )
+            middle = statistics.median(frames)
+            words = f"{ninth:.0f} in nine of ten, {heard:.0f} to the change"
+            print(f"{middle:5.0f} ms median, {words}: {design}")  # noqa: T201
     finally:
         server.terminate()
         server.wait(10)
