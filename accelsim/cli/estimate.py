@@ -10,7 +10,6 @@ from accelsim.cli.output import print_error, print_json, print_tables
 
 if TYPE_CHECKING:
     from accelsim.explore.result import Estimate
-    from accelsim.specs.run import RunSpec
 
 
 @click.command(
@@ -24,15 +23,7 @@ Examples:
 
 Exit code 1: no plan fits; the message says what is short and what comes nearest.""",
 )
-@click.argument("run", required=False, metavar="[RUN.toml]")
-@click.option("--model", metavar="M", help="Name, TOML or Hugging Face config.json.")
-@click.option("--system", metavar="S", help="Name or TOML of the system.")
-@click.option("--chips", type=int, metavar="N", help="Packages that work.")
-@click.option(
-    "--precision",
-    type=click.Choice(options.PRECISIONS),
-    help="Of the GEMMs in the layers.  [default: bf16]",
-)
+@options.run_options
 @options.batch_options
 @options.plan_options
 @click.option("--explain", is_flag=True, help="Where the time went, and what helps.")
@@ -76,7 +67,7 @@ def estimate_command(
     _check_files(figure, trace)
     overrides = parse_overrides(changes)
     samples, seed = options.samples_of(given)
-    asked = run_of(run, given)
+    asked = options.run_of(run, given)
     with compiling_beside():
         answer = estimate(asked, overrides)
     told, more = answer.to_dict(), list[Any]()
@@ -92,25 +83,6 @@ def estimate_command(
     from accelsim.report.estimate import estimate_tables
 
     print_tables([*estimate_tables(answer), *more])
-
-
-def run_of(run: str | None, given: dict[str, Any]) -> "RunSpec":
-    """Return the run that a file and options ask for; options win.
-
-    Raises
-    ------
-    InputError
-        Neither says what is asked.
-    """
-    from accelsim.question import read_run, run_from
-
-    if run is None:
-        instead = " (or name a RUN.toml that says so)"
-        options.require(given, "model", "system", "chips", otherwise=instead)
-    base = None if run is None else read_run(run)
-    given["training"] = options.training_of(given)
-    plan = options.plan_of(given)
-    return run_from(given | {"plan": plan}, base)
 
 
 def _explained(answer: "Estimate", tables: list[Any]) -> dict[str, Any]:

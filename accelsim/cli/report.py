@@ -12,7 +12,7 @@ import click
 
 from accelsim.cli import options
 from accelsim.cli.compare import compare_command, comparison_of
-from accelsim.cli.estimate import estimate_command, run_of
+from accelsim.cli.estimate import estimate_command
 from accelsim.cli.link import channel_of, has_device, is_link, link_command
 from accelsim.cli.link_budget import volts
 from accelsim.cli.output import print_json
@@ -142,7 +142,7 @@ def _run(given: dict[str, Any], command: str) -> "Page":
     from accelsim.report.page.run import run_page
 
     overrides = parse_overrides(given.pop("changes"))
-    asked = run_of(given.pop("run"), given)
+    asked = options.run_of(given.pop("run"), given)
     with compiling_beside():
         return run_page(asked, overrides, command)
 
