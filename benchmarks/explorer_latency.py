@@ -93,8 +93,8 @@ def main() -> None:
             ninth = statistics.quantiles(frames, n=10)[-1]
             heard = statistics.median(change for _, change in rows)
             middle = statistics.median(frames)
-            words = f"{ninth:.0f} in nine of ten, {heard:.0f} to the change"
-            print(f"{middle:5.0f} ms median, {words}: {design}")  # noqa: T201
+            more = f"{ninth:.0f} in nine of ten, {heard:.0f} to the change"
+            print(f"{middle:5.0f} ms median, {more}: {design}")  # noqa: T201
     finally:
         server.terminate()
         server.wait(10)
