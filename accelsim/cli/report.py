@@ -155,11 +155,10 @@ def _compare(given: dict[str, Any], command: str) -> "Page":
 
 def _sweep(given: dict[str, Any], command: str) -> "Page":
     from accelsim.explore.sweep.store import open_store
-    from accelsim.report.page.sweep import Look, check_look, sweep_page
+    from accelsim.report.page.sweep import Look, sweep_page
 
-    store, look = open_store(given.pop("folder")), Look(**given)
-    check_look(look, store)
-    return sweep_page(store, look, command)
+    store = open_store(given.pop("folder"))
+    return sweep_page(store, Look(**given), command)
 
 
 def _link(given: dict[str, Any], command: str) -> "Page":
@@ -220,7 +219,13 @@ _report(
     "mpt-7b --systems dgx-a100,dgx-h100 --chips 8",
     _compare,
 )
-_report("sweep", show_command, "stacks", _sweep, ("sql",))
+_report(
+    "sweep",
+    show_command,
+    "stacks",
+    _sweep,
+    ("sql", "kind", "z", "level", "base", "tokens"),
+)
 _report(
     "link",
     link_command,

@@ -6,16 +6,17 @@ This file knows what of a sweep's folder is drawn; the best point is asked again
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from accelsim import numbers
-from accelsim.errors import AccelsimError, InputError
+from accelsim.errors import AccelsimError
 from accelsim.explore.estimate import answer
 from accelsim.explore.explanation import explain
 from accelsim.explore.result import Estimate
 from accelsim.explore.sweep.look import (
     axis_columns,
+    column_named,
     shown_columns,
     sorted_rows,
     summary,
@@ -68,6 +69,8 @@ def sweep_page(store: Store, look: Look, command: str) -> Page:
         No such column, or no finished row.
     """
     told, rows = summary(store), store.rows()
+    named = {key: column_named(rows, getattr(look, key)) for key in ("x", "y", "by")}
+    look = replace(look, **named)
     spec = store.manifest.spec
     answered = [row for row in rows.to_pylist() if row["status"] == "ok"]
     best = max(answered, key=lambda row: float(row["tokens_per_s"]), default=None)
@@ -208,11 +211,3 @@ def _reproduce(store: Store, command: str, best: Estimate | None) -> Section:
     told += f", sources {manifest.sources}, digest {manifest.digest}."
     sweep = tag("details", tag("summary", "The sweep file, resolved"), tag("pre", text))
     return Section(made.anchor, made.title, (*made.parts, paragraph(told), sweep))
-
-
-def check_look(look: Look, store: Store) -> None:
-    """Refuse columns that are not there, before anything is computed."""
-    columns = store.dataset().schema.names
-    for option, name in (("--x", look.x), ("--y", look.y), ("--by", look.by)):
-        if name is not None and name not in columns:
-            raise InputError(f"{option}: no column {name!r}")
