@@ -69,8 +69,8 @@ def sweep_page(store: Store, look: Look, command: str) -> Page:
         No such column, or no finished row.
     """
     told, rows = summary(store), store.rows()
-    named = {key: column_named(rows, getattr(look, key)) for key in ("x", "y", "by")}
-    look = replace(look, **named)
+    x, y, by = (column_named(rows, name) for name in (look.x, look.y, look.by))
+    look = replace(look, x=x, y=y, by=by)
     spec = store.manifest.spec
     answered = [row for row in rows.to_pylist() if row["status"] == "ok"]
     best = max(answered, key=lambda row: float(row["tokens_per_s"]), default=None)
