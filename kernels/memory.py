@@ -11,7 +11,8 @@ fullest moment of the fullest stage is what a plan needs.
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
-from accelsim.kernels.pipeline import layers_of_stage, schedule_of
+from accelsim.kernels.pipeline import schedule_of
+from accelsim.kernels.stages import stage_layers, uneven
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
@@ -28,7 +29,6 @@ from accelsim.kernels.tables import (
 
 BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 ON_THE_WAY = 2.0  # layers whose offloaded activations are on their way to the host
-ROUNDING = 1e-9  # of a layer, so that equal shares are equal
 
 
 @kernel
@@ -43,25 +43,6 @@ def in_flight(plan: Record, stage: int) -> float:
     if schedule == DUALPIPE:
         return float(held)
     return float(held) / slots_of(schedule, plan.vp)
-
-
-@kernel
-def stage_layers(model: Record, software: Record, plan: Record, stage: int) -> float:
-    """Return the layers of a stage.
-
-    Cut evenly, the first stages fuller; or, where the software counts the LM head as
-    the layers that it costs, each stage takes layers until it has its share.
-    """
-    if software.head_counts == 0.0 or plan.pp == 1:
-        full, last = layers_of_stage(model, plan)
-        return last if stage == plan.pp - 1 and plan.pp > 1 else full
-    layer = model.layer_parameters
-    share = (model.layers + model.vocab * model.hidden / layer) / plan.pp
-    before = -(-(share * stage - ROUNDING) // 1.0)
-    after = -(-(share * (stage + 1.0) - ROUNDING) // 1.0)
-    if stage == plan.pp - 1:
-        after = model.layers
-    return float(min(model.layers, after) - min(model.layers, max(0.0, before)))
 
 
 @kernel
@@ -113,6 +94,8 @@ def stage_activations(
     A layer that is repeated holds for a moment what it does not keep; so many of them
     are, and the rest keeps all. Bytes [B].
     """
+    if here == 0.0:  # a stage of an end alone
+        return 0.0, 0.0
     moe = model.moe_layers / model.layers
     again = here
     if plan.recompute == FULL:
@@ -175,7 +158,7 @@ def fill_stage(
     software: Record, plan: Record, stage: int,
 ) -> None:  # fmt: skip
     """Fill one MEMORY row [B]: a worker of one stage at its fullest moment."""
-    here = stage_layers(model, software, plan, stage)
+    here = stage_layers(case, model, software, plan, stage)
     dense, experts, ends = parameters_at(model, plan, here, stage)
     fill_states(memory, case, software, plan, dense, experts, ends, here, model.trained)
     if plan.schedule == DUALPIPE:  # a stage of either direction
@@ -221,11 +204,13 @@ def fill_memory_row(
     """Fill one MEMORY row [B] with the fullest stage; `other` is scratch.
 
     The first stage has most in flight and the embedding, the last one the logits; those
-    between hold no more than the first but for its embedding.
+    between hold no more than the first but for its embedding, unless they have more
+    layers.
     """
     fill_stage(memory, layers, case, chip, model, software, plan, 0)
-    for stage in (1, plan.pp - 1):
-        if 0 < stage < plan.pp:
+    every = uneven(case, software, plan)
+    for stage in range(1, plan.pp):
+        if every or stage == 1 or stage == plan.pp - 1:
             fill_stage(other, layers, case, chip, model, software, plan, stage)
             if other.total > memory.total:
                 fill_stage(memory, layers, case, chip, model, software, plan, stage)

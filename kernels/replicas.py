@@ -12,7 +12,6 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
-from accelsim.kernels.pipeline import layers_of_stage
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
     STATE_PASSES,
@@ -23,13 +22,14 @@ from accelsim.kernels.tables import UNSHARDED, ZERO2, ZERO3, Record, Rows
 
 
 @kernel
-def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
-    """Return the parameters of one worker in the fullest stage: (dense, experts, ends).
+def stage_parameters(
+    model: Record, plan: Record, layers: float
+) -> tuple[float, float, float]:
+    """Return the parameters of one worker in a stage: (dense, experts, ends).
 
     Tables of the embedding and the head are on the first and last stage, on both if
     there is one stage. Numbers of parameters, cut over tp and ep.
     """
-    layers, _ = layers_of_stage(model, plan)
     moe = layers * model.moe_layers / model.layers
     dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
     experts = moe * model.expert_parameters / (plan.tp * plan.ep)
@@ -62,19 +62,19 @@ def group_exchange(
 @kernel
 def add_data_parallel(
     result: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, forward: float, backward: float,
+    plan: Record, full: float, forward: float, backward: float,
 ) -> None:  # fmt: skip
     """Add what keeps the data-parallel replicas equal.
 
-    forward, backward : seconds of the stage on one micro-batch, to hide behind. ZeRO-3
+    full : layers of the fullest stage. forward, backward : its seconds on one
+    micro-batch, to hide behind. ZeRO-3
     gathers each layer's weights twice and reduces its gradients in each micro-batch,
     ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once
     a step, plain replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
     """
-    dense, experts, ends = stage_parameters(model, plan)
+    dense, experts, ends = stage_parameters(model, plan, full)
     dense += ends
-    fullest, _ = layers_of_stage(model, plan)
-    layers = max(1.0, fullest)
+    layers = max(1.0, full)
     share = software.communication_share
     grad = software.grad_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
@@ -115,13 +115,13 @@ def add_data_parallel(
 @kernel
 def add_optimizer(
     result: Record, model: Record, chip: Record, software: Record, case: Record,
-    plan: Record,
+    plan: Record, layers: float,
 ) -> None:  # fmt: skip
     """Add the update: it streams gradient, master copy and moments of each parameter.
 
     Chained kernels move about twice as much.
     """
-    dense, experts, ends = stage_parameters(model, plan)
+    dense, experts, ends = stage_parameters(model, plan, layers)
     mine = dense + ends
     if plan.sharding != UNSHARDED:
         mine = mine / (plan.dp * plan.cp)
@@ -131,7 +131,6 @@ def add_optimizer(
     traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
     moved = passes * traffic * model.trained * (mine + experts)
-    layers, _ = layers_of_stage(model, plan)
     host = software.tensor_kernels[1] * model.tensors * layers * software.launch
     time = max(host, stream_seconds(chip, moved, 1.0))
     if plan.offload_optimizer > 0:

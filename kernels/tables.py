@@ -40,6 +40,7 @@ GPU, SYSTOLIC = 0, 1  # families of matrix units
 SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
 MAX_TIERS = 6
 MAX_DIMS = 3
+MAX_STAGES = 256  # of a pipeline
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
@@ -173,6 +174,8 @@ CASE = np.dtype(
         ("global_batch", "f8"),
         ("workers", "f8"),
         ("host_bandwidth", "f8"),  # B/s of a worker to its host, one way; 0 = unknown
+        ("stages", "i8"),  # whose layers are stated, 0 = none
+        ("stage_layers", "f8", (MAX_STAGES,)),
     ]
 )
 
@@ -201,8 +204,8 @@ PLAN = np.dtype(
     ]
 )
 
-# A pipeline, in s: a full stage's passes on one micro-batch, what the ends add to the
-# first and the last stage, the share of a full stage that the last one has.
+# A pipeline, in s: the fullest stage's passes on one micro-batch, what the ends add to
+# the first and the last stage, each stage's layers over those of the fullest.
 PIPELINE = np.dtype(
     [
         ("forward", "f8"),
@@ -213,7 +216,7 @@ PIPELINE = np.dtype(
         ("head_forward", "f8"),
         ("head_backward", "f8"),
         ("head_weight", "f8"),
-        ("last", "f8"),
+        ("share", "f8", (MAX_STAGES,)),
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation

@@ -12,7 +12,13 @@ from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
-from accelsim.training.schedules import offered, schedule_error, unfit, unoffered
+from accelsim.training.schedules import (
+    offered,
+    schedule_error,
+    stages_error,
+    unfit,
+    unoffered,
+)
 
 MAX_TP = 128
 MAX_MICRO_BATCH = 16
@@ -143,6 +149,8 @@ def _micro_batches(q: Question, tp: int, cp: int, pp: int) -> list[int]:
 def _virtual_stages(q: Question, pp: int) -> list[int]:
     if q.plan.vp:
         return [q.plan.vp]
+    if q.plan.stage_layers:
+        return [1]
     wanted = q.plan.schedule or "interleaved"
     if wanted != "interleaved" or pp == 1 or not q.software.interleaved:
         return [1]
@@ -177,7 +185,7 @@ def legality(plans: Rows, q: Question) -> np.ndarray:
         | ((plans.pp > 1) & (not stack.pipeline))
         | ((plans.vp > 1) & (not stack.interleaved))
         | unoffered(plans, q)
-        | bool(_option_error(q))
+        | bool(_option_error(q) or stages_error(q))
     )
     tests = [
         q.model.heads % plans.tp != 0,
@@ -288,7 +296,7 @@ def _stack_error(q: Question) -> str:
                 f"plan.{name}: software {stack.name} offers {', '.join(kinds)}, "
                 f"not {choice}"
             )
-    return schedule_error(q) or _option_error(q)
+    return schedule_error(q) or stages_error(q) or _option_error(q)
 
 
 def _option_error(q: Question) -> str:

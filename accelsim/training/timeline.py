@@ -15,8 +15,9 @@ import numpy as np
 from accelsim.kernels import tables
 from accelsim.kernels.makespan import fill_seconds
 from accelsim.kernels.orders import WEIGHT, slots_of
-from accelsim.kernels.pipeline import layers_of_stage, schedule_of
+from accelsim.kernels.pipeline import schedule_of
 from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
+from accelsim.kernels.stages import fullest_layers
 from accelsim.kernels.step import (
     add_layers,
     fill_pipeline,
@@ -157,7 +158,7 @@ def _pipelines(
     """Return the PIPELINE of a plan, and that of each kind of exposed traffic alone."""
     case, layers = plan.case, done.layers[plan.shard]
     chip, model, software = rows.chips[case], rows.models[case], rows.software[case]
-    full, rest = layers_of_stage(model, plan)
+    full = fullest_layers(rows.cases[case], model, software, plan)
     part = table(tables.RESULT, 1)[0]
     forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
     one = table(tables.PLAN, 1)
@@ -172,23 +173,23 @@ def _pipelines(
     if plan.pp == 1:
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)
-        pipe.last, pipe.even = 1.0, 1.0
     share = 1.0 / (3.0 + repeated(plan))
     return pipe, {
-        kind: _traffic(kind, layers, float(part[kind]), share, rest / full)
+        kind: _traffic(kind, layers, float(part[kind]), share, pipe.share)
         for kind in TRAFFIC
     }
 
 
 def _traffic(
-    kind: str, layers: Rows, seconds: float, share: float, last: float
+    kind: str, layers: Rows, seconds: float, share: float, stages: Rows
 ) -> Record:
     """Return a pipeline that does nothing but expose one kind of traffic.
 
-    seconds : of a full stage on a micro-batch; share : of these in the forward pass.
+    seconds : of the fullest stage on a micro-batch; share : of these in the forward
+    pass; stages : layers of each over those of the fullest.
     """
     pipe = table(tables.PIPELINE, 1)[0]
-    pipe.last = last
+    pipe.share = stages
     pipe.forward, pipe.backward = share * seconds, (1.0 - share) * seconds
     for name, end in (("embed", layers[EMBED]), ("head", layers[HEAD])):
         for way in ("forward", "backward"):
