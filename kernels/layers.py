@@ -10,7 +10,8 @@ import math
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
-from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL
+from accelsim.kernels.experts import domain_tier, expert_exchange
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.operators import (
@@ -28,7 +29,6 @@ from accelsim.kernels.tables import (
     FUSED_ATTENTION,
     HEAD,
     MATMUL,
-    MAX_TIERS,
     MOE,
     MXFP8,
     PART_ATTENTION,
@@ -242,50 +242,41 @@ def hidden_backward(
 
 @kernel
 def crosses_domain(tiers: Rows, tp: float) -> float:
-    """Return 1 if a tensor group leaves the domain of its innermost switch.
-
-    That is the outermost of the tiers inside which NCCL uses one fabric.
-    """
-    own = 0
-    for t in range(MAX_TIERS):
-        if tiers[t].nccl.on > 0.0:
-            own = t
-    return 1.0 if reach_of(tiers, own, tp, 1.0) < tp else 0.0
+    """Return 1 if a tensor group leaves the domain of its innermost switch."""
+    return 1.0 if reach_of(tiers, domain_tier(tiers), tp, 1.0) < tp else 0.0
 
 
 @kernel
 def add_group_traffic(
-    row: Record, software: Record, tiers: Rows, group: Record, volumes: Rows
-) -> None:
+    row: Record, model: Record, software: Record, tiers: Rows, group: Record,
+    volumes: Rows,
+) -> None:  # fmt: skip
     """Add what the context and expert groups exchange.
 
-    volumes : bytes [B] of one forward exchange by group: context (all-gather of keys
-    and values), expert (all-to-all). Backward, expert groups exchange the same, the
-    context ring twice as much.
+    volumes : bytes [B] that a worker has of each group: context (keys and values of all
+    ranks, which an all-gather brings), expert (hidden states of its tokens, which are
+    dispatched and combined). Backward, expert groups exchange the same, the context
+    ring twice as much.
     """
-    tp = float(group.tp)
-    for group_kind in range(2):
-        call, ranks, times = ALL_GATHER, float(group.cp), 1.0
-        if group_kind == 1:
-            call, ranks = ALL_TO_ALL, float(group.ep)
-            times = 2.0  # dispatch and combine
+    cp, ep = float(group.cp), float(group.ep)
+    if cp > 1.0 and volumes[0] > 0.0:
         time, sent, _, _ = collective(
-            tiers, call, volumes[group_kind], ranks, tp, software
+            tiers, ALL_GATHER, volumes[0], cp, float(group.tp), software
         )
-        time, sent = times * time, times * sent
-        if ranks > 1.0 and volumes[group_kind] > 0.0:
-            row.forward_kernels += times * COLLECTIVE_CALLS
-            row.backward_kernels += times * COLLECTIVE_CALLS
-        if group_kind == 0:
-            row.forward_cp += time
-            row.backward_cp += 2.0 * time
-            row.forward_cp_bytes += sent
-            row.backward_cp_bytes += 2.0 * sent
-        else:
-            row.forward_ep += time
-            row.backward_ep += time
-            row.forward_ep_bytes += sent
-            row.backward_ep_bytes += sent
+        row.forward_cp += time
+        row.backward_cp += 2.0 * time
+        row.forward_cp_bytes += sent
+        row.backward_cp_bytes += 2.0 * sent
+        row.forward_kernels += COLLECTIVE_CALLS
+        row.backward_kernels += COLLECTIVE_CALLS
+    if ep > 1.0 and volumes[1] > 0.0:
+        time, sent = expert_exchange(tiers, software, group, model, volumes[1])
+        row.forward_ep += 2.0 * time
+        row.backward_ep += 2.0 * time
+        row.forward_ep_bytes += 2.0 * sent
+        row.backward_ep_bytes += 2.0 * sent
+        row.forward_kernels += 2.0 * COLLECTIVE_CALLS
+        row.backward_kernels += 2.0 * COLLECTIVE_CALLS
 
 
 @kernel
@@ -309,8 +300,7 @@ def fill_transformer_layer(
     time = add_tensor_traffic(row, software, tiers, shard, size, blocks, again)
     if mixture:
         # experts are cut over the tensor group, too: it shares their choices
-        choices = shard.own_tokens * model.top_k
-        volumes[1] = case.activation_bytes * choices * model.hidden
+        volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
         before = row.forward_tp
         add_tensor_traffic(row, software, tiers, shard, size * model.top_k, 1.0, 0.0)
         row.tp_experts = row.forward_tp - before
@@ -318,7 +308,7 @@ def fill_transformer_layer(
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
-    add_group_traffic(row, software, tiers, shard, volumes)
+    add_group_traffic(row, model, software, tiers, shard, volumes)
 
 
 @kernel
@@ -356,16 +346,21 @@ def fill_layers(
     """
     for s in range(len(shards)):
         shard = shards[s]
-        c = shard.case
-        localise(shard, models[c], cases[c])
+        case = cases[shard.case]
+        chip, model, stack = (
+            chips[case.chip],
+            models[case.model],
+            software[case.software],
+        )
+        localise(shard, model, case)
         for kind in (DENSE, MOE):
-            if kind == MOE and models[c].moe_layers == 0.0:
+            if kind == MOE and model.moe_layers == 0.0:
                 continue
             fill_transformer_layer(
-                layers[s, kind], int(kind == MOE), chips[c], models[c], software[c],
-                cases[c], tiers[c], shard, ops, volumes,
+                layers[s, kind], int(kind == MOE), chip, model, stack, case,
+                tiers[case.tiers], shard, ops, volumes,
             )  # fmt: skip
         fill_ends(
-            layers[s, EMBED], layers[s, HEAD], chips[c], models[c], software[c],
-            cases[c], tiers[c], shard, ops,
+            layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
+            tiers[case.tiers], shard, ops,
         )  # fmt: skip

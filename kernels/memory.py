@@ -12,6 +12,7 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
 from accelsim.kernels.pipeline import schedule_of
+from accelsim.kernels.space import same_work
 from accelsim.kernels.stages import stage_layers, uneven
 from accelsim.kernels.tables import (
     DENSE,
@@ -153,25 +154,38 @@ def fill_states(
 
 
 @kernel
-def fill_stage(
-    memory: Record, layers: Rows, case: Record, chip: Record, model: Record,
+def fill_held(
+    held: Record, layers: Rows, case: Record, chip: Record, model: Record,
     software: Record, plan: Record, stage: int,
 ) -> None:  # fmt: skip
-    """Fill one MEMORY row [B]: a worker of one stage at its fullest moment."""
+    """Fill what a stage holds whatever is sharded: STAGE."""
     here = stage_layers(case, model, software, plan, stage)
-    dense, experts, ends = parameters_at(model, plan, here, stage)
+    held.layers, held.depth = here, in_flight(plan, stage)
+    held.dense, held.experts, held.ends = parameters_at(model, plan, here, stage)
+    held.kept, held.workspace = stage_activations(
+        layers, chip, model, software, plan, here
+    )
+    held.logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
+
+
+@kernel
+def fill_stage(
+    memory: Record, held: Record, case: Record, model: Record, software: Record,
+    plan: Record, stage: int,
+) -> None:  # fmt: skip
+    """Fill one MEMORY row [B]: a worker of one stage at its fullest moment."""
+    dense, experts, ends = held.dense, held.experts, held.ends
+    here, logits, workspace = held.layers, held.logits, held.workspace
     fill_states(memory, case, software, plan, dense, experts, ends, here, model.trained)
     if plan.schedule == DUALPIPE:  # a stage of either direction
         memory.weights *= 2.0
         memory.gradients *= 2.0
-    memory.stage, memory.layers, memory.depth = stage, here, in_flight(plan, stage)
+    memory.stage, memory.layers, memory.depth = stage, here, held.depth
     if plan.tp > 1:
         tokens = plan.micro_batch * case.seq_len / plan.cp
         size = case.activation_bytes * tokens * model.hidden
         memory.buffers += software.gather_buffers * size
-    kept, workspace = stage_activations(layers, chip, model, software, plan, here)
-    kept = left_here(plan, kept, here)
-    logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
+    kept = left_here(plan, held.kept, here)
     mine = model.trained * (dense + experts + ends)
     written = software.working_gradient * mine
     update = 0.0
@@ -197,48 +211,60 @@ def fill_stage(
 
 
 @kernel
-def fill_memory_row(
-    memory: Record, other: Record, layers: Rows, case: Record, chip: Record,
-    model: Record, software: Record, plan: Record,
-) -> None:  # fmt: skip
-    """Fill one MEMORY row [B] with the fullest stage; `other` is scratch.
+def stage_that(plan: Record, which: int, every: int) -> int:
+    """Return the stages that may be the fullest, one after the other; -1 for none.
 
     The first stage has most in flight and the embedding, the last one the logits; those
     between hold no more than the first but for its embedding, unless they have more
-    layers.
+    layers: then `every` one of them may be.
     """
-    fill_stage(memory, layers, case, chip, model, software, plan, 0)
-    every = uneven(case, software, plan)
-    for stage in range(1, plan.pp):
-        if every or stage == 1 or stage == plan.pp - 1:
-            fill_stage(other, layers, case, chip, model, software, plan, stage)
-            if other.total > memory.total:
-                fill_stage(memory, layers, case, chip, model, software, plan, stage)
+    if which == 0 or every == 1:
+        return which
+    stage = 1 if which == 1 else plan.pp - 1
+    return int(stage) if stage < plan.pp and stage >= which else -1
 
 
 @kernel
 def fill_memory(
     cases: Rows, chips: Rows, models: Rows, software: Rows, plans: Rows, layers: Rows,
-    memory: Rows, other: Rows,
+    memory: Rows, held: Rows, other: Rows,
 ) -> None:  # fmt: skip
-    """Fill `memory[i]` (MEMORY, zeroed) for every row of `plans` (PLAN).
+    """Fill `memory[i]` (MEMORY) for every row of `plans` (PLAN) with its fullest stage.
 
-    other : scratch, one row of MEMORY.
+    held : scratch, rows of STAGE, three and no fewer than there are stages; a plan that
+    shares them with the one before does not fill them again. other : scratch, one row
+    of MEMORY.
     """
     for i in range(len(plans)):
         plan = plans[i]
-        c = plan.case
-        fill_memory_row(
-            memory[i], other[0], layers[plan.shard], cases[c], chips[c], models[c],
-            software[c], plan,
-        )  # fmt: skip
+        case = cases[plan.case]
+        model, stack = models[case.model], software[case.software]
+        again = i == 0 or not same_work(plan, plans[i - 1])
+        every = 1 if uneven(case, stack, plan) else 0
+        for which in range(plan.pp if every == 1 else 3):
+            stage = stage_that(plan, which, every)
+            if stage < 0:
+                continue
+            if again:
+                fill_held(
+                    held[which], layers[plan.shard], case, chips[case.chip], model,
+                    stack, plan, stage,
+                )  # fmt: skip
+            into = memory[i] if which == 0 else other[0]
+            fill_stage(into, held[which], case, model, stack, plan, stage)
+            if which > 0 and other[0].total > memory[i].total:
+                memory[i] = other[0]
 
 
 @kernel
 def fill_stages(
     case: Record, chip: Record, model: Record, software: Record, plan: Record,
-    layers: Rows, memory: Rows,
+    layers: Rows, memory: Rows, held: Rows,
 ) -> None:  # fmt: skip
-    """Fill `memory[s]` (MEMORY) for every stage s of one plan."""
+    """Fill `memory[s]` (MEMORY) for every stage s of one plan.
+
+    held : scratch, a row of STAGE.
+    """
     for stage in range(len(memory)):
-        fill_stage(memory[stage], layers, case, chip, model, software, plan, stage)
+        fill_held(held[0], layers, case, chip, model, software, plan, stage)
+        fill_stage(memory[stage], held[0], case, model, software, plan, stage)

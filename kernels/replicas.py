@@ -60,22 +60,19 @@ def group_exchange(
 
 
 @kernel
-def add_data_parallel(
-    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, full: float, forward: float, backward: float,
+def fill_exchange(
+    exchange: Record, model: Record, software: Record, case: Record, tiers: Rows,
+    plan: Record, full: float,
 ) -> None:  # fmt: skip
-    """Add what keeps the data-parallel replicas equal.
+    """Fill what the replicas exchange for all gradients and all weights, once each.
 
-    full : layers of the fullest stage. forward, backward : its seconds on one
-    micro-batch, to hide behind. ZeRO-3
-    gathers each layer's weights twice and reduces its gradients in each micro-batch,
-    ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once
-    a step, plain replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
+    full : layers of the fullest stage.
+    Sharded ones layer by layer (ZeRO-2 and 3), the others as a whole; once a step what
+    was trained, layer by layer all that is needed.
     """
     dense, experts, ends = stage_parameters(model, plan, full)
     dense += ends
     layers = max(1.0, full)
-    share = software.communication_share
     grad = software.grad_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
     if plan.sharding == UNSHARDED and software.bucket > 0.0:
@@ -84,18 +81,34 @@ def add_data_parallel(
         calls = min(max(1.0, dense * grad / software.bucket), max(1.0, tensors))
     whole = plan.sharding == UNSHARDED or software.scatter == 0.0
     kind = ALL_REDUCE if whole else ALL_GATHER
-    reduce, sent = group_exchange(
+    exchange.reduce, exchange.reduced = group_exchange(
         tiers, software, plan, kind, dense * grad, experts * grad, calls
     )
-    gather, gathered = 0.0, 0.0
+    exchange.gather, exchange.gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
-        # once a step what was trained, layer by layer all that is needed
         weight = case.weight_bytes
         weight *= 1.0 if plan.sharding == ZERO3 else model.trained
         calls = layers if plan.sharding == ZERO3 else 1.0
-        gather, gathered = group_exchange(
+        exchange.gather, exchange.gathered = group_exchange(
             tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls
         )
+
+
+@kernel
+def add_data_parallel(
+    result: Record, exchange: Record, software: Record, plan: Record, full: float,
+    forward: float, backward: float,
+) -> None:  # fmt: skip
+    """Add what keeps the data-parallel replicas equal.
+
+    exchange : EXCHANGE of the plan. full : layers of the fullest stage. forward,
+    backward : its seconds on one micro-batch, to hide behind. ZeRO-3 gathers each
+    layer's weights twice and reduces its gradients in each micro-batch, ZeRO-2 reduces
+    in each unless there is a pipeline, ZeRO-1 reduces and gathers once a step, plain
+    replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
+    """
+    layers, share = max(1.0, full), software.communication_share
+    reduce, gather = exchange.reduce, exchange.gather
     # gradients of a pipeline stage wait for its last micro-batch
     each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)
     times = float(plan.micro_batches) if each else 1.0
@@ -109,7 +122,7 @@ def add_data_parallel(
     hides = software.overlap_dp * (plan.sharding == UNSHARDED or software.scatter > 0)
     time += times * bucketed(hides, reduce, behind, layers, share)
     result.dp += time
-    result.dp_bytes += times * sent + gathers * gathered
+    result.dp_bytes += times * exchange.reduced + gathers * exchange.gathered
 
 
 @kernel

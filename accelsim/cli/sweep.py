@@ -53,10 +53,11 @@ Example:
 @WORKERS
 @DASK
 @click.option("--yes", is_flag=True, help="Run more than ten million points.")
+@options.uncertain_options
 @options.json_option
 def run_command(
     file: str, out: Path | None, workers: int | None, dask: str | None, yes: bool,
-    as_json: bool,
+    as_json: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Run the sweep FILE, a name of the catalog or a TOML file.
 
@@ -64,8 +65,13 @@ def run_command(
     """
     from accelsim import catalog
     from accelsim.explore.sweep import run, store
+    from accelsim.specs.sweep import UncertainSpec
 
     spec = catalog.load("sweeps", file)
+    samples, seed = options.samples_of(given)
+    if samples is not None:
+        asked = UncertainSpec(samples=samples, seed=seed)
+        spec = spec.model_copy(update={"uncertain": asked})
     points = run.check(spec)
     if points > run.ASK_FIRST and not yes:
         raise InputError(

@@ -13,8 +13,13 @@ from typing import Any
 import numpy as np
 
 from accelsim.chip.lower import attention_kernel
-from accelsim.economics.energy import PhaseTimes, energy_by_phase, energy_parts
-from accelsim.economics.power import by_bytes
+from accelsim.economics.energy import (
+    Draw,
+    PhaseTimes,
+    draw_of,
+    energy_by_phase,
+    energy_parts,
+)
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
 from accelsim.explore.nearest import nearest_that_fits
@@ -30,8 +35,9 @@ from accelsim.explore.result import (
     TimeParts,
 )
 from accelsim.explore.whole import whole
-from accelsim.fabric.lower import energy_per_byte, filled, ports
+from accelsim.fabric.lower import filled, ports
 from accelsim.kernels import tables
+from accelsim.kernels.energy import fill_link_joules
 from accelsim.kernels.tables import Record, Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, read_run, resolve, run_from
@@ -81,10 +87,36 @@ def estimate(
     return found
 
 
-def estimate_many(
-    runs: Sequence[RunSpec | Mapping[str, Any] | str | Path],
-) -> list[Estimate | AccelsimError]:
-    """Return the estimates of many runs, a failure standing in its run's place."""
+def estimate_many(runs: Any, *, workers: int = 1) -> Any:
+    """Return the estimates of many runs: a list of answers, or a table of figures.
+
+    Parameters
+    ----------
+    runs : list of RunSpec, mappings or paths; or a table
+        A table is a mapping of columns, a structured array or an Arrow table. Its
+        columns are fields of a run (`chips`), of its plan (`plan.tp`, or `tp`) and
+        dotted paths (`chip.hbm.bandwidth`); a single value stands for all rows. The
+        plan of a row that leaves sizes open is searched for, as by `estimate`.
+    workers : int
+        Threads, for a table.
+
+    Returns
+    -------
+    list, or a table of the same kind
+        Of a list: `Estimate`s, a failure standing in its run's place. Of a table: a
+        column for each figure of `Estimate.to_dict`, parts joined to theirs by a dot
+        (`time_s.bubble`); `reason`, 0 or an index of `accelsim.kernels.tables.REASONS`;
+        NaN where there is no figure. A row has the very numbers of `estimate`.
+
+    Raises
+    ------
+    InputError
+        A table has an unknown column, or a value that its field refuses.
+    """
+    if not isinstance(runs, list | tuple):
+        from accelsim.explore.columns import estimate_columns
+
+        return estimate_columns(runs, workers=workers)
     asked = [_question_of(run) for run in runs]
     answers = iter(answer([q for q in asked if isinstance(q, Question)]))
     return [next(answers) if isinstance(q, Question) else q for q in asked]
@@ -117,7 +149,7 @@ def answer(
     must_fit : refuse plans that do not fit in memory; otherwise the fastest plan that
     fits is taken, and where none does the one that needs the least memory.
     """
-    failures = [_failure(q) for q in questions]
+    failures = [failure_of(q) for q in questions]
     asked = [q for q, failed in zip(questions, failures, strict=True) if not failed]
     found: list[Estimate | AccelsimError] = []
     for start in range(0, len(asked), CHUNK):
@@ -150,7 +182,7 @@ def _join(parts: list[Rows]) -> Rows:
     return np.concatenate(parts).view(np.recarray)
 
 
-def _failure(q: Question) -> AccelsimError | None:
+def failure_of(q: Question) -> AccelsimError | None:
     """Return why a question cannot be put into tables."""
     if q.run.chips > q.system.max_chips:
         return InputError(
@@ -195,7 +227,7 @@ def short_of_memory(
     head_room : share of the memory that must stay free.
     """
     need = float(done.memory.total[least])
-    whole = float(rows.chips.memory_capacity[done.plans.case[least]])
+    whole = float(rows.capacity(done.plans.case[least]))
     have = whole * (1.0 - head_room)
     kept = f" ({head_room:.1%} of the memory is kept free)" if head_room else ""
     plan = plan_of(done.plans[least]).text()
@@ -216,7 +248,8 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     tokens = float(q.global_batch) * q.seq_len
     hardware = float(result.hardware_flops) * q.workers
     one = slice(i, i + 1)
-    by_phase = _energies(q, rows, case, done.plans[one], done.results[one])
+    draw = draw_of(q)
+    by_phase = energies(draw, rows, done.plans[one], done.results[one])
     energy = {
         phase: {part: float(v[0]) for part, v in parts.items()}
         for phase, parts in by_phase.items()
@@ -226,8 +259,8 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
         plan=plan_of(done.plans[i]),
         time=time_parts(result),
         memory=_memory_parts(memory),
-        memory_capacity=float(rows.chips.memory_capacity[case]),
-        energy=EnergyParts(**energy_parts(q, energy)),
+        memory_capacity=float(rows.capacity(case)),
+        energy=EnergyParts(**energy_parts(draw, energy)),
         energy_by_phase=energy,
         cost=_cost(q),
         matmul_memory_bound=float(result.memory_bound),
@@ -261,44 +294,21 @@ def _memory_parts(row: Record) -> MemoryParts:
     return MemoryParts(**{k: float(row[k]) for k in MemoryParts.__slots__})
 
 
-def job_energy(
-    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
-) -> np.ndarray:
-    """Return the energy of a step of each plan, for the whole job [J]."""
-    found = _energies(q, rows, case, plans, results)
-    return np.asarray(sum(sum(parts.values()) for parts in found.values()))
-
-
-def _energies(
-    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
+def energies(
+    draw: Draw, rows: Cases, plans: Rows, results: Rows
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the energy of a step by phase and part, plan by plan [J]."""
+    """Return the energy of a step by phase and part, plan by plan [J].
+
+    draw : of the question, or an array of each for every plan.
+    """
     compute = sum(results[k] for k in COMPUTE_PARTS)
     streaming = results.elementwise + results.optimizer
     communication = sum(results[k] for k in COMMUNICATION_PARTS)
     idle = results.step_time - compute - communication
-    links = _link_joules(q, rows, case, plans, results)
+    links = np.empty(len(plans))
+    fill_link_joules(rows.cases, rows.tiers, plans, results, links)
     times = PhaseTimes(compute - streaming, streaming, communication, idle)
-    return energy_by_phase(q, times, links)
-
-
-def _link_joules(
-    q: Question, rows: Cases, case: int, plans: Rows, results: Rows
-) -> np.ndarray:
-    """Return the energy of all bytes of a step [J], each at its group's own tier."""
-    spans = {
-        "tp": plans.tp,
-        "cp": plans.tp * plans.cp,
-        "ep": plans.tp * plans.ep,
-        "dp": plans.tp * plans.cp * plans.dp,
-        "pp": plans.tp * plans.cp * plans.dp * plans.pp,
-    }
-    total, tiers = np.zeros(len(plans)), by_bytes(q, rows.tiers[case])
-    for kind, span in spans.items():
-        sizes, which = np.unique(span, return_inverse=True)
-        each = [energy_per_byte(tiers, float(size)) for size in sizes]
-        total += results[f"{kind}_bytes"] * np.asarray(each)[which]
-    return total * q.workers
+    return energy_by_phase(draw, times, links)
 
 
 def _cost(q: Question) -> Cost | None:

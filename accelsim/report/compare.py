@@ -197,6 +197,10 @@ def _table(comparison: Comparison, rows: Sequence[Row]) -> Table:
     for metric in (*METRICS, *(WHOLE if told else ())):
         cells = zip(rows, ratios, strict=True)
         made.add_row(metric.label, *(_cell(metric, row, r, room) for row, r in cells))
+    evens = [None if not r else comparison.break_even_mfu(row)
+             for row, r in zip(rows, ratios, strict=True)]  # fmt: skip
+    if any(even is not None for even in evens):  # whose tokens cost the baseline's
+        made.add_row("break-even MFU", *(numbers.percent(even) for even in evens))
     return made
 
 

@@ -178,6 +178,9 @@ class SoftwareSpec(NamedSpec):
     communication_share : Fraction
         Part of a GPU's multiprocessors that collectives occupy while they run behind
         computation. Chips of other families have engines for them.
+    dispatch_once : bool
+        A token is sent once to each worker, and across nodes once to each node, that
+        holds some of its experts (DeepEP, HybridEP); else once to each expert.
     step_overhead : Time
         Host work of a step: loader, norm, scheduler, logging.
     memory : MemorySpec
@@ -214,6 +217,7 @@ class SoftwareSpec(NamedSpec):
     collective_start: Time
     bucket: Bytes | None = None
     communication_share: Fraction
+    dispatch_once: bool = False
     step_overhead: Time
     memory: MemorySpec = MemorySpec()
     defaults: DefaultsSpec

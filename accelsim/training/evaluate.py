@@ -14,9 +14,11 @@ from accelsim.kernels import tables
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory, fill_stages
 from accelsim.kernels.memory_tables import MEMORY
-from accelsim.kernels.step import fill_steps
+from accelsim.kernels.plan_tables import EXCHANGE, STAGE
+from accelsim.kernels.space import EMPTY, index_shards
+from accelsim.kernels.steps import Scratch, fill_steps
 from accelsim.kernels.tables import Record, Rows
-from accelsim.training.lower import Cases, table
+from accelsim.training.lower import SHARDINGS, Cases, table
 
 Score: TypeAlias = Callable[[Rows, Rows], np.ndarray]
 AT_ONCE = 8  # bounds that are replaced beyond those that must be
@@ -37,47 +39,57 @@ class Evaluated:
 
     def fits(self, rows: Cases) -> np.ndarray:
         """Return which plans fit into their worker's memory."""
-        capacity = rows.chips.memory_capacity[self.plans.case]
-        return np.asarray(self.memory.total <= capacity)
+        return np.asarray(self.memory.total <= rows.capacity(self.plans.case))
 
 
 def evaluate(
-    rows: Cases, plans: Rows, *, only_fitting: bool, bounds: bool = False
+    rows: Cases,
+    plans: Rows,
+    *,
+    only_fitting: bool,
+    bounds: bool = False,
+    layers: Rows | None = None,
 ) -> Evaluated:
     """Return memory and time of legal plans.
 
     only_fitting : time none of the plans that do not fit (a search); otherwise all.
+    layers : the LAYER rows that the plans point to already, if they do.
     bounds : where a schedule has no closed form give a lower bound of the step time,
     which `settle` replaces where it matters; the results say which (`bound`).
     """
-    keys = np.stack([plans[name] for name in tables.SHARD_FIELDS], axis=1)
-    distinct, index = np.unique(keys, axis=0, return_inverse=True)
-    shards = table(tables.SHARD, len(distinct))
-    for column, name in enumerate(tables.SHARD_FIELDS):
-        shards[name] = distinct[:, column]
-    plans.shard = index.reshape(-1)
+    if layers is None:
+        layers = layers_of(rows, shards_of(plans))
+    memory = table(MEMORY, len(plans))
+    fill_memory(
+        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory,
+        table(STAGE, max(3, int(plans.pp.max(initial=1)))), table(MEMORY, 1),
+    )  # fmt: skip
+    done = Evaluated(plans, memory, table(tables.RESULT, len(plans)), layers)
+    timed = done.fits(rows) if only_fitting else np.ones(len(plans), dtype=bool)
+    done.results.step_time = np.nan
+    fill_steps(
+        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, plans, layers,
+        timed, done.results, step_scratch(plans, bounds=bounds),
+    )  # fmt: skip
+    return done
+
+
+def shards_of(plans: Rows) -> Rows:
+    """Return the distinct shards of plans (SHARD), and point the plans to them."""
+    shards = table(tables.SHARD, len(plans))
+    slots = np.full(2 << len(plans).bit_length(), EMPTY)
+    return shards[: index_shards(plans, shards, slots)]
+
+
+def layers_of(rows: Cases, shards: Rows) -> Rows:
+    """Return the four LAYER rows of each shard."""
     layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
     operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(2)
     fill_layers(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
         operators, volumes,
     )  # fmt: skip
-    memory = table(MEMORY, len(plans))
-    fill_memory(
-        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory,
-        table(MEMORY, 1),
-    )  # fmt: skip
-    done = Evaluated(plans, memory, table(tables.RESULT, len(plans)), layers)
-    timed = done.fits(rows) if only_fitting else np.ones(len(plans), dtype=bool)
-    chosen = plans[timed]
-    results = table(tables.RESULT, len(chosen))
-    fill_steps(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, chosen, layers,
-        results, *pipeline_scratch(chosen, bounds=bounds),
-    )  # fmt: skip
-    done.results.step_time = np.nan
-    done.results[timed] = results
-    return done
+    return layers
 
 
 def settle(
@@ -105,18 +117,24 @@ def step_time(_plans: Rows, results: Rows) -> np.ndarray:
     return np.asarray(results.step_time)
 
 
-def pipeline_scratch(plans: Rows, *, bounds: bool = False) -> tuple[Rows, np.ndarray]:
-    """Return what `fill_steps` works in: a row of PIPELINE and sums over the stages."""
+def step_scratch(plans: Rows, *, bounds: bool = False) -> Scratch:
+    """Return what `fill_steps` works in."""
     pipe = table(tables.PIPELINE, 1)
     pipe.bound = bounds
-    return pipe, np.empty((4, int(plans.pp.max(initial=1))))
+    return Scratch(
+        work=table(tables.RESULT, 1),
+        nothing=table(tables.RESULT, 1),
+        exchange=table(EXCHANGE, len(SHARDINGS)),
+        pipe=pipe,
+        sums=np.empty((4, int(plans.pp.max(initial=1)))),
+    )
 
 
 def memory_by_stage(rows: Cases, case: int, plan: Record, layers: Rows) -> Rows:
     """Return one row of MEMORY for each stage of a plan that was evaluated."""
     memory = table(MEMORY, int(plan.pp))
+    row, chip, model, software, _ = rows.of(case)
     fill_stages(
-        rows.cases[case], rows.chips[case], rows.models[case], rows.software[case],
-        plan, layers[plan.shard], memory,
-    )  # fmt: skip
+        row, chip, model, software, plan, layers[plan.shard], memory, table(STAGE, 1)
+    )
     return memory

@@ -18,14 +18,10 @@ from accelsim.kernels.orders import WEIGHT, slots_of
 from accelsim.kernels.pipeline import schedule_of
 from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
 from accelsim.kernels.stages import fullest_layers
-from accelsim.kernels.step import (
-    add_layers,
-    fill_pipeline,
-    fill_steps,
-    repeated,
-)
+from accelsim.kernels.step import add_layers, fill_pipeline, repeated
+from accelsim.kernels.steps import fill_steps
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record, Rows
-from accelsim.training.evaluate import Evaluated, pipeline_scratch
+from accelsim.training.evaluate import Evaluated, step_scratch
 from accelsim.training.lower import Cases, table
 
 LETTERS = "FBW"  # forward, backward for the inputs or whole, for the weights
@@ -177,19 +173,18 @@ def _pipelines(
     Of the seconds that are exposed, and of the bytes that a worker sends.
     """
     case, layers = plan.case, done.layers[plan.shard]
-    chip, model, software = rows.chips[case], rows.models[case], rows.software[case]
-    full = fullest_layers(rows.cases[case], model, software, plan)
+    row, chip, model, software, _ = rows.of(case)
+    full = fullest_layers(row, model, software, plan)
     part = table(tables.RESULT, 1)[0]
     forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
     one = table(tables.PLAN, 1)
     one[0] = plan
-    whole, sums = pipeline_scratch(one)
-    result = table(tables.RESULT, 1)
+    scratch, result = step_scratch(one), table(tables.RESULT, 1)
     fill_steps(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, one,
-        done.layers, result, whole, sums,
+        done.layers, np.ones(1, dtype=bool), result, scratch,
     )  # fmt: skip
-    pipe = whole[0]
+    pipe = scratch.pipe[0]
     if plan.pp == 1:
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)

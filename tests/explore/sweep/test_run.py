@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import accelsim
@@ -45,6 +46,29 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Store:
     found = made(tmp_path_factory.mktemp("whole") / "s")
     run.run(found)
     return found
+
+
+def test_intervals_of_rows_share_their_draws(tmp_path: Path) -> None:
+    axes = ({"path": "price.offers.1.usd", "values": ("40 USD/h", "80 USD/h")},
+            {"path": "chips", "values": (1, 16)})  # fmt: skip
+    asked = {"samples": 200, "seed": 3}
+    columns = {"dear": "usd_per_million_tokens_p95 > 1.0"}
+    store = made(tmp_path / "s", axes=axes, uncertain=asked, columns=columns)
+    run.run(store)
+    rows = store.rows().to_pylist()
+    alone = [row for row in rows if row["chips"] == 1]  # too large for one chip
+    assert all(np.isnan(row["mfu_p50"]) for row in alone)
+    cheap, dear = (row for row in rows if row["chips"] == 16)
+    for name in ("step_time_s", "usd_per_million_tokens", "j_per_token"):
+        low, middle, high = (cheap[f"{name}_{q}"] for q in ("p5", "p50", "p95"))
+        assert low <= middle <= high
+        # the same draws: what a price doubles, it doubles in every sample
+        factor = 2.0 if name.startswith("usd") else 1.0
+        assert dear[f"{name}_p95"] == pytest.approx(factor * high, rel=1e-12)
+    assert cheap["dear"] == (cheap["usd_per_million_tokens_p95"] > 1.0)
+    again = made(tmp_path / "t", axes=axes, uncertain=asked, columns=columns)
+    run.run(again)
+    assert again.checksum() == store.checksum()
 
 
 def test_each_row_is_the_estimate_of_its_point(whole: Store) -> None:
