@@ -49,7 +49,7 @@ def test_a_verdict_has_its_keys(name: str) -> None:
 
 
 def test_wafers_and_fleets_by_hand() -> None:
-    # N2 is told at 33,000 USD at the most, N3P above 22,000
+    # N2 is told at 33,000 USD at the most, N3P at 25,000 or more
     dear = judge("n2-wafer-price", 4000)
     assert dear["probability"] == 1.0
     assert dear["holds_when"] == "always: in every sample"
