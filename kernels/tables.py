@@ -39,9 +39,7 @@ ELEMENT_BYTES = (4.0, 4.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.5625)
 FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = codes(N_PRECISIONS)
 GPU, SYSTOLIC = 0, 1  # families of matrix units
 SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
-MAX_TIERS = 6
-MAX_DIMS = 3
-MAX_STAGES = 256  # of a pipeline
+MAX_TIERS, MAX_DIMS, MAX_STAGES = 6, 3, 256  # of a system, a torus, a pipeline
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
