@@ -82,6 +82,8 @@ def fixed_sizes_error(q: Question) -> str:
         )
     if plan.pp is not None and plan.pp > model.layers:
         return f"plan.pp: {plan.pp} exceeds the {model.layers} layers of {model.name}"
+    if plan.pp is not None and plan.pp > tables.MAX_STAGES:
+        return f"plan.pp: {plan.pp} exceeds {tables.MAX_STAGES} stages"
     if plan.cp is not None and q.seq_len % plan.cp:
         return f"plan.cp: {plan.cp} does not divide seq_len {q.seq_len}"
     if plan.ep is not None and plan.ep > 1 and model.moe is None:

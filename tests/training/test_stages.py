@@ -11,6 +11,8 @@ from accelsim.explore.estimate import answer
 from accelsim.explore.held import asked_again
 from accelsim.explore.result import Estimate
 from accelsim.explore.timeline import timeline
+from accelsim.kernels import tables
+from accelsim.specs.run import MAX_STAGES
 from tests.examples import question
 
 STACK = {"schedules": ("1f1b", "gpipe", "zb-h1", "zb-v"), "interleaved": True}
@@ -28,6 +30,10 @@ def estimated(stages: tuple[int, ...] | None, **more: Any) -> Estimate:
     found = asked(stages, **more)
     assert isinstance(found, Estimate), found
     return found
+
+
+def test_as_many_stages_may_be_stated_as_tables_hold() -> None:
+    assert MAX_STAGES == tables.MAX_STAGES
 
 
 def test_even_stages_may_be_stated() -> None:
