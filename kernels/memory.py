@@ -258,13 +258,16 @@ def fill_memory(
 
 @kernel
 def fill_stages(
-    case: Record, chip: Record, model: Record, software: Record, plan: Record,
-    layers: Rows, memory: Rows, held: Rows,
+    cases: Rows, chips: Rows, models: Rows, software: Rows, plans: Rows, layers: Rows,
+    memory: Rows, held: Rows,
 ) -> None:  # fmt: skip
-    """Fill `memory[s]` (MEMORY) for every stage s of one plan.
+    """Fill `memory[s]` (MEMORY) for every stage s of one plan, a row of `plans`.
 
     held : scratch, a row of STAGE.
     """
+    plan = plans[0]
+    case = cases[plan.case]
+    chip, model, stack = chips[case.chip], models[case.model], software[case.software]
     for stage in range(len(memory)):
-        fill_held(held[0], layers, case, chip, model, software, plan, stage)
-        fill_stage(memory[stage], held[0], case, model, software, plan, stage)
+        fill_held(held[0], layers[plan.shard], case, chip, model, stack, plan, stage)
+        fill_stage(memory[stage], held[0], case, model, stack, plan, stage)

@@ -184,7 +184,7 @@ def _pipelines(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, one,
         done.layers, np.ones(1, dtype=bool), result, scratch,
     )  # fmt: skip
-    pipe = scratch.pipe[0]
+    pipe = scratch.pipe.view(np.recarray)[0]
     if plan.pp == 1:
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)
