@@ -14,11 +14,13 @@ from accelsim import catalog
 from accelsim.fabric.lower import ports
 from accelsim.fabric.stages import circuit_count
 from accelsim.link.port import Port, steady_energy
-from accelsim.memo import remembered
 from accelsim.question import Question
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec, TierSpec
+from accelsim.stamps import Kept
+
+_STEADY = Kept(8192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,10 @@ class Steady:
 
 def steady(q: Question) -> Steady:
     """Return what the machines of a job draw beside its chips."""
-    return _steady(q.system, q.links, q.run.chips)
+    system, links, chips = q.system, q.links, q.run.chips
+    return _STEADY.of((system, links), chips, lambda: _steady(system, links, chips))
 
 
-@remembered
 def _steady(system: SystemSpec, links: Mapping[str, LinkSpec], chips: int) -> Steady:
     node = system.node
     nodes = -(-chips // node.chips)

@@ -7,6 +7,7 @@ A column is a field of a run (`chips`), of its plan (`plan.tp`), or a dotted pat
 knows names and kinds of tables; it computes no figure.
 """
 
+import os
 from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,12 +19,12 @@ from accelsim.explore.batch import Batch, Columns, answered, batch_of
 from accelsim.explore.estimate import failure_of
 from accelsim.explore.row_plans import choose, plan_rows
 from accelsim.kernels import tables
-from accelsim.memo import kept, remembered, remembering
 from accelsim.overrides import Override
 from accelsim.question import ROOTS, Question, resolve, run_from
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.run import PlanSpec, RunSpec
 from accelsim.specs.system import SystemSpec
+from accelsim.stamps import Kept, settled
 
 # Roots whose specs are resolved apart: each distinct one once, whatever else varies.
 APART = ("chip", "link", "software", "model", "price")
@@ -42,6 +43,7 @@ INDIFFERENT: Mapping[str, tuple[str, ...]] = {
     "model": ("chips",),
     **dict.fromkeys(("chip", "link", "software", "price"), ("chips", *SIZES)),
 }
+_QUESTIONS = Kept(8192)  # of distinct specs, so that the next chunk has them
 FIELDS = frozenset(RunSpec.model_fields) - {"plan", "set", "training"}
 
 
@@ -51,12 +53,8 @@ def estimate_columns(given: Any, *, workers: int = 1) -> Any:
     See `explore.estimate.estimate_many`.
     """
     columns, count = read_columns(given)
-    with remembering():
-        return _like(given, _answered(columns, count, workers))
-
-
-def _answered(columns: Columns, count: int, workers: int) -> Columns:
-    return answered(batch_from(columns, count), workers=workers)
+    with settled():
+        return _like(given, answered(batch_from(columns, count), workers=workers))
 
 
 def batch_from(columns: Columns, count: int) -> Batch:
@@ -203,7 +201,9 @@ class _Resolver:
     """Questions of rows; what is distinct is resolved once in a batch."""
 
     def __init__(self, frames: Coded, parts: Mapping[str, Coded]) -> None:
-        self._frames, self._parts, self._kept = frames, parts, kept()
+        self._frames, self._parts = frames, parts
+        self._resolved: dict[Hashable, Question] = {}
+        self._failing: dict[Hashable, bool] = {}
         self._keys = {
             root: [_key(values, INDIFFERENT[root]) for values in frames.values]
             for root in ("", *parts)
@@ -220,26 +220,30 @@ class _Resolver:
             for root, part in self._parts.items():
                 varied = self._one(row, root, int(part.codes[row]))
                 q = replace(q, **{f: getattr(varied, f) for f in FOLLOWS[root]})
-            fails = _fails(q.system, q.links, q.run.chips)
+            asked = (id(q.system), id(q.links), q.run.chips)
+            if asked not in self._failing:
+                self._failing[asked] = _fails(q.system, q.links, q.run.chips)
         except InputError as error:
             raise InputError(f"runs: row {row}: {error}") from None
-        return None if fails else q
+        return None if self._failing[asked] else q
 
     def _one(self, row: int, root: str, code: int) -> Question:
         """Return the question of a row's frame with what one root changes."""
         number = int(self._frames.codes[row])
         own = self._own[root][code] if root else ()
-        key = ("question", root, self._keys[root][number], own)
-        if key not in self._kept:
+        key = (root, self._keys[root][number], own)
+        if key not in self._resolved:
             given = self._frames.values[number]
             fields = {k: v for k, v in given.items() if "." not in k}
             paths = {k: v for k, v in given.items() if "." in k}
             if root:
                 paths |= self._parts[root].values[code]
             changes = list(_overrides(paths))
-            self._kept[key] = resolve(run_from(fields), changes)
-        found: Question = self._kept[key]
-        return found
+            place = (os.getcwd(), os.environ.get("ACCELSIM_PATH"))  # noqa: PTH109
+            self._resolved[key] = _QUESTIONS.of(
+                (), (key, place), lambda: resolve(run_from(fields), changes)
+            )
+        return self._resolved[key]
 
 
 def _key(values: Mapping[str, Any], but: Container[str] = ()) -> Hashable:
@@ -247,7 +251,6 @@ def _key(values: Mapping[str, Any], but: Container[str] = ()) -> Hashable:
     return tuple((k, type(v), v) for k, v in values.items() if k not in but)
 
 
-@remembered
 def _fails(system: SystemSpec, links: Mapping[str, LinkSpec], chips: int) -> bool:
     """Return whether a system cannot run a job; a wrong path of a link is refused."""
     failure = failure_of(system, links, chips)

@@ -7,7 +7,6 @@ from accelsim.fabric.nccl import FITTED, Fitted, fill_nccl
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.link.port import Port, carried_energy, port
-from accelsim.memo import remembered
 from accelsim.specs.chip import ChipSpec
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.system import SystemSpec, TierSpec
@@ -69,7 +68,6 @@ def fill_tiers(
             row.touches = float(chip.core_link.touches) * memory
 
 
-@remembered
 def ports(
     system: SystemSpec, links: Mapping[str, LinkSpec], chips: int
 ) -> dict[str, Port]:

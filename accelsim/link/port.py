@@ -13,11 +13,12 @@ from accelsim.link.answer import TAIL, energy_parts, failure_parts
 from accelsim.link.budget import Link, latency_parts, raw_rate
 from accelsim.link.retry import Retry
 from accelsim.link.wire import Wire, link_of, wire_of
-from accelsim.memo import remembered
 from accelsim.specs.figure import Figure
 from accelsim.specs.link import LinkSpec
+from accelsim.stamps import Kept
 
 STATED = "stated"  # the regime of a link without a path
+_PORTS = Kept(4096)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,6 @@ class Port:
     wire: Wire | None = None
 
 
-@remembered
 def port(spec: LinkSpec) -> Port:
     """Return the port that a link spec describes.
 
@@ -71,6 +71,10 @@ def port(spec: LinkSpec) -> Port:
     NoAnswerError
         The path works at none of the rates that are tried.
     """
+    return _PORTS.of((spec,), None, lambda: _port(spec))
+
+
+def _port(spec: LinkSpec) -> Port:
     if not spec.path:
         return _stated(spec)
     asked = link_of(spec)
@@ -126,7 +130,6 @@ def _energy(spec: LinkSpec, link: Link) -> float:
     return derived if spec.energy is None else 8.0 * float(spec.energy)
 
 
-@remembered
 def steady_energy(spec: LinkSpec) -> float:
     """Return what modules and retimers on a wire take, over its raw bits [J/b].
 
@@ -141,7 +144,6 @@ def steady_energy(spec: LinkSpec) -> float:
     return sum(energy for name, energy in parts.items() if name not in own)
 
 
-@remembered
 def carried_energy(spec: LinkSpec) -> float:
     """Return what a byte adds where modules and retimers draw anyway [J/B]."""
     steady = steady_energy(spec) * spec.raw_rate

@@ -1,6 +1,6 @@
 """A sweep that was read and checked: chunks of its points become tables of rows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy as np
 from accelsim.explore.expression import Expression, parse
 from accelsim.explore.sweep.points import Coded, Points, points_of
 from accelsim.explore.sweep.rows import Rows, arrow_table, rows_of
-from accelsim.memo import Kept, remembering
 from accelsim.specs.sweep import SweepSpec
+from accelsim.stamps import settled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,14 +27,11 @@ class Sweep:
     rows : Rows
     where : Expression, optional
         Points for which it is false are left out.
-    kept : dict
-        What was worked out of distinct specs, from chunk to chunk.
     """
 
     points: Points
     rows: Rows
     where: Expression | None
-    kept: Kept = field(default_factory=dict)
 
     def ask(self, start: int, stop: int) -> "pa.Table":
         """Return the rows of points `start` to `stop` as an Arrow table."""
@@ -47,7 +44,7 @@ class Sweep:
             axes = {k: Coded(c.values, c.codes[kept]) for k, c in axes.items()}
         units = {path: column.unit for path, column in axes.items()}
         many = self.points.count > MANY and self.rows.plain
-        with remembering(self.kept if many else {}):
+        with settled():
             rows = (self.rows.many if many else self.rows.of)(index, axes)
         return arrow_table(rows, units)
 

@@ -1,8 +1,7 @@
 """Points of a large sweep as columns: all of a chunk through one table of runs.
 
-The numbers are those of single estimates, by the same kernels; what is worked out of
-distinct specs is kept from chunk to chunk by the caller. This file knows tables of runs
-and the columns of a sweep; which points are asked is known to others.
+The numbers are those of single estimates, by the same kernels. This file knows tables
+of runs and the columns of a sweep; which points are asked is known to others.
 """
 
 from collections.abc import Mapping
@@ -21,8 +20,8 @@ from accelsim.specs.run import PlanSpec
 from accelsim.units import show_bytes
 
 OK, NO_ANSWER, BAD_INPUT = "ok", "no-answer", "bad-input"
-PLAN_COLUMNS = tuple(PlanSpec.model_fields)
 PLAN_KINDS = {f.name: f.type for f in fields(Plan)}
+PLAN_COLUMNS = tuple(name for name in PlanSpec.model_fields if name in PLAN_KINDS)
 # What stands for nothing in a column of the plan, and the column's type; else -1.
 BLANK: dict[Any, tuple[Any, Any]] = {
     str: ("", object),

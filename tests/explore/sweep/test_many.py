@@ -8,7 +8,6 @@ import pytest
 from accelsim.explore.sweep import ask
 from accelsim.explore.sweep.ask import sweep_of
 from accelsim.explore.sweep.many import answers_of
-from accelsim.memo import remembering
 from accelsim.specs.checking import validate
 from accelsim.specs.sweep import SweepSpec
 
@@ -93,7 +92,6 @@ def test_distinct_specs_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> 
         "chip.hbm.stacks": np.array([5, 6] * 60, dtype=object),
         "plan.tp": np.array([1, 2, 2] * 40, dtype=object),
     }
-    with remembering():
-        for _ in range(2):  # the second chunk works nothing out again
-            answers_of(RUN | {"plan": FIXED}, asked, 120)
+    for _ in range(2):  # the second chunk works nothing out again
+        answers_of(RUN | {"plan": FIXED}, asked, 120)
     assert filled == ["nvlink4", "infiniband-ndr"] * 3
