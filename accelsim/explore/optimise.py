@@ -5,6 +5,7 @@ goes on as if it had not been. This file knows batches and which trials are best
 is tried next is known to `design`, what a trial takes to `sweep.rows`.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,7 +190,10 @@ def _nearest(design: Design, rows: Sequence[Mapping[str, Any]]) -> str:
     where = f"design {design.spec.name}"
     if least["status"] != OK:
         return f"{where}: no trial has an answer: {least['reason']}"
-    by_path = {k.partition(" (")[0]: np.asarray([v]) for k, v in least.items()}
+    by_path = {
+        name.partition(" (")[0]: np.asarray([math.nan if value is None else value])
+        for name, value in least.items()
+    }
     broken = [e.text for e in design.constraints if e.violation(by_path)[0] > 0.0]
     return (
         f"{where}: none of {len(rows)} trials holds all constraints; trial "

@@ -371,4 +371,4 @@ def _arrow(values: Any) -> "pa.Array":
 
     if values.dtype.kind in "OU":
         return pa.array([str(value) for value in values.tolist()], pa.string())
-    return pa.array(values)
+    return pa.array(values, from_pandas=True)  # what is no number is missing
