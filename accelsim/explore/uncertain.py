@@ -21,7 +21,7 @@ from accelsim.explore.figures import FIGURES, WHOLE
 from accelsim.explore.held import held, moved, named_figures
 from accelsim.explore.result import Estimate
 from accelsim.question import Question
-from accelsim.silicon.draws import Draws, drivers
+from accelsim.silicon.draws import Draws, drivers, interval
 from accelsim.silicon.nodes import Values
 from accelsim.specs.figure import Figure
 
@@ -74,13 +74,6 @@ class Further:
         """Return the least and the largest sample, the nominal value within."""
         low, high = float(self.values.min()), float(self.values.max())
         return min(low, self.usual), max(high, self.usual)
-
-
-def interval(values: Values) -> dict[str, float]:
-    """Return the 5th, 50th and 95th percentile and the mean of samples."""
-    low, middle, high = np.percentile(values, (5.0, 50.0, 95.0))
-    found = {"p5": low, "p50": middle, "p95": high, "mean": values.mean()}
-    return {name: float(value) for name, value in found.items()}
 
 
 def leading(inputs: Mapping[str, Values], output: Values) -> dict[str, float]:

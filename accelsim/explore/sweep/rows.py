@@ -17,9 +17,10 @@ from accelsim.explore.figures import FIGURES, SILICON, WHOLE, Reader, silicon_fi
 from accelsim.explore.plan import Plan
 from accelsim.explore.result import Estimate
 from accelsim.explore.sweep.points import Coded, points_of
-from accelsim.explore.uncertain import OUTPUTS, interval, uncertain
+from accelsim.explore.uncertain import OUTPUTS, uncertain
 from accelsim.overrides import Override
 from accelsim.question import ROOTS, Question, resolve, run_from
+from accelsim.silicon.draws import interval
 from accelsim.specs.run import PlanSpec, RunSpec
 from accelsim.specs.sweep import PointsSpec, UncertainSpec
 
