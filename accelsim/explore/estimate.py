@@ -39,7 +39,7 @@ from accelsim.fabric.lower import filled, ports
 from accelsim.kernels import tables
 from accelsim.kernels.energy import fill_link_joules
 from accelsim.kernels.tables import Record, Rows
-from accelsim.overrides import Overrides, read_overrides
+from accelsim.overrides import BY_HAND, Overrides, read_overrides
 from accelsim.question import Question, read_run, resolve, run_from
 from accelsim.specs.run import RunSpec
 from accelsim.training.evaluate import (
@@ -357,6 +357,10 @@ def _notes(q: Question) -> tuple[str, ...]:
         notes.append(
             f"the {q.model.mtp_layers} layers of {q.model.name} that predict further "
             "tokens are neither timed nor stored"
+        )
+    if q.chip.gemm is None and q.chip.power.tdp.source == BY_HAND[0]:
+        notes.append(
+            f"power.tdp of {q.chip.name} was set: its power follows, its clock does not"
         )
     if q.chip.status == "projected" or q.system.status == "projected":
         notes.append(f"{q.system.name} is projected from announced multipliers")
