@@ -14,6 +14,7 @@ from accelsim.kernels.experts import domain_tier, expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
+from accelsim.kernels.neuron_step import engine_parts, pass_seconds
 from accelsim.kernels.operators import (
     embedding_operators,
     head_operators,
@@ -43,6 +44,24 @@ COLLECTIVE_CALLS = 4.0
 
 
 @kernel
+def stays(chip: Record, op: Record) -> bool:
+    """Return whether what an operator reads and writes stays in the cores' SBUF."""
+    here = chip.engines
+    return bool(0.0 < op.engines.held <= here.cores * here.core[BF16].sbuf)
+
+
+@kernel
+def timed(chip: Record, op: Record) -> tuple[float, float, float, float, float, float]:
+    """Return the parts of an operator's product, engine by engine on a NeuronCore."""
+    product, cores = op.product, chip.engines.cores
+    if cores > 0.0 and product.m * product.n * product.k * product.batch > 0.0:
+        core = chip.engines.core[product.precision]
+        held = 1.0 if stays(chip, op) else 0.0
+        return engine_parts(core, op.engines, product, cores, held)
+    return product_parts(chip, product)
+
+
+@kernel
 def adapter_seconds(
     row: Record, chip: Record, op: Record, wide: float
 ) -> tuple[float, float]:
@@ -59,7 +78,7 @@ def adapter_seconds(
     for turn in range(2):
         product.m, product.bytes_out = op.m, wide + turn * wide
         product.n, product.k = (op.n, rank) if turn else (rank, op.k)
-        seconds += product_parts(chip, product)[0] + chip.kernel_latency
+        seconds += timed(chip, op)[0] + chip.kernel_latency
     # down and up have two gradients each, of as many multiply-adds
     row.forward_flops += flops
     row.backward_flops += 2.0 * flops
@@ -115,7 +134,7 @@ def time_product(
         elif turn == 2:
             product.m, product.n, product.k = op.n, op.k, op.m
             product.bytes_out = out if fused else wide
-        parts = product_parts(chip, product)
+        parts = timed(chip, op)
         time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
         time += chip.lag * parts[1]
         bound = counts * parts[4]
@@ -178,6 +197,11 @@ def add_operator(
     else:
         forward = stream_seconds(chip, op.forward_bytes, op.kernels)
         backward = stream_seconds(chip, op.backward_bytes, op.kernels)
+        if chip.engines.cores > 0.0:
+            if stays(chip, op):
+                forward = backward = 0.0
+            forward = max(forward, pass_seconds(chip.engines, op.engines.forward))
+            backward = max(backward, pass_seconds(chip.engines, op.engines.backward))
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
     forward, backward = forward * op.share, backward * op.share

@@ -14,6 +14,7 @@ import numpy as np
 
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
+from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -100,6 +101,7 @@ CHIP = np.dtype(
         ("shared_bandwidth", "f8"),  # B/s of the units' own memories, inf if not known
         ("attention_forward", FUSED),  # the fused kernel; blocks of 0 rows = none
         ("attention_backward", FUSED),
+        ("engines", ENGINES_OF),  # NeuronCores only, else 0
         ("kernel_latency", "f8"),  # s
         ("lag", "f8"),  # what products take longer on the slowest chip of the job
         ("busy_power", "f8"),  # W
@@ -321,6 +323,7 @@ OPERATOR = np.dtype(
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
         ("kernels", "f8"),
+        ("engines", ON_ENGINES),
         ("product", GEMM),  # scratch: one product of the pass that is being timed
     ]
 )

@@ -29,6 +29,7 @@ from accelsim.cli.optimise import optimise_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.report import report_group
 from accelsim.cli.search import search_command
+from accelsim.cli.sensitivity import sensitivity_command
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.silicon import silicon_command
 from accelsim.cli.supply import supply_command
@@ -137,6 +138,7 @@ for _command in (
     compare_command,
     search_command,
     sweep_group,
+    sensitivity_command,
     optimise_command,
     gemm_command,
     attention_command,

@@ -59,7 +59,7 @@ def fill_tiers(
             )
             row.neuron = float(neuron)
             if tier.library is not None and not neuron:
-                fill_nccl(row, tier.library, fitted)
+                fill_nccl(row, tier.library, fitted, found[name].latency)
             index += 1
         inner = tier.chips
     if chip.core_link is not None and chip.core_link.touches is not None:

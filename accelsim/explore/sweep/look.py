@@ -28,6 +28,14 @@ def axis_columns(store: Store) -> list[str]:
     return [title(path, unit) for path, unit in units.items()]
 
 
+def column_named(rows: "pa.Table", name: str | None) -> str | None:
+    """Return the column of a name; that of an axis may be told without its unit."""
+    if name is None or name in rows.column_names:
+        return name
+    found = [c for c in rows.column_names if c.startswith(f"{name} (")]
+    return found[0] if len(found) == 1 else name
+
+
 def shown_columns(store: Store) -> list[str]:
     """Return the columns that are shown if none are asked for."""
     spec = store.manifest.spec

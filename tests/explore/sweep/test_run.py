@@ -1,11 +1,8 @@
 """Sweeps as they are run: the rows are estimates, and nothing is lost or doubled."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -249,37 +246,6 @@ def test_bad_sweeps_are_refused_before_they_run(
         run.check(sweep(**more))
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-START = "from accelsim.cli import main; import sys; sys.argv[0] = 'accelsim'; main()"
-
-
-def start(folder: Path, *extra: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", START, "sweep", "resume", str(folder), *extra],
-        cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
-    )  # fmt: skip
-
-
-def test_a_killed_sweep_goes_on_where_it_was(whole: Store, tmp_path: Path) -> None:
-    found = made(tmp_path / "s")
-    kills = 0
-    for delay in (1.0, 1.6):
-        job = start(found.folder, "--workers", "2")
-        time.sleep(delay)
-        kills += job.poll() is None
-        os.killpg(job.pid, signal.SIGKILL)
-        job.communicate()
-    assert kills
-    last = start(found.folder, "--workers", "2")
-    out, err = last.communicate(timeout=120)
-    assert last.returncode == 0, err
-    assert out
-    rows = found.rows(["point"]).column("point").to_pylist()
-    assert rows == list(range(18))
-    assert found.checksum() == whole.checksum()
-    assert not list((found.folder / "parts").glob(".*"))
 
 
 def test_dask_gives_the_same_rows(whole: Store, tmp_path: Path) -> None:
