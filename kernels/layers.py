@@ -14,7 +14,12 @@ from accelsim.kernels.experts import domain_tier, expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
-from accelsim.kernels.neuron_step import engine_parts, pass_seconds
+from accelsim.kernels.neuron_step import (
+    engine_parts,
+    pass_seconds,
+    stays,
+    turned_elements,
+)
 from accelsim.kernels.operators import (
     embedding_operators,
     head_operators,
@@ -41,13 +46,6 @@ from accelsim.kernels.tables import (
 # Of the host for one collective: an event is recorded and waited for, the kernel
 # starts, an event is recorded (`collective` in ProcessGroupNCCL.cpp, PyTorch 2.3).
 COLLECTIVE_CALLS = 4.0
-
-
-@kernel
-def stays(chip: Record, op: Record) -> bool:
-    """Return whether what an operator reads and writes stays in the cores' SBUF."""
-    here = chip.engines
-    return bool(0.0 < op.engines.held <= here.cores * here.core[BF16].sbuf)
 
 
 @kernel
@@ -78,6 +76,7 @@ def adapter_seconds(
     for turn in range(2):
         product.m, product.bytes_out = op.m, wide + turn * wide
         product.n, product.k = (op.n, rank) if turn else (rank, op.k)
+        op.engines.turned = 0.0
         seconds += timed(chip, op)[0] + chip.kernel_latency
     # down and up have two gradients each, of as many multiply-adds
     row.forward_flops += flops
@@ -134,6 +133,7 @@ def time_product(
         elif turn == 2:
             product.m, product.n, product.k = op.n, op.k, op.m
             product.bytes_out = out if fused else wide
+        op.engines.turned = turned_elements(product, turn)
         parts = timed(chip, op)
         time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
         time += chip.lag * parts[1]
