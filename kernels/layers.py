@@ -43,10 +43,6 @@ from accelsim.kernels.tables import (
     Rows,
 )
 
-# Of the host for one collective: an event is recorded and waited for, the kernel
-# starts, an event is recorded (`collective` in ProcessGroupNCCL.cpp, PyTorch 2.3).
-COLLECTIVE_CALLS = 4.0
-
 
 @kernel
 def timed(chip: Record, op: Record) -> tuple[float, float, float, float, float, float]:
@@ -240,8 +236,8 @@ def add_tensor_traffic(
     row.forward_tp_bytes += calls * sent
     row.backward_tp_bytes += back * sent
     if tp > 1.0:
-        row.forward_kernels += calls * COLLECTIVE_CALLS
-        row.backward_kernels += back * COLLECTIVE_CALLS
+        row.forward_kernels += calls * software.collective_calls
+        row.backward_kernels += back * software.collective_calls
     return time
 
 
@@ -291,16 +287,16 @@ def add_group_traffic(
         row.backward_cp += 2.0 * time
         row.forward_cp_bytes += sent
         row.backward_cp_bytes += 2.0 * sent
-        row.forward_kernels += COLLECTIVE_CALLS
-        row.backward_kernels += COLLECTIVE_CALLS
+        row.forward_kernels += software.collective_calls
+        row.backward_kernels += software.collective_calls
     if ep > 1.0 and volumes[1] > 0.0:
         time, sent = expert_exchange(tiers, software, group, model, volumes[1])
         row.forward_ep += 2.0 * time
         row.backward_ep += 2.0 * time
         row.forward_ep_bytes += 2.0 * sent
         row.backward_ep_bytes += 2.0 * sent
-        row.forward_kernels += 2.0 * COLLECTIVE_CALLS
-        row.backward_kernels += 2.0 * COLLECTIVE_CALLS
+        row.forward_kernels += 2.0 * software.collective_calls
+        row.backward_kernels += 2.0 * software.collective_calls
 
 
 @kernel
