@@ -45,8 +45,8 @@ accuracy: $(VENV)/.runtime ## Renew the accuracy baseline and docs/accuracy.md
 # share a process, so that two processes seldom compile the same kernel.
 test: $(VENV)/.dev ## Run the tests, compiled and as plain Python
 	$(BIN)/python -m pytest tests -q -n $(WORKERS) --dist loadfile
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m coverage run -m pytest tests/kernels -q
-	$(BIN)/python -m coverage report --include='kernels/*' --fail-under=90
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/kernels -q -n $(WORKERS) \
+		--dist loadfile --cov --cov-fail-under=90
 
 lint: $(VENV)/.dev ## Check style, format and which room imports which
 	$(BIN)/ruff check

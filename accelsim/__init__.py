@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from accelsim.explore.compare import compare
     from accelsim.explore.estimate import estimate, estimate_many
     from accelsim.explore.explanation import explain
+    from accelsim.explore.optimise import optimise
     from accelsim.explore.result import Estimate
     from accelsim.explore.search import search
     from accelsim.fabric.collective import system
@@ -44,6 +45,7 @@ __all__ = [
     "explain",
     "link",
     "load",
+    "optimise",
     "port",
     "search",
     "system",
@@ -64,6 +66,7 @@ _HOME = {
     "explain": "accelsim.explore.explanation",
     "link": "accelsim.link",
     "load": "accelsim.catalog",
+    "optimise": "accelsim.explore.optimise",
     "port": "accelsim.silicon.scale",
     "search": "accelsim.explore.search",
     "system": "accelsim.fabric.collective",

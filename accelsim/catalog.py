@@ -33,7 +33,7 @@ from accelsim.specs.run import RunSpec
 from accelsim.specs.segment import SegmentSpec
 from accelsim.specs.software import SoftwareSpec
 from accelsim.specs.supply import SupplySpec
-from accelsim.specs.sweep import SweepSpec
+from accelsim.specs.sweep import DesignSpec, SweepSpec
 from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
 
@@ -57,6 +57,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "supply": SupplySpec,
     "claims": ClaimSpec,
     "runs": RunSpec,
+    "designs": DesignSpec,
     "sweeps": SweepSpec,
 }
 MAX_DEPTH = 32
@@ -373,7 +374,7 @@ def _any_path(name: str) -> tuple[str, NamedSpec | RunSpec]:
         "wafer_share": "supply",
     }
     marks |= {"annex": "com", "method": "codes", "what": "segments"}
-    marks |= {"axes": "sweeps", "statement": "claims"}
+    marks |= {"objectives": "designs", "axes": "sweeps", "statement": "claims"}
     raw = read_toml(path)
     found = [kind for mark, kind in marks.items() if mark in raw]
     found += [kind for kind in KINDS_OF_THING if raw.get("base") in names(kind)]

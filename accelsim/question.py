@@ -18,12 +18,16 @@ from accelsim.specs.figure import SOFT_KINDS, Figure, Spec, figures
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.price import PriceSpec
-from accelsim.specs.run import PlanSpec, RunSpec
+from accelsim.specs.reliability import ReliabilitySpec
+from accelsim.specs.run import PlanSpec, RunSpec, TrainingSpec
 from accelsim.specs.software import SoftwareSpec
 from accelsim.specs.system import SystemSpec
 
 DEFAULT_BATCH_TOKENS = 4 * 2**20
-ROOTS = ("chip", "link", "system", "model", "software", "price", "plan", "run")
+ROOTS = (
+    *("chip", "link", "system", "model", "software", "price", "reliability", "plan"),
+    "run",
+)
 # Formats that stacks in production train with; the first of equally fast ones is taken.
 BEST_PRECISIONS: tuple[Precision, ...] = ("bf16", "fp8")
 
@@ -42,6 +46,7 @@ class Question:
     precision: Precision
     seq_len: int
     global_batch: int
+    reliability: ReliabilitySpec | None = None
 
     @property
     def plan(self) -> PlanSpec:
@@ -70,12 +75,15 @@ def read_run(path: Path | str) -> RunSpec:
     """Return the run of a TOML file; paths inside lead from the file's own folder."""
     run: RunSpec = catalog.load("runs", str(path))
     file = catalog.find("runs", str(path))
-    found = {
+    found: dict[str, Any] = {
         "model": _beside("models", run.model, file),
         "system": _beside("systems", run.system, file),
     }
     if run.software is not None:
         found["software"] = _beside("software", run.software, file)
+    if run.training is not None:
+        fleet = _beside("reliability", run.training.reliability, file)
+        found["training"] = run.training.model_copy(update={"reliability": fleet})
     return run.model_copy(update=found)
 
 
@@ -94,18 +102,36 @@ def run_from(fields: Mapping[str, Any], base: RunSpec | None = None) -> RunSpec:
         plan = plan.model_dump(exclude_none=True)
     if not isinstance(plan, Mapping):
         raise InputError(f"run: plan: {plan!r} must be a table of sizes")
-    given = {k: v for k, v in fields.items() if v is not None and k != "plan"}
+    tables = {"plan", "training"}
+    given = {k: v for k, v in fields.items() if v is not None and k not in tables}
+    drop = set(tables)
     if "global_batch" in given or "global_batch_tokens" in given:
-        drop = {"global_batch", "global_batch_tokens"}
-    else:
-        drop = set()
+        drop |= {"global_batch", "global_batch_tokens"}
     start = base.model_dump(exclude=drop, exclude_none=True) if base else {}
-    chosen = dict(start.pop("plan", {})) | {
-        k: v for k, v in plan.items() if v is not None
-    }
     raw = {k: _builtin(v) for k, v in (start | given).items()}
+    chosen = base.plan.model_dump(exclude_none=True) if base else {}
+    chosen |= {k: v for k, v in plan.items() if v is not None}
     raw["plan"] = {k: _builtin(v) for k, v in chosen.items()}
-    return catalog.validate(RunSpec, raw, "run")
+    training = _training(fields.get("training"), base)
+    return catalog.validate(RunSpec, raw | training, "run")
+
+
+def _training(told: Any, base: RunSpec | None) -> dict[str, Any]:
+    """Return the table of the whole run: what is told over what the base says."""
+    if isinstance(told, TrainingSpec):
+        return {"training": told}
+    if told is not None and not isinstance(told, Mapping):
+        raise InputError(f"run: training: {told!r} must be a table")
+    spec = base.training if base else None
+    before = (
+        {} if spec is None else {k: getattr(spec, k) for k in spec.model_fields_set}
+    )
+    if told is None:
+        return {"training": spec} if spec else {}
+    if {"checkpoint", "storage"} & set(told):
+        before = {k: v for k, v in before.items() if k not in ("checkpoint", "storage")}
+    given = {k: _builtin(v) for k, v in told.items() if v is not None}
+    return {"training": before | given}
 
 
 def _builtin(value: Any) -> Any:
@@ -156,7 +182,22 @@ def resolve(
         precision=_precision(run, chip),
         seq_len=run.seq_len or spec.seq_len,
         global_batch=_global_batch(run, run.seq_len or spec.seq_len),
+        reliability=_reliability(run, changes["reliability"]),
     )
+
+
+def _reliability(run: RunSpec, changes: list[Override]) -> ReliabilitySpec | None:
+    """Return the fleet whose failures a whole run has; none of a step alone."""
+    if run.training is None:
+        if changes:
+            raise InputError(
+                f"--set {changes[0].text}: the run has no training: state its tokens"
+            )
+        return None
+    found: ReliabilitySpec = catalog.load(
+        "reliability", run.training.reliability, changes
+    )
+    return found
 
 
 def _by_root(changes: Iterable[Override]) -> dict[str, list[Override]]:

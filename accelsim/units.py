@@ -97,7 +97,7 @@ UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "decibel": ("dB", {"dB": 1.0}),
     "temperature": ("degC", {"C": 1.0, "degC": 1.0, "°C": 1.0}),
     "fraction": ("", {"": 1.0, "%": 0.01}),
-    "count": ("", {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}),
+    "count": ("", {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}),
 }
 _EXAMPLES = {
     "bytes": "96 GiB",
@@ -129,6 +129,7 @@ _EXAMPLES = {
     "price_per_byte": "15 USD/GB",
     "carbon_intensity": "0.35 kg/kWh",
     "energy_price": "0.07 USD/kWh",
+    "count": "15 T",
 }
 _DIRECTIONS = {
     "per direction": 1.0,

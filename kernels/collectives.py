@@ -31,6 +31,29 @@ from accelsim.kernels.nccl import nccl_inside, nccl_pairs, nccl_runs
 from accelsim.kernels.nccl_across import nccl_across
 from accelsim.kernels.tables import MAX_TIERS, TORUS, Record, Rows
 
+# Reads and writes of the memory for a byte that a worker sends along a ring or to a
+# partner: 1 + 1 to copy, 2 + 1 to add. KangaRing copies by 1 + 2 and adds by 3 + 1 for
+# two workers at once. Collectives do as much of one as of the other: a reduce-scatter
+# for every all-gather. Source: aws-neuron-sdk@81ce03a
+# neuron-runtime/explore/intranode-collective-comm.rst
+COPIED, STEP_TOUCHES, KANGA_TOUCHES = 2.0, 2.5, 1.75
+
+
+@kernel
+def touched(kind: int, want: int, members: float) -> float:
+    """Return how often memory is touched for a byte that one of `members` sends.
+
+    Among members that reach each other directly (mesh, a package) one transfer adds up
+    to three chunks or copies to up to two places, as in KangaRing: n chunks take
+    ceil((n - 1) / 2) of them either way.
+    """
+    if kind in (SEND, ALL_TO_ALL):
+        return COPIED
+    if want == PAIRWISE:
+        others = members - 1.0
+        return 1.0 + 1.5 * math.ceil(others / 2.0) / others
+    return KANGA_TOUCHES if want == HAMILTONIAN else STEP_TOUCHES
+
 
 @kernel
 def members_inside(workers: float, ranks: float, stride: float) -> float:
@@ -68,7 +91,7 @@ def phases(
     overlapped : more than zero if phases overlap, so that the slowest alone counts,
     else they add up. Neuron's two Hamiltonian rings (KangaRing) go through every other
     worker of a package and copy to its neighbour on the way: its package costs no
-    phase of its own.
+    phase of its own. Where memory is touched on the way, it may be slower than links.
     """
     inside, below, sent, latency, data = 1.0, 1.0, 0.0, 0.0, 0.0
     packed = 1.0
@@ -91,6 +114,12 @@ def phases(
                 more = (members * packed / 2.0 - 1.0) / (members - 1.0) - 1.0
                 time, start = time + more * start, start + more * start
                 latency, packed = 0.0, 1.0
+            if tier.touches > 0.0:
+                through = out + sent if kanga else out
+                each = touched(kind, mine, math.ceil(reach / inside))
+                # the ring that goes through a package does its work
+                if not (want == HAMILTONIAN and mine == PAIRWISE and reach < ranks):
+                    time = max(time, start + each * through / tier.touches)
             sent += out
             latency += start
             data = (
@@ -213,6 +242,8 @@ def send(tiers: Rows, size: float, stride: float, ranks: float) -> float:
         last = t + 1 == MAX_TIERS or tiers[t + 1].workers == 0.0
         if last or tier.workers >= stride * ranks:
             bandwidth, _ = tier_rate(tier, AUTO, ALL_GATHER, 1.0, 2.0)
+            if tier.touches > 0.0:
+                bandwidth = min(bandwidth, tier.touches / COPIED)
             return float(tier.latency + size / bandwidth)
     return 0.0
 

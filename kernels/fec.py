@@ -56,39 +56,39 @@ def fill_random(
 
 
 @kernel
-def fill_steps(
-    errors: np.record,
-    levels: int,
-    right: NDArray[np.float64],
-    wrong: NDArray[np.float64],
-    chain: NDArray[np.float64],
-) -> None:
-    """Fill the chain over one code symbol: without error, with, and either, (2, 2).
+def steps(
+    errors: np.record, levels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the chain over one code symbol: without error, with, and either, (2, 2).
 
     Rows are the state before (0: no error), columns the state after. With precoding a
     decision is wrong where the state changes: the decoder's 1 + D turns a run of
     errors of alternating sign into its two ends.
     """
     start, carry = errors.start, errors.carry
-    chain[0, 0], chain[0, 1], chain[1, 0], chain[1, 1] = (
-        1 - start,
-        start,
-        1 - carry,
-        carry,
-    )
-    good = np.zeros((2, 2))
-    good[0, 0] = 1.0 - start
+    good, bad = np.zeros((2, 2)), np.zeros((2, 2))  # of one decision
+    good[0, 0], bad[0, 1] = 1.0 - start, start
     if errors.precode:
-        good[1, 1] = carry
+        good[1, 1], bad[1, 0] = carry, 1.0 - carry
     else:
-        good[1, 0] = 1.0 - carry
-    bad = chain - good  # exact: each entry is in one of the two
-    step = chain.copy()
-    right[:], wrong[:] = good, bad
+        good[1, 0], bad[1, 1] = 1.0 - carry, carry
+    step = plus(good, bad)
+    right, wrong, chain = good, bad, step
     for _ in range(1, levels):
-        wrong[:] = times(wrong, step) + times(right, bad)
-        right[:] = times(right, good)
-        chain[:] = times(chain, step)
+        wrong = plus(times(wrong, step), times(right, bad))
+        right = times(right, good)
+        chain = times(chain, step)
+    return right, wrong, chain
+
+
+@kernel
+def plus(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of two matrices of two by two."""
+    out = np.empty((2, 2))
+    for i in range(2):
+        for j in range(2):
+            out[i, j] = a[i, j] + b[i, j]
+    return out
 
 
 @kernel
@@ -120,7 +120,9 @@ def multiply(
                     out[i + j, r, c] += (
                         a[i, r, 0] * b[j, 0, c] + a[i, r, 1] * b[j, 1, c]
                     )
-        tail += b[top - i]
+        for r in range(2):
+            for c in range(2):
+                tail[r, c] += b[top - i, r, c]
         for r in range(2):
             for c in range(2):
                 out[top, r, c] += a[i, r, 0] * tail[0, c] + a[i, r, 1] * tail[1, c]
@@ -135,23 +137,24 @@ def fill_counts(errors: np.record, code: np.record, out: NDArray[np.float64]) ->
     begins in its steady state.
     """
     top = code.correct + 1
-    right, wrong, chain = np.empty((2, 2)), np.empty((2, 2)), np.empty((2, 2))
-    fill_steps(errors, code.levels, right, wrong, chain)
+    right, wrong, chain = steps(errors, code.levels)
     base, power = np.zeros((top + 1, 2, 2)), np.zeros((top + 1, 2, 2))
     spare = np.empty((top + 1, 2, 2))
     for _ in range(1, code.interleave):
         right, wrong = times(right, chain), times(wrong, chain)
-    base[0], base[1] = right, wrong
+    for r in range(2):
+        for c in range(2):
+            base[0, r, c], base[1, r, c] = right[r, c], wrong[r, c]
     power[0, 0, 0] = power[0, 1, 1] = 1.0
     left = code.symbols
     while left:
         if left & 1:
             multiply(power, base, spare)
-            power[:] = spare
+            power, spare = spare, power
         left >>= 1
         if left:
             multiply(base, base, spare)
-            base[:] = spare
+            base, spare = spare, base
     whole = 1.0 - errors.carry + errors.start
     for k in range(top + 1):
         out[k] = (1.0 - errors.carry) / whole * (power[k, 0, 0] + power[k, 0, 1])
@@ -190,7 +193,7 @@ def fill_lost(
             for i in range(size):
                 for j in range(size):
                     spare[min(i + j, size - 1)] += total[i] * own[j]
-            total[:] = spare
+            total, spare = spare, total
         out[n] = min(total[size - 1], 1.0)
 
 
@@ -202,8 +205,7 @@ def fill_masks(
 
     Byte i of the flit belongs to group i mod `GROUPS`, each of which corrects one.
     """
-    right, wrong, chain = np.empty((2, 2)), np.empty((2, 2)), np.empty((2, 2))
-    fill_steps(errors, levels, right, wrong, chain)
+    right, wrong, chain = steps(errors, levels)
     state, after = np.zeros((MASKS + 1, 2)), np.empty((MASKS + 1, 2))
     whole = 1.0 - errors.carry + errors.start
     state[0, 0], state[0, 1] = (1.0 - errors.carry) / whole, errors.start / whole
@@ -219,7 +221,7 @@ def fill_masks(
         for c in range(2):  # what is lost stays lost
             x, y = state[MASKS, 0], state[MASKS, 1]
             after[MASKS, c] += x * chain[0, c] + y * chain[1, c]
-        state[:] = after
+        state, after = after, state
     for mask in range(MASKS + 1):
         out[mask] = state[mask, 0] + state[mask, 1]
 
@@ -246,7 +248,7 @@ def fill_lost_flits(
                 for j in range(MASKS + 1):
                     lost = i == MASKS or j == MASKS or i & j
                     spare[MASKS if lost else i | j] += total[i] * own[j]
-            total[:] = spare
+            total, spare = spare, total
         out[n] = min(total[MASKS], 1.0)
 
 

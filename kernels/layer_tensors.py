@@ -8,7 +8,7 @@ block.
 
 from typing import NamedTuple
 
-from accelsim.kernels.allocator import NONE, Heap, give, take
+from accelsim.kernels.allocator import NONE, Heap, give, lend, take, work
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.tables import UNSHARDED, ZERO2, Record, Rows
@@ -23,7 +23,7 @@ KEPT = 13
 class Stage(NamedTuple):
     """What a stage's worker does with its tensors.
 
-    heap : blocks. size : TENSORS. software : SOFTWARE.
+    heap : blocks. size : TENSORS. software : SOFTWARE. pace : PACE.
     kept : blocks that layers keep, (micro-batches, layers + 1, KEPT); the last layer is
     the LM head.
     grads : blocks of gradients, their number in the last element.
@@ -32,6 +32,7 @@ class Stage(NamedTuple):
     heap: Heap
     size: Record
     software: Record
+    pace: Record
     kept: Rows
     grads: Rows
 
@@ -91,8 +92,23 @@ def scattered(stage: Stage, whole: int) -> int:
     if stage.size.own == stage.size.whole:
         return whole
     own = take(stage.heap, stage.size.own)
+    lent(stage, whole)
+    lent(stage, own)
     give(stage.heap, whole)
     return own
+
+
+@kernel
+def lent(stage: Stage, block: int) -> None:
+    """Mark what a collective of the tensor group reads or writes."""
+    if stage.software.lends > 0.0 and stage.size.own != stage.size.whole:
+        lend(stage.heap, block)
+
+
+@kernel
+def pass_half(stage: Stage, launches: float, seconds: float) -> None:
+    """Pass the time of one of a layer's two blocks."""
+    work(stage.heap, 0.5 * launches, stage.software.launch, 0.5 * seconds)
 
 
 @kernel
@@ -100,6 +116,7 @@ def normed(stage: Stage, row: Rows, norm: int, statistic: int) -> int:
     """Keep a norm's output, gathered if the stack does so; return what to free."""
     row[norm] = take(stage.heap, stage.size.own)
     row[statistic] = take(stage.heap, stage.size.statistic)
+    lent(stage, row[norm])
     whole = gathered(stage)
     if whole != NONE and stage.software.gathered_inputs > 0.0:
         give(stage.heap, row[norm])
@@ -124,6 +141,7 @@ def attend(stage: Stage, row: Rows) -> int:
         row[KEYS] = take(heap, size.keys)
         give(heap, joined)
     row[CONTEXT], row[ROWS] = take(heap, size.context), take(heap, size.rows)
+    pass_half(stage, stage.pace.forward_launches, stage.pace.forward_seconds)
     out = scattered(stage, take(heap, size.whole))
     give(heap, packed)
     return out
@@ -143,6 +161,7 @@ def forward(stage: Stage, row: Rows, given: int) -> int:
     if stage.software.activation_kept > 0.0:
         row[ACTIVATION] = take(heap, size.inner)
     row[PRODUCT] = take(heap, size.inner)
+    pass_half(stage, stage.pace.forward_launches, stage.pace.forward_seconds)
     out = scattered(stage, take(heap, size.whole))
     result = take(heap, size.own)
     give(heap, out)
@@ -228,6 +247,7 @@ def through_attention(stage: Stage, row: Rows) -> None:
     give(heap, queries)
     give(heap, keys)
     give(heap, values)
+    pass_half(stage, stage.pace.backward_launches, stage.pace.backward_seconds)
     into = through_product(stage, row, NORM, packed, size.packed_weight)
     through_norm(stage, row, STATISTIC, INPUT, into)
 
@@ -243,6 +263,7 @@ def backward(stage: Stage, row: Rows) -> None:
     give(heap, row[PRODUCT])
     row[PRODUCT] = NONE
     gradient = through_activation(stage, row, incoming)
+    pass_half(stage, stage.pace.backward_launches, stage.pace.backward_seconds)
     into = through_product(stage, row, SECOND_NORM, gradient, size.up_weight)
     through_norm(stage, row, SECOND_STATISTIC, MIDDLE, into)
     through_attention(stage, row)

@@ -30,6 +30,7 @@ from accelsim.kernels.tables import (
     MATMUL,
     MAX_TIERS,
     MOE,
+    MXFP8,
     PART_ATTENTION,
     PART_MATMUL,
     Record,
@@ -53,7 +54,7 @@ def adapter_seconds(
     """
     rank, product = op.adapter, op.product
     flops = 2.0 * op.m * op.batch * rank * (op.k + op.n)
-    product.precision, product.bytes_in = BF16, wide
+    product.precision, product.bytes_in, product.block = BF16, wide, 0
     seconds = 0.0
     for turn in range(2):
         product.m, product.bytes_out = op.m, wide + turn * wide
@@ -101,13 +102,14 @@ def time_product(
     product = op.product
     product.precision, product.grouped = op.precision, op.grouped
     product.batch, product.bytes_in = op.batch, width
+    product.block = int(op.precision == MXFP8)
     # a step passes through all layers before it meets a weight again, for hours
     product.weight_sets = product.repeats = math.inf
     product.hot = 1.0
     forward, backward, op.weight_time = 0.0, 0.0, 0.0
     for turn in range(2 if op.frozen else 3):
         product.m, product.n, product.k = op.m, op.n, op.k
-        product.bytes_out = wide
+        product.bytes_out, product.promoted = wide, int(turn > 0)
         if turn == 1:
             product.n, product.k = op.k, op.n
         elif turn == 2:
@@ -309,7 +311,9 @@ def fill_transformer_layer(
         # experts are cut over the tensor group, too: it shares their choices
         choices = shard.own_tokens * model.top_k
         volumes[1] = case.activation_bytes * choices * model.hidden
+        before = row.forward_tp
         add_tensor_traffic(row, software, tiers, shard, size * model.top_k, 1.0, 0.0)
+        row.tp_experts = row.forward_tp - before
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:

@@ -50,6 +50,7 @@ TENSORS = np.dtype(
             "down_weight",
             "embed_weight",
             "head_weight",
+            "head_product",  # what the LM head multiplies by, of its own or not
             # copies of these, sharded or not [B a parameter]
             "master",
             "moment",
@@ -57,4 +58,15 @@ TENSORS = np.dtype(
             "working",
         )
     ]
+)
+
+# Launches and seconds of a pass through one layer, the embedding and the LM head.
+PACE = np.dtype(
+    [
+        (f"{part}{direction}_{what}", "f8")
+        for part in ("", "embed_", "head_")
+        for direction in ("forward", "backward")
+        for what in ("launches", "seconds")
+    ]
+    + [("layer_sums", "f8")]  # launches that add a layer's gradients up
 )

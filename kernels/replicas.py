@@ -78,6 +78,10 @@ def add_data_parallel(
     share = software.communication_share
     grad = software.grad_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
+    if plan.sharding == UNSHARDED and software.bucket > 0.0:
+        # a bucket holds whole tensors
+        tensors = layers * model.tensors
+        calls = min(max(1.0, dense * grad / software.bucket), max(1.0, tensors))
     whole = plan.sharding == UNSHARDED or software.scatter == 0.0
     kind = ALL_REDUCE if whole else ALL_GATHER
     reduce, sent = group_exchange(

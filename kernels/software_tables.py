@@ -47,6 +47,7 @@ SOFTWARE = np.dtype(
         ("fragmentation", "f8"),
         ("pipelined", "f8"),  # collective phases overlap
         ("collective_start", "f8"),  # s
+        ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
         ("communication_share", "f8"),
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`
@@ -61,5 +62,7 @@ SOFTWARE = np.dtype(
         ("head_counts", "f8"),
         ("stage_gathered", "f8"),
         ("segments", "f8"),  # index of ALLOCATORS
+        ("lends", "f8"),  # 1 if collectives hold their tensors up
+        ("waits", "f8"),  # 1 if the host waits at hand-overs of a pipeline
     ]
 )

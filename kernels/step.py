@@ -71,7 +71,8 @@ def add_layer(
     ep = (1.0 + again) * row.forward_ep + row.backward_ep
     # the first of the tp chunks has nothing to hide behind, and what one
     # communication hides behind cannot hide another
-    behind_tp = min(row.forward_matmul + row.backward_matmul, tp - tp / plan.tp)
+    chunks = (tp - (2.0 + again) * row.tp_experts) * (1.0 - 1.0 / plan.tp)
+    behind_tp = min(row.forward_matmul + row.backward_matmul, chunks)
     in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
     if in_chunks == 0.0:
         behind_tp = row.tp_behind

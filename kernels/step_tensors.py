@@ -3,11 +3,24 @@
 Known are dense layers under fused attention, plain replicas or a sharded optimizer, and
 one chunk a stage, one forward and one backward: `followed` says so. The optimizer makes
 its moments after the first backward pass (`torch.optim`: state at the first step), in
-the holes that it left, so a second step is followed; later ones repeat it. Indices and
-masks are left out.
+the holes that it left, so further steps are followed. The host launches ahead of the
+device, and what a collective read is free no sooner than the device is done with it.
+Indices and masks are left out.
 """
 
-from accelsim.kernels.allocator import NONE, PEAK, RESERVED, clear, give, take
+from accelsim.kernels.allocator import (
+    LIMIT,
+    MOST,
+    NONE,
+    RESERVED,
+    Heap,
+    clear,
+    give,
+    lend,
+    take,
+    wait,
+    work,
+)
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.layer_tensors import (
     INPUT,
@@ -35,7 +48,8 @@ from accelsim.kernels.tables import (
     Record,
 )
 
-STEPS = 2
+STEPS = 3
+MORE = 2  # micro-batches beyond those in flight that are followed
 BUCKET = 25.0 * 2**20  # B; bucket_cap_mb of DistributedDataParallel
 
 
@@ -52,12 +66,20 @@ def followed(chip: Record, model: Record, software: Record, plan: Record) -> boo
 
 
 @kernel
-def forward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
-    """Follow a stage's forward pass on one micro-batch, kept in a slot."""
+def forward_all(
+    stage: Stage, slot: int, layers: int, plan: Record, full: int
+) -> None:  # fmt: skip
+    """Follow a stage's forward pass on one micro-batch, kept in a slot.
+
+    full : 1 once the pipeline is full: then the host waits at what it sends, too.
+    """
     heap, size, kept = stage.heap, stage.size, stage.kept
+    pace, launch = stage.pace, stage.software.launch
     if size.embed_weight > 0.0:
+        work(heap, pace.embed_forward_launches, launch, pace.embed_forward_seconds)
         hidden = scattered(stage, take(heap, size.whole))
     else:
+        hand_over(stage, plan)
         hidden = take(heap, size.own)
     for layer in range(layers):
         row = kept[slot, layer]
@@ -68,13 +90,16 @@ def forward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
     row[:] = NONE
     row[INPUT] = hidden
     if size.logits == 0.0:
+        if full == 1:
+            hand_over(stage, plan)
         return
     give(heap, normed(stage, row, NORM, STATISTIC))
-    narrow = take(heap, size.logits)
-    wide = take(heap, 0.5 * size.loss)
-    give(heap, narrow)
-    row[PRODUCT] = take(heap, 0.5 * size.loss)
+    work(heap, pace.head_forward_launches, launch, pace.head_forward_seconds)
+    narrow, each = take(heap, size.logits), 0.5 * (size.loss - size.logits)
+    wide = take(heap, each)
+    row[PRODUCT] = take(heap, each)
     give(heap, wide)
+    give(heap, narrow)
 
 
 @kernel
@@ -83,10 +108,14 @@ def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
     heap, size, kept = stage.heap, stage.size, stage.kept
     stage.grads[-1] = 0
     row = kept[slot, layers]
-    if size.logits > 0.0:
+    pace, launch = stage.pace, stage.software.launch
+    if size.logits == 0.0:
+        hand_over(stage, plan)
+    else:
         gradient = take(heap, size.logits)
         give(heap, row[PRODUCT])
-        into = through_product(stage, row, NORM, gradient, size.head_weight)
+        work(heap, pace.head_backward_launches, launch, pace.head_backward_seconds)
+        into = through_product(stage, row, NORM, gradient, size.head_product)
         through_norm(stage, row, STATISTIC, INPUT, into)
     give(heap, row[INPUT])
     flowing = take(heap, size.own)
@@ -99,21 +128,36 @@ def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
     give(heap, flowing)
     for i in range(stage.grads[-1]):
         give(heap, stage.grads[i])
+    work(heap, layers * pace.layer_sums, launch, 0.0)
 
 
 @kernel
-def take_parameters(stage: Stage, each: float, layers: int) -> None:
+def hand_over(stage: Stage, plan: Record) -> None:
+    """Let the host wait where a stage receives or sends, if the stack reads sizes."""
+    if plan.pp > 1 and stage.software.waits > 0.0:
+        wait(stage.heap)
+
+
+@kernel
+def take_parameters(stage: Stage, each: float, layers: int, copies: int) -> None:
     """Allocate so many bytes a parameter, a tensor of weights at a time, for good."""
-    size = stage.size
-    take(stage.heap, each * size.embed_weight)
+    size, heap = stage.size, stage.heap
+    take_copies(heap, each * size.embed_weight, copies)
     for _ in range(layers):
-        take(stage.heap, each * size.norm_weight)
-        take(stage.heap, each * size.packed_weight)
-        take(stage.heap, each * size.out_weight)
-        take(stage.heap, each * size.norm_weight)
-        take(stage.heap, each * size.up_weight)
-        take(stage.heap, each * size.down_weight)
-    take(stage.heap, each * size.head_weight)
+        take_copies(heap, each * size.norm_weight, copies)
+        take_copies(heap, each * size.packed_weight, copies)
+        take_copies(heap, each * size.out_weight, copies)
+        take_copies(heap, each * size.norm_weight, copies)
+        take_copies(heap, each * size.up_weight, copies)
+        take_copies(heap, each * size.down_weight, copies)
+    take_copies(heap, each * size.head_weight, copies)
+
+
+@kernel
+def take_copies(heap: Heap, size: float, copies: int) -> None:
+    """Allocate tensors of one size for good."""
+    for _ in range(copies):
+        take(heap, size)
 
 
 @kernel
@@ -122,7 +166,7 @@ def begin(
 ) -> None:
     """Allocate what outlives a step: weights, gradients, master copy, buffers."""
     heap, size, software = stage.heap, stage.size, stage.software
-    take_parameters(stage, case.weight_bytes, layers)
+    take_parameters(stage, case.weight_bytes, layers, 1)
     if plan.sharding == UNSHARDED and plan.dp * plan.cp > 1:
         left = software.bucket_bytes * parameters
         while left > 0.0:
@@ -137,14 +181,24 @@ def begin(
 
 @kernel
 def update(stage: Stage, plan: Record, parameters: float) -> None:
-    """Follow the update of a sharded optimizer: weights gathered into copies."""
-    if plan.sharding == UNSHARDED or plan.dp * plan.cp == 1:
+    """Follow the update of a sharded optimizer: all weights gathered twice.
+
+    Each worker's shard is a tensor of its own, and the collective gathers into one that
+    holds them all (`ProcessGroupNCCL::allgather`).
+    """
+    shards = int(plan.dp * plan.cp)
+    if plan.sharding == UNSHARDED or shards == 1:
         return
-    heap = stage.heap
+    heap, grads = stage.heap, stage.grads
     half = 0.5 * stage.software.update_bytes * parameters
-    one, other = take(heap, half), take(heap, half)
-    give(heap, one)
-    give(heap, other)
+    for i in range(shards + 1):
+        grads[i] = take(heap, half / shards)
+    whole = take(heap, half)
+    if stage.software.lends > 0.0:
+        lend(heap, whole)
+    give(heap, whole)
+    for i in range(shards + 1):
+        give(heap, grads[i])
 
 
 @kernel
@@ -153,19 +207,22 @@ def fill_ends(size: Record, model: Record, plan: Record, number: int) -> None:
     table = model.vocab * model.hidden / plan.tp
     size.embed_weight = table if number == 0 else 0.0
     if number < plan.pp - 1:
-        size.logits, size.loss, size.head_weight = 0.0, 0.0, 0.0
+        size.logits, size.loss = 0.0, 0.0
+        size.head_weight, size.head_product = 0.0, 0.0
         return
-    tied = model.head_parameters == 0.0 and number == 0
-    size.head_weight = 0.0 if tied else table
+    tied = number == 0 and model.head_parameters < model.vocab * model.hidden
+    size.head_weight, size.head_product = 0.0 if tied else table, table
 
 
 @kernel
 def follow(
-    stage: Stage, case: Record, model: Record, plan: Record, row: Record, number: int
+    stage: Stage, case: Record, model: Record, plan: Record, row: Record, number: int,
+    room: float,
 ) -> float:  # fmt: skip
-    """Return what a stage's allocator holds at most beside its tensors at most [B].
+    """Return what a stage's allocator holds at most in the last update [B].
 
     row : MEMORY of that stage, for its layers and depth. number : of the stage.
+    room : what the device has for it [B], 0 for enough; `FAILED` tells of too little.
     """
     layers, depth = int(row.layers), int(row.depth)
     size = stage.size
@@ -176,17 +233,20 @@ def follow(
         + size.up_weight + size.down_weight
     )  # fmt: skip
     clear(stage.heap, 1 if stage.software.segments > 1.0 else 0)
+    stage.heap.state[LIMIT] = int(room)
     begin(stage, case, plan, layers, parameters)
     for step in range(STEPS):
         # one micro-batch more than are in flight shows the steady state
-        rounds = min(plan.micro_batches, depth + 1)
+        rounds = min(plan.micro_batches, depth + MORE)
         for i in range(rounds + depth - 1):
             if i < rounds:
-                forward_all(stage, i % depth, layers, plan)
+                full = 1 if i >= depth - 2 else 0
+                forward_all(stage, i % depth, layers, plan, full)
             if i >= depth - 1:
                 backward_all(stage, (i + 1) % depth, layers, plan)
         if step == 0:
-            take_parameters(stage, size.moment, layers)
-            take_parameters(stage, size.moment, layers)
+            take_parameters(stage, size.moment, layers, 2)
+        stage.heap.state[MOST] = stage.heap.state[RESERVED]
         update(stage, plan, parameters)
-    return float(stage.heap.state[RESERVED] - stage.heap.state[PEAK])
+        wait(stage.heap)
+    return float(stage.heap.state[MOST])

@@ -77,6 +77,7 @@ CHIP = np.dtype(
         ("peak_rate", "f8", (N_PRECISIONS,)),  # datasheet FLOP/s
         ("grouped", "f8"),  # share of these that products of many experts reach
         ("block", "f8"),  # share of these that products with block scales reach
+        ("promoted", "f8"),  # share of these that fp8 products of gradients reach
         ("vector_rate", "f8"),  # FLOP/s
         ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
         ("memory_capacity", "f8"),  # B
@@ -117,6 +118,7 @@ TIER = np.dtype(
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
         ("neuron", "f8"),  # 1 if Neuron chooses, 2 if besides the tier is a package
+        ("touches", "f8"),  # B/s of a worker's memory in a collective, 0 = no limit
         # of one port, where a link names its path, see `link.port`
         ("loss", "f8"),  # frames lost before retry
         ("tail", "f8"),  # s, latency of the hop that all but 1e-9 of the frames keep
@@ -238,6 +240,7 @@ GEMM = np.dtype(
         ("precision", "i8"),
         ("grouped", "i8"),  # 1 if the products belong to different experts
         ("block", "i8"),  # 1 if blocks of the factors have scales of their own
+        ("promoted", "i8"),  # 1 if fp8 sums are carried on in full fp32
         ("whole", "i8"),  # 1 if the library has the largest tile only, and no split-K
         ("m", "f8"),
         ("n", "f8"),
@@ -332,6 +335,10 @@ LAYER = np.dtype(
         )
     ]
     + [
+        (
+            "tp_experts",
+            "f8",
+        ),  # each way, to experts and back, never in chunks
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("core", "f8"),  # forward attention core alone, what `selective` repeats

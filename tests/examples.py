@@ -52,6 +52,7 @@ def chip(**changes: Any) -> Record:
         "matrix_rate": rates,
         "peak_rate": rates,
         "grouped": 1.0,
+        "promoted": 1.0,
         "vector_rate": 1e14,
         "memory_bandwidth": 4e12,
         "memory_capacity": 80e9,

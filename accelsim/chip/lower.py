@@ -106,6 +106,8 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
             row.peak_rate[index] = float(peak) * share
             row.matrix_rate[index] = row.peak_rate[index] * reached(chip, precision)
     row.grouped = float(chip.matrix.grouped)
+    promoted = chip.matrix.promoted
+    row.promoted = 1.0 if promoted is None else float(promoted)
     row.vector_rate = float(chip.vector.peak) * share
     row.memory_bandwidth = float(chip.hbm.bandwidth) * memory_efficiency(chip) * share
     row.memory_capacity = float(chip.hbm.capacity) * share

@@ -25,7 +25,9 @@ from accelsim.cli.goodput import goodput_command
 from accelsim.cli.hbm import hbm_command
 from accelsim.cli.link import link_command
 from accelsim.cli.operators import attention_command, gemm_command
+from accelsim.cli.optimise import optimise_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
+from accelsim.cli.report import report_group
 from accelsim.cli.search import search_command
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.silicon import silicon_command
@@ -135,6 +137,7 @@ for _command in (
     compare_command,
     search_command,
     sweep_group,
+    optimise_command,
     gemm_command,
     attention_command,
     collective_command,
@@ -148,6 +151,7 @@ for _command in (
     claim_command,
     validate_group,
     calibrate_group,
+    report_group,
 ):
     main.add_command(_command)
 for _command in KERNEL_COMMANDS:

@@ -59,8 +59,9 @@ def collective_command(
     times for what the sources of links' rates and latencies leave open.
     """
     from accelsim.fabric.collective import WANTS, system
-    from accelsim.report.collective import collective_tables, draw
+    from accelsim.report.collective import busbw_figure, collective_tables
     from accelsim.report.figures import check_figure
+    from accelsim.report.picture.raster import save
 
     if figure is not None:
         check_figure(figure)
@@ -80,7 +81,7 @@ def collective_command(
         raise NoAnswerError(f"{kind}: none of the algorithms does it on these systems")
     title = f"{kind} among {ranks} ranks"
     if figure is not None:
-        draw(figure, title, rows)
+        save(busbw_figure(title, rows), figure)
     if as_json:
         print_json({"kind": kind, "collectives": rows})
     else:

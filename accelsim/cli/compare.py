@@ -46,6 +46,7 @@ Exit code 1: no system has a plan that fits.""",
 )
 @options.batch_options
 @options.plan_options
+@options.training_options
 @options.uncertain_options
 @options.set_option
 @options.json_option
@@ -64,26 +65,27 @@ def compare_command(
     names = [name for name in map(str.strip, systems.split(",")) if name]
     if not names:
         raise InputError("--systems: names no system; write --systems A,B")
+    given["training"] = options.training_of(given)
     plan = options.plan_of(given)
     overrides = parse_overrides(changes)
-    samples, seed = given.pop("uncertain"), given.pop("seed")
+    samples, seed = options.samples_of(given)
     with compiling_beside():
         answer = compare(model, names, **given, plan=plan, overrides=overrides)
     if all(row.estimate is None for row in answer.rows):
         reasons = "; ".join(f"{row.system}: {row.failure}" for row in answer.rows)
         raise NoAnswerError(f"no system can run it: {reasons}")
-    told = answer.to_dict()
+    told = None
     if samples is not None:
         from accelsim.explore.uncertain import with_intervals
 
         told = with_intervals(answer, samples, seed)
     if as_json:
-        print_json(told)
+        print_json(told or answer.to_dict())
         return
     from accelsim.report.compare import comparison_tables
 
     print_tables(comparison_tables(answer))
-    if samples is not None:
+    if told is not None:
         from accelsim.report.uncertain import interval_tables
 
         rows = {row["system"]: row.get("uncertain") for row in told["rows"]}

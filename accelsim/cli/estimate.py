@@ -19,6 +19,7 @@ Examples:
   accelsim estimate --model llama3-70b --system dgx-h100 --chips 512 --tp 8
   accelsim estimate megatron-175b-selene --explain --timeline
   accelsim estimate megatron-175b-selene --set chip.hbm.bandwidth="3 TB/s"
+  accelsim estimate megatron-175b-selene --train-tokens "300 G" --checkpoint 10s
 
 Exit code 1: no plan fits; the message says what is short and what comes nearest.""",
 )
@@ -47,6 +48,7 @@ Exit code 1: no plan fits; the message says what is short and what comes nearest
     metavar="FILE.json",
     help="Write the timeline for ui.perfetto.dev.",
 )
+@options.training_options
 @options.uncertain_options
 @options.set_option
 @options.json_option
@@ -77,8 +79,9 @@ def estimate_command(
     _check_files(figure, trace)
     overrides = parse_overrides(changes)
     base = None if run is None else read_run(run)
+    given["training"] = options.training_of(given)
     plan = options.plan_of(given)
-    samples, seed = given.pop("uncertain"), given.pop("seed")
+    samples, seed = options.samples_of(given)
     with compiling_beside():
         answer = estimate(run_from(given | {"plan": plan}, base), overrides)
     told, more = answer.to_dict(), list[Any]()
@@ -134,9 +137,10 @@ def _drawn(
     )
     title += f", {answer.plan.text()}"
     if figure is not None:
-        from accelsim.report.timeline_figure import draw_timeline
+        from accelsim.report.picture.raster import save
+        from accelsim.report.timeline_figure import timeline_figure
 
-        draw_timeline(figure, found, title)
+        save(timeline_figure(found, title), Path(figure))
     if trace is not None:
         from accelsim.report.trace import write_trace
 

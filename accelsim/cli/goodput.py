@@ -61,7 +61,7 @@ Examples:
     default=0,
     help="Of a Monte Carlo beside the formula.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), help="Of the runs.  [default: 1]")
 @options.set_option
 @options.json_option
 def goodput_command(as_json: bool, **asked: Any) -> None:
@@ -93,16 +93,18 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         raise InputError(
             f"--elastic {asked['replicas']}: must be 0 to the {chips} chips"
         )
-    cluster, rate = room.plain_cluster(chips, spec.node), 50e9
+    if asked["seed"] is not None and not asked["runs"]:
+        raise InputError(f"--seed {asked['seed']}: give --runs as well")
+    cluster = room.plain_cluster(chips, spec.node)
     if asked["system"] is not None:
         cluster = room.cluster_of(load("systems", asked["system"]), chips)
     interval = _time(asked["interval"], "--interval")
     recovery = room.Recovery(
         _write(asked),
         interval,
-        *(asked["spares"], asked["replicas"], asked["runs"], asked["seed"]),
+        *(asked["spares"], asked["replicas"], asked["runs"], asked["seed"] or 1),
     )
-    margin = room.margin_flaps(asked["codewords_lost"], rate)
+    margin = room.margin_flaps(asked["codewords_lost"], cluster.rate)
     found = room.goodput(spec, cluster, recovery, margin)
     return {"chips": chips, "reliability": spec.name} | found.to_dict()
 

@@ -199,10 +199,11 @@ def _answer(
     if out is not None:
         write_csv(out, rows, *read)
     if figure is not None:
-        from accelsim.report.roofline import draw
+        from accelsim.report.picture.raster import save
+        from accelsim.report.roofline import roofline_figure
 
         roofs = {c.name: float(c.spec.hbm.bandwidth) for c in asked}
-        draw(figure, f"{operator}, {how['dtype']}", rows, roofs)
+        save(roofline_figure(f"{operator}, {how['dtype']}", rows, roofs), figure)
     answer = {"operator": operator, "options": how, "rows": rows}
     if as_json:
         print_json(answer)

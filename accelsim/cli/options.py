@@ -47,6 +47,17 @@ PLAN_FIELDS = (
     "offload_optimizer",
 )
 
+# option -> field of the run's [training]
+TRAINING_FIELDS = {
+    "train_tokens": "tokens",
+    "reliability": "reliability",
+    "checkpoint": "checkpoint",
+    "storage": "storage",
+    "interval": "interval",
+    "spares": "spares",
+    "elastic": "elastic",
+}
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -130,6 +141,32 @@ plan_options = stack(
     ),
 )
 
+training_options = stack(
+    click.option(
+        "--train-tokens", metavar="N",
+        help='Of the whole run ("15 T"): days, money and failures of all of it.',
+    ),
+    click.option(
+        "--reliability", metavar="R",
+        help="Fleet whose failure rates count.  [default: llama3-h100]",
+    ),
+    click.option("--checkpoint", metavar="T", help="Stops the work so long (10s)."),
+    click.option(
+        "--storage", metavar="B/s", help="Or its bytes are written at this bandwidth."
+    ),
+    click.option(
+        "--interval", metavar="T", help="Between checkpoints.  [default: the best]"
+    ),
+    click.option(
+        "--spares", type=int, metavar="N",
+        help="Nodes that stand by.  [default: enough]",
+    ),
+    click.option(
+        "--elastic/--no-elastic", default=None,
+        help="Replicas go on without one another.",
+    ),
+)  # fmt: skip
+
 set_option = click.option(
     "--set",
     "changes",
@@ -144,7 +181,9 @@ uncertain_options = stack(
         metavar="N",
         help="Samples of the figures that have a spread; the plan is held.",
     ),
-    click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
+    click.option(
+        "--seed", type=click.IntRange(min=0), help="Of the samples.  [default: 1]"
+    ),
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
@@ -155,6 +194,29 @@ def plan_of(options: dict[str, Any]) -> dict[str, Any]:
     """Take the fields of the plan out of a command's options; return those given."""
     taken = {field: options.pop(field) for field in PLAN_FIELDS}
     return {field: value for field, value in taken.items() if value is not None}
+
+
+def samples_of(options: dict[str, Any]) -> tuple[int | None, int]:
+    """Take the samples of uncertain figures and their seed out of a command's options.
+
+    Raises
+    ------
+    InputError
+        A seed without samples.
+    """
+    samples, seed = options.pop("uncertain"), options.pop("seed")
+    if seed is not None and samples is None:
+        raise InputError(f"--seed {seed}: give --uncertain as well")
+    return samples, 1 if seed is None else seed
+
+
+def training_of(options: dict[str, Any]) -> dict[str, Any] | None:
+    """Take the fields of the whole run out of a command's options; return those given.
+
+    None where none is: the estimate is that of a step alone.
+    """
+    taken = {field: options.pop(name) for name, field in TRAINING_FIELDS.items()}
+    return {field: v for field, v in taken.items() if v is not None} or None
 
 
 def require(options: dict[str, Any], *fields: str, otherwise: str = "") -> None:

@@ -28,8 +28,9 @@ def list_command(kind: str | None, as_json: bool) -> None:
     """List what the catalog holds, or one KIND of it.
 
     Kinds: chips, hbm, com, segments, devices, codes, links, switches, systems, models,
-    software, prices, processes, packages, reliability, supply, claims, runs, sweeps.
-    Files in the folders of ACCELSIM_PATH are listed with the built-in ones.
+    software, prices, processes, packages, reliability, supply, claims, runs,
+    designs, sweeps. Files in the folders of ACCELSIM_PATH are listed with the
+    built-in ones.
     """
     from accelsim.catalog import KINDS_OF_THING
     from accelsim.report.catalog import catalog_tables, describe_all

@@ -1,12 +1,16 @@
 """`accelsim silicon`: a chip's cost, the area of its dies, another process."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
 from accelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from accelsim.silicon.scale import At
 
 YIELDS = ("poisson", "murphy", "seeds", "negative-binomial")
 POINTS = ("iso-power", "iso-speed")
@@ -27,9 +31,7 @@ Exit code 1: the chip's file has no [die], or its memory has no price.""",
 @click.option(
     "--at",
     type=click.Choice(POINTS),
-    default="iso-power",
-    show_default=True,
-    help="What stays as it is.",
+    help="What stays as it is.  [default: iso-power]",
 )
 @click.option("--against", metavar="CHIP", help="Beside the moved chip.")
 @click.option("--date", "when", type=DAY, help="Of the prices.  [default: the newest]")
@@ -47,14 +49,13 @@ Exit code 1: the chip's file has no [die], or its memory has no price.""",
 def silicon_command(
     chip: str,
     to: str | None,
-    at: str,
+    at: "At | None",
     against: str | None,
     when: datetime | None,
     model: str,
-    uncertain: int | None,
-    seed: int,
     changes: tuple[str, ...],
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Tell what CHIP costs to make, by part, and where area and edge of its die go.
 
@@ -62,19 +63,28 @@ def silicon_command(
     """
     from accelsim.catalog import load, parse_overrides
     from accelsim.chip import chip as chip_named
-    from accelsim.silicon.answer import examine, ported, uncertain_cost
+    from accelsim.silicon.answer import examine, ported, uncertain_cost, uncertain_move
     from accelsim.silicon.scale import port
 
-    if against is not None and to is None:
-        raise InputError("--against: give --to as well")
+    for option, told in (("--against", against), ("--at", at)):
+        if told is not None and to is None:
+            raise InputError(f"{option} {told}: give --to as well")
+    uncertain, seed = options.samples_of(given)
     day = None if when is None else when.date()
     spec = chip_named(chip, parse_overrides(changes)).spec
     answer = examine(spec, day, model)
     if to is not None:
         other = None if against is None else load("chips", against)
-        answer["moved"] = ported(port(spec, to=to, at=at, when=day), other)  # type: ignore[arg-type]
+        answer["moved"] = ported(
+            port(spec, to=to, at=at or "iso-power", when=day), other
+        )
     if uncertain is not None:
         answer["uncertain"] = uncertain_cost(spec, uncertain, seed, day)
+        if to is not None:
+            point = at or "iso-power"
+            answer["moved"]["uncertain"] = uncertain_move(
+                spec, to, point, uncertain, seed, day
+            )
     if as_json:
         print_json(answer)
         return

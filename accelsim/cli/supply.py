@@ -7,6 +7,7 @@ import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
+from accelsim.errors import InputError
 
 MONTH = click.DateTime(formats=["%Y-%m", "%Y-%m-%d"])
 
@@ -22,12 +23,11 @@ Examples:
 @click.option("--until", type=MONTH, default="2027-12", show_default=True)
 @click.option("--lose-fab", type=MONTH, help="First month without the fab.")
 @click.option(
-    "--months", type=click.IntRange(0, 240), default=6, show_default=True,
-    help="That it is lost.",
-)  # fmt: skip
+    "--months", type=click.IntRange(1, 240), help="That it is lost.  [default: 6]"
+)
 @click.option(
-    "--lost", type=click.FloatRange(0.0, 1.0), default=1.0, show_default=True,
-    help="Share of the wafers that go with it.",
+    "--lost", type=click.FloatRange(0.0, 1.0),
+    help="Share of the wafers that go with it.  [default: 1]",
 )  # fmt: skip
 @click.option(
     "--packaging-late", type=click.IntRange(0, 120), default=0, show_default=True,
@@ -55,8 +55,7 @@ def supply_command(
 
     spec = override(load("supply", name), parse_overrides(changes), f"supply/{name}")
     samples, seed = asked.pop("samples"), asked.pop("seed")
-    fab = asked.pop("lose_fab")
-    wrong = Scenario(lose_fab=fab and fab.date(), **asked)
+    wrong = Scenario(**_fab(asked), **asked)
     found = answer(spec, until.date(), wrong, samples, seed)
     if as_json:
         print_json(found)
@@ -64,3 +63,14 @@ def supply_command(
     from accelsim.report.supply import supply_tables
 
     print_tables(supply_tables(found))
+
+
+def _fab(asked: dict[str, Any]) -> dict[str, Any]:
+    """Take what is told of a lost fab out of the options; refuse it without a month."""
+    fab, told = asked.pop("lose_fab"), {}
+    for name, usual in (("months", 6), ("lost", 1.0)):
+        given = asked.pop(name)
+        if given is not None and fab is None:
+            raise InputError(f"--{name} {given:g}: give --lose-fab as well")
+        told[name] = usual if given is None else given
+    return told | {"lose_fab": fab and fab.date()}

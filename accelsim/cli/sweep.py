@@ -9,6 +9,7 @@ import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_error, print_json, print_tables
+from accelsim.cli.progress import with_progress
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,42 +109,11 @@ def _go(
         run_on_dask(store, dask, tell=tell)
 
     try:
-        _with_progress(store.manifest.spec.name, compute)
+        with_progress(store.manifest.spec.name, compute)
     except KeyboardInterrupt:
         print_error(f"stopped; go on with: accelsim sweep resume {store.folder}")
         raise
     _summary(summary(store), as_json=as_json)
-
-
-def _with_progress(
-    name: str, compute: "Callable[[Callable[[Progress], None]], None]"
-) -> None:
-    """Run something that tells its progress; a bar on stderr if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn(name), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}/s"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None, rate="–")
-
-        def tell(progress: "Progress") -> None:
-            for line in progress.lines:
-                print_error(f"warning: {line}")
-            speed = bar.tasks[0].speed
-            rate = "–" if not speed else f"{speed:,.0f}"
-            bar.update(task, completed=progress.points, total=progress.total, rate=rate)
-
-        compute(tell)
 
 
 @sweep_group.command("status")
@@ -206,6 +176,7 @@ def show_command(
     from accelsim.explore.sweep.store import open_store
     from accelsim.report import sweep as report
     from accelsim.report.figures import check_figure
+    from accelsim.report.picture.raster import save
 
     if figure is not None:
         check_figure(figure)
@@ -220,7 +191,8 @@ def show_command(
         look.export(rows, out)
     if figure is not None:
         axes = report.axes_of_picture(look.axis_columns(store), x, y, by)
-        report.draw(figure, store.manifest.spec.question or folder.name, rows, *axes)
+        title = store.manifest.spec.question or folder.name
+        save(report.rows_figure(title, rows, *axes), figure)
     if sql is None:
         rows = rows.select(look.shown_columns(store))
     if as_json:

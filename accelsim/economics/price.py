@@ -24,7 +24,8 @@ def own_usd_per_second(own: OwnSpec) -> dict[str, float]:
     power : while it has work or not, but for the power, which an idle chip does not
     draw.
     """
-    paid = float(own.capex) * (1.0 + float(own.network))
+    extra = 0.0 if own.extra is None else float(own.extra)
+    paid = (float(own.capex) + extra) * (1.0 + float(own.network))
     years, rate = float(own.life) / YEAR, float(own.interest)
     share = 1.0 / years if rate == 0.0 else rate / (1.0 - (1.0 + rate) ** -years)
     used = float(own.used) * YEAR
@@ -79,12 +80,12 @@ def choose_offer(
     return max((o for o in early if o.offer == kind), key=lambda o: o.date)
 
 
-def rented_chips(q: Question) -> int:
-    """Return the chips that are paid for: whole rent units."""
+def rented_chips(q: Question, spare: int = 0) -> int:
+    """Return the chips that are paid for: whole rent units, spare chips included."""
     unit = q.system.rent_unit
-    return -(-q.run.chips // unit) * unit
+    return -(-(q.run.chips + spare) // unit) * unit
 
 
-def usd_per_second(q: Question, offer: OfferSpec) -> float:
-    """Return the price of all rented chips [USD/s]."""
-    return rented_chips(q) / offer.chips * float(offer.usd)
+def usd_per_second(q: Question, offer: OfferSpec, spare: int = 0) -> float:
+    """Return the price of all rented chips, spare ones included [USD/s]."""
+    return rented_chips(q, spare) / offer.chips * float(offer.usd)

@@ -106,6 +106,11 @@ def supply(
     draws = Draws(samples, seed)
     rows, limits = [], []
     months = _months(spec.start, until)
+    if wrong.lose_fab is not None and not _within(wrong, months):
+        raise InputError(
+            f"supply: lose_fab: {wrong.lose_fab} loses no month of {months[0]} to "
+            f"{months[-1]}"
+        )
     for day in months:
         parts = _parts(spec, chip, day, wrong, draws)
         least = np.minimum.reduce(list(parts.values()))
@@ -116,6 +121,12 @@ def supply(
         middle = {name: float(np.median(value)) for name, value in parts.items()}
         limits.append(min(middle, key=lambda name: middle[name]))
     return Supply(tuple(months), np.array(rows), tuple(limits))
+
+
+def _within(wrong: Scenario, months: list[date]) -> bool:
+    """Return whether a month of the plan is one without the fab."""
+    first = wrong.lose_fab or months[-1]
+    return first <= months[-1] and month_after(first, wrong.months) > months[0]
 
 
 def _check(wrong: Scenario, samples: int) -> None:

@@ -1,28 +1,27 @@
 """Is a claim true? Its probability over what is uncertain, and what decides it.
 
 This file knows claims of the catalog and how a verdict is told; the ratios come from
-the rooms that it asks.
+`claim_run` and from the silicon room.
 """
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accelsim import catalog
 from accelsim.errors import NoAnswerError
-from accelsim.explore.compare import match_chips
-from accelsim.explore.estimate import answer
-from accelsim.explore.result import Estimate
-from accelsim.explore.uncertain import interval, leading, uncertain
-from accelsim.question import Question, resolve, run_from
+from accelsim.explore.claim_run import Sides, by_date, sides, told_of, why_it_moves
+from accelsim.explore.uncertain import interval, leading
 from accelsim.silicon.cost import chip_cost
 from accelsim.silicon.draws import Draws
 from accelsim.silicon.nodes import Values
 from accelsim.silicon.scale import moved, ratios
 from accelsim.specs.chip import ChipSpec
-from accelsim.specs.claim import ClaimSpec, RunClaim, SideSpec, SiliconClaim
+from accelsim.specs.claim import ClaimSpec, SiliconClaim
 
 BINS = 20  # of the leading driver, to see where the claim turns
+Inputs = dict[str, Values]
 
 
 def judge(name: str, samples: int = 10_000, seed: int = 1) -> dict[str, Any]:
@@ -36,136 +35,101 @@ def judge(name: str, samples: int = 10_000, seed: int = 1) -> dict[str, Any]:
         A side of the claim cannot run.
     """
     claim: ClaimSpec = catalog.load("claims", name)
-    ratio, inputs, extra = _ratio(claim, samples, seed)
-    bound = float(claim.at_most or claim.at_least or 0.0)
-    holds = ratio <= bound if claim.at_most is not None else ratio >= bound
-    told = leading(inputs, ratio)
+    extra: dict[str, Any]
+    if claim.run is not None:
+        found = sides(claim.run, samples, seed)
+        ratio, inputs = found.ratio, found.inputs
+        extra = told_of(found) | _dates(claim, found)
+    elif claim.silicon is not None:
+        ratio, inputs, extra = _silicon(claim.silicon, samples, seed)
+        found = None
+    else:
+        raise NoAnswerError(f"claim {claim.name}: nothing to ask")
+    drive = leading(inputs, ratio)
+    needs = None if found is None else _needed_mfu(claim, found)
     return {
         "claim": claim.name,
         "statement": claim.statement,
         "date": claim.date.isoformat(),
-        "probability": float(holds.mean()),
+        "probability": float(_holds(claim, ratio).mean()),
         "interval": interval(ratio),
-        "holds_when": _when(claim, ratio, inputs, told, extra),
-        "drivers": told,
-        "bound": bound,
+        "holds_when": needs or _when(claim, ratio, inputs, drive),
+        "drivers": drive,
+        "bound": _bound(claim),
         "samples": samples,
         "seed": seed,
         **extra,
     }
 
 
-def _ratio(
-    claim: ClaimSpec, samples: int, seed: int
-) -> tuple[Values, dict[str, Values], dict[str, Any]]:
-    """Return samples of the ratio, what it follows from, and what else to tell."""
-    if claim.run is not None:
-        return _run(claim.run, samples, seed)
-    if claim.silicon is not None:
-        return _silicon(claim.silicon, samples, seed)
-    raise NoAnswerError(f"claim {claim.name}: nothing to ask")
+def _bound(claim: ClaimSpec) -> float:
+    return float(claim.at_most or claim.at_least or 0.0)
 
 
-def _side(run: RunClaim, side: SideSpec, chips: int) -> Question:
-    fields = {"model": run.model, "system": side.system, "chips": chips}
-    fields |= {"offer": side.offer, "price_date": side.price_date}
-    return resolve(run_from(fields | {"precision": side.precision}))
+def _holds(claim: ClaimSpec, ratio: Values) -> NDArray[np.bool_]:
+    """Return where a claim is true of its ratio."""
+    bound = _bound(claim)
+    return ratio <= bound if claim.at_most is not None else ratio >= bound
 
 
-def _one(q: Question) -> Estimate:
-    found = answer([q])[0]
-    if isinstance(found, Estimate):
-        return found
-    raise found
-
-
-def _run(
-    run: RunClaim, samples: int, seed: int
-) -> tuple[Values, dict[str, Values], dict[str, Any]]:
-    """Return samples of the ratio, of what it follows from, and the nominal answers."""
-    base = _one(_side(run, run.against, run.chips))
-    chips = run.chips
-    if run.match != "chips":
-
-        def ask(_system: str, count: int) -> Question:
-            return _side(run, run.subject, count)
-
-        chips = match_chips(base, ask, run.subject.system, run.match)
-    mine = _one(_side(run, run.subject, chips))
-    first, second = uncertain([mine, base], samples, seed)
-    if run.measure not in first.outputs or run.measure not in second.outputs:
-        raise NoAnswerError(f"claim: no {run.measure} of one of the systems")
-    ratio = first.outputs[run.measure] / second.outputs[run.measure]
-    inputs = {f"subject.{path}": values for path, values in first.inputs.items()}
-    shared = {id(values) for values in first.inputs.values()}
-    inputs |= {
-        f"against.{path}": values
-        for path, values in second.inputs.items()
-        if id(values) not in shared
-    }
-    extra = {
-        "subject": _told(mine),
-        "against": _told(base),
-        "nominal": _measure(mine, run.measure) / _measure(base, run.measure),
-    }
-    return ratio, inputs, extra
-
-
-def _measure(estimate: Estimate, measure: str) -> float:
-    return float(estimate.to_dict()[measure])
-
-
-def _told(estimate: Estimate) -> dict[str, Any]:
-    cost = estimate.cost
-    return {
-        "system": estimate.question.system.name,
-        "chips": estimate.chips,
-        "plan": estimate.plan.text(),
-        "mfu": estimate.mfu,
-        "usd_per_million_tokens": estimate.usd_per_million_tokens,
-        "price": None if cost is None else f"{cost.offer} {cost.date}",
-    }
+def _dates(claim: ClaimSpec, found: Sides) -> dict[str, Any]:
+    """Return the verdict at every date at which a price changes, and why it moves."""
+    rows = by_date(found, claim.date)
+    for row in rows:
+        ratio = row.pop("ratio")
+        row["interval"] = interval(ratio)
+        row["probability"] = float(_holds(claim, ratio).mean())
+    return {"by_date": rows, "why": why_it_moves(found, rows)}
 
 
 def _silicon(
     claim: SiliconClaim, samples: int, seed: int
-) -> tuple[Values, dict[str, Values], dict[str, Any]]:
+) -> tuple[Values, Inputs, dict[str, Any]]:
     chip: ChipSpec = catalog.load("chips", claim.chip)
     draws = Draws(samples, seed)
-    found = ratios(chip, claim.to, claim.at, draws)
-    nominal = ratios(chip, claim.to, claim.at)
-    if claim.measure in ("cost", "cost_per_flop"):
+    found, nominal = (
+        ratios(chip, claim.to, claim.at, draws),
+        ratios(chip, claim.to, claim.at),
+    )
+    if claim.measure in ("cost", "cost_per_flop", "memory_over_dies"):
         new = moved(chip, claim.to, nominal)
         after, before = chip_cost(new, take=draws), chip_cost(chip, take=draws)
         ratio = after.total / before.total
         if claim.measure == "cost_per_flop":
             ratio = ratio / found.clock
+        if claim.measure == "memory_over_dies":
+            ratio = after.hbm / after.logic
+        costs = {"before_usd": before.total, "after_usd": after.total}
     else:
-        ratio = getattr(found, claim.measure) * np.ones(samples)
-    return np.asarray(ratio), draws.found, {"nominal": float(np.median(ratio))}
+        ratio, costs = getattr(found, claim.measure) * np.ones(samples), {}
+    middle = float(np.median(ratio))
+    intervals = {name: interval(values) for name, values in costs.items()}
+    return np.asarray(ratio), draws.found, {"nominal": middle, **intervals}
+
+
+def _needed_mfu(claim: ClaimSpec, found: Sides) -> str:
+    """Return the MFU at which a claim on money would hold; nothing for another."""
+    if claim.at_most is None or found.run.measure != "usd_per_million_tokens":
+        return ""
+    mine, theirs = found.subject, found.against
+    needed = mine.mfu * found.nominal / _bound(claim)
+    names = [e.question.system.name for e in (mine, theirs)]
+    costs = [e.cost for e in (mine, theirs) if e.cost is not None]
+    prices = " against ".join(f"{cost.offer} {cost.date}" for cost in costs)
+    return (
+        f"MFU of {names[0]} is {needed:.3f} or more ({mine.mfu:.3f} here) "
+        f"where {names[1]} reaches {theirs.mfu:.3f}, at {prices}"
+    )
 
 
 def _when(
-    claim: ClaimSpec,
-    ratio: Values,
-    inputs: dict[str, Values],
-    told: dict[str, float],
-    extra: dict[str, Any],
+    claim: ClaimSpec, ratio: Values, inputs: Inputs, drive: dict[str, float]
 ) -> str:
-    """Return the condition under which a claim holds, in words."""
-    bound = float(claim.at_most or claim.at_least or 0.0)
-    run = claim.run
-    if run is not None and claim.at_most and run.measure == "usd_per_million_tokens":
-        mine, theirs = extra["subject"], extra["against"]
-        needed = mine["mfu"] * extra["nominal"] / bound
-        return (
-            f"MFU of {mine['system']} is {needed:.3f} or more ({mine['mfu']:.3f} here) "
-            f"where {theirs['system']} reaches {theirs['mfu']:.3f}, at "
-            f"{mine['price']} against {theirs['price']}"
-        )
-    if not told:
-        return "always" if (ratio <= bound).all() else "nothing uncertain decides it"
-    path = next(iter(told))
+    """Return the value of the leading driver at which a claim turns, in words."""
+    if not drive:
+        always = bool(_holds(claim, ratio).all())
+        return "always" if always else "nothing uncertain decides it"
+    path, bound = next(iter(drive)), _bound(claim)
     order = np.argsort(inputs[path])
     bins = min(BINS, len(order))
     means = [float(part.mean()) for part in np.array_split(ratio[order], bins)]

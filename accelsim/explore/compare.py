@@ -9,8 +9,9 @@ from typing import Any
 
 from accelsim.economics.price import choose_offer
 from accelsim.errors import AccelsimError, InputError, NoAnswerError, nearest
+from accelsim.explore.comparison import Comparison, Row
 from accelsim.explore.estimate import answer
-from accelsim.explore.result import Comparison, Estimate, Row
+from accelsim.explore.result import Estimate
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, resolve, run_from
 
@@ -42,7 +43,7 @@ def compare(
         The first system unless named.
     fields
         Further fields of a run: global_batch, global_batch_tokens, seq_len,
-        precision, software, offer, plan.
+        precision, software, offer, plan, training.
 
     Raises
     ------

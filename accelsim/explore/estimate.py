@@ -6,13 +6,15 @@ kernels (`training.evaluate`) -> the best row of each question -> energy and mon
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from accelsim.chip.lower import attention_kernel
-from accelsim.economics.energy import PhaseTimes, energy_parts
+from accelsim.economics.energy import PhaseTimes, energy_by_phase, energy_parts
+from accelsim.economics.power import by_bytes
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
 from accelsim.explore.nearest import nearest_that_fits
@@ -27,6 +29,7 @@ from accelsim.explore.result import (
     Stage,
     TimeParts,
 )
+from accelsim.explore.whole import whole
 from accelsim.fabric.lower import energy_per_byte, filled, ports
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
@@ -137,8 +140,7 @@ def _answer_chunk(
         try:
             if not len(legal[i]):
                 raise _no_legal_plan(q, tried[i])
-            best = _best(q, rows, done, part, must_fit=must_fit)
-            found.append(explain(q, rows, i, done, best))
+            found.append(_best(q, rows, i, done, part, must_fit=must_fit))
         except AccelsimError as failure:
             found.append(failure)
     return found
@@ -169,15 +171,20 @@ def _no_legal_plan(q: Question, tried: Rows) -> AccelsimError:
 
 
 def _best(
-    q: Question, rows: Cases, done: Evaluated, part: slice, *, must_fit: bool
-) -> int:
+    q: Question, rows: Cases, case: int, done: Evaluated, part: slice, *, must_fit: bool
+) -> Estimate:
     fitting = part.start + np.flatnonzero(done.fits(rows)[part])
-    if len(fitting):
-        return int(settle(rows, done, fitting, step_time)[0])
+    while len(fitting):
+        best = int(settle(rows, done, fitting, step_time)[0])
+        found = explain(q, rows, case, done, best)
+        if found.fits or (len(fitting) == 1 and not must_fit):
+            return found
+        fitting = fitting[fitting != best]
     least = int(part.start) + int(np.argmin(done.memory.total[part]))
-    if not must_fit:
-        return int(settle(rows, done, np.array([least]), step_time)[0])
-    raise NoAnswerError(short_of_memory(q, rows, done, least))
+    if must_fit:
+        raise NoAnswerError(short_of_memory(q, rows, done, least))
+    best = int(settle(rows, done, np.array([least]), step_time)[0])
+    return explain(q, rows, case, done, best)
 
 
 def short_of_memory(
@@ -192,10 +199,13 @@ def short_of_memory(
     have = whole * (1.0 - head_room)
     kept = f" ({head_room:.1%} of the memory is kept free)" if head_room else ""
     plan = plan_of(done.plans[least]).text()
+    short = f"short by {show_bytes(need - have)}"
+    if need <= have:
+        short = "which its allocator cuts up so that a tensor finds no room"
     message = (
         f"no plan fits in memory: {q.model.name} on {q.run.chips} chips of "
         f"{q.system.name} needs at least {show_bytes(need)} a worker ({plan}) "
-        f"of {show_bytes(have)}{kept}, short by {show_bytes(need - have)}"
+        f"of {show_bytes(have)}{kept}, {short}"
     )
     return message if head_room else f"{message}; {nearest_that_fits(q)}"
 
@@ -206,14 +216,19 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
     tokens = float(q.global_batch) * q.seq_len
     hardware = float(result.hardware_flops) * q.workers
     one = slice(i, i + 1)
-    energy = _energies(q, rows, case, done.plans[one], done.results[one])
-    return Estimate(
+    by_phase = _energies(q, rows, case, done.plans[one], done.results[one])
+    energy = {
+        phase: {part: float(v[0]) for part, v in parts.items()}
+        for phase, parts in by_phase.items()
+    }
+    found = Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
         time=time_parts(result),
         memory=_memory_parts(memory),
         memory_capacity=float(rows.chips.memory_capacity[case]),
-        energy=EnergyParts(**{k: float(v[0]) for k, v in energy.items()}),
+        energy=EnergyParts(**energy_parts(q, energy)),
+        energy_by_phase=energy,
         cost=_cost(q),
         matmul_memory_bound=float(result.memory_bound),
         model_flops=tokens * flops_per_token(q.model, q.seq_len, causal=False),
@@ -226,6 +241,7 @@ def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Est
         notes=_notes(q),
         stages=_stages(rows, case, done, i),
     )
+    return found if q.run.training is None else replace(found, whole=whole(found))
 
 
 def _stages(rows: Cases, case: int, done: Evaluated, i: int) -> tuple[Stage, ...]:
@@ -249,18 +265,21 @@ def job_energy(
     q: Question, rows: Cases, case: int, plans: Rows, results: Rows
 ) -> np.ndarray:
     """Return the energy of a step of each plan, for the whole job [J]."""
-    return np.asarray(sum(_energies(q, rows, case, plans, results).values()))
+    found = _energies(q, rows, case, plans, results)
+    return np.asarray(sum(sum(parts.values()) for parts in found.values()))
 
 
 def _energies(
     q: Question, rows: Cases, case: int, plans: Rows, results: Rows
-) -> dict[str, np.ndarray]:
-    """Return the energy of a step by cause, plan by plan [J]."""
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the energy of a step by phase and part, plan by plan [J]."""
     compute = sum(results[k] for k in COMPUTE_PARTS)
+    streaming = results.elementwise + results.optimizer
     communication = sum(results[k] for k in COMMUNICATION_PARTS)
     idle = results.step_time - compute - communication
     links = _link_joules(q, rows, case, plans, results)
-    return energy_parts(q, PhaseTimes(compute, communication, idle), links)
+    times = PhaseTimes(compute - streaming, streaming, communication, idle)
+    return energy_by_phase(q, times, links)
 
 
 def _link_joules(
@@ -274,10 +293,10 @@ def _link_joules(
         "dp": plans.tp * plans.cp * plans.dp,
         "pp": plans.tp * plans.cp * plans.dp * plans.pp,
     }
-    total = np.zeros(len(plans))
+    total, tiers = np.zeros(len(plans)), by_bytes(q, rows.tiers[case])
     for kind, span in spans.items():
         sizes, which = np.unique(span, return_inverse=True)
-        each = [energy_per_byte(rows.tiers[case], float(size)) for size in sizes]
+        each = [energy_per_byte(tiers, float(size)) for size in sizes]
         total += results[f"{kind}_bytes"] * np.asarray(each)[which]
     return total * q.workers
 

@@ -8,6 +8,7 @@ arrays.
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -95,11 +96,34 @@ class Expression:
             found = found.astype(np.float64)
         return np.broadcast_to(found, (length,)).copy()
 
+    def violation(self, columns: Mapping[str, Column]) -> Column:
+        """Return row by row how far the text is from being true; 0 where it is.
+
+        Of a single comparison of numbers, the difference of its sides over the larger
+        of them; 1 of anything else that is false.
+        """
+        tree, length = self._tree, len(next(iter(columns.values())))
+        gap = np.ones(length)
+        if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
+            sides = (tree.left, tree.comparators[0])
+            with np.errstate(all="ignore"):
+                left, right = (
+                    np.broadcast_to(np.asarray(_value(side, columns)), (length,))
+                    for side in sides
+                )
+                if left.dtype.kind == right.dtype.kind == "f":
+                    size = np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-300)
+                    gap = np.abs(left - right) / size
+        told = self.over(columns).astype(np.float64)
+        broken = np.where(np.isnan(told), np.nan, np.maximum(gap, 1e-9))
+        return np.where((told != 0.0) & ~np.isnan(told), 0.0, broken)
+
 
 def parse(text: str, known: Iterable[str], where: str) -> Expression:
     """Return an expression over known columns.
 
-    A column whose name has dots is written as it is: `chip.hbm.stacks * 2`.
+    A column whose name has dots, dashes or numbers is written as it is:
+    `chip.hbm.stacks * 2`, `link.infiniband-ndr.latency`, `price.offers.0.usd`.
 
     Raises
     ------
@@ -108,14 +132,39 @@ def parse(text: str, known: Iterable[str], where: str) -> Expression:
     """
     if len(text) > MAX_LENGTH:
         raise InputError(f"{where}: longer than {MAX_LENGTH} characters")
+    columns = set(known)
+    plain, meant = _stood_in(text.strip(), columns)
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = _Meant(meant).visit(ast.parse(plain, mode="eval")).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error)
         raise InputError(f"{where}: {text!r} cannot be read: {reason}") from None
     names: list[str] = []
-    _check(tree, set(known), names, where, 0)
+    _check(tree, columns, names, where, 0)
     return Expression(text, tuple(dict.fromkeys(names)), tree)
+
+
+def _stood_in(text: str, known: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Return a text with a word in place of each column that Python could not read."""
+    odd = [n for n in known if not all(part.isidentifier() for part in n.split("."))]
+    meant: dict[str, str] = {}
+    for name in sorted(odd, key=len, reverse=True):
+        word = f"column_{len(meant)}_"
+        found = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", word, text)
+        if found != text:
+            text, meant[word] = found, name
+    return text, meant
+
+
+class _Meant(ast.NodeTransformer):
+    """Gives columns that stand under another word their names."""
+
+    def __init__(self, meant: Mapping[str, str]) -> None:
+        self.meant = meant
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Return the node of the name that is meant."""
+        return ast.Name(self.meant.get(node.id, node.id), node.ctx)
 
 
 def _check(

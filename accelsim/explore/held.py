@@ -45,7 +45,8 @@ def named_figures(q: Question) -> dict[str, Figure]:
     parts: dict[str, Any] = {"chip": q.chip, "system": q.system}
     parts |= {"software": q.software}
     parts |= {f"link.{name}": link for name, link in q.links.items()}
-    parts |= {} if q.price is None else {"price": q.price}
+    others = {"price": q.price, "reliability": q.reliability}
+    parts |= {name: spec for name, spec in others.items() if spec is not None}
     return {
         f"{root}.{path}": figure
         for root, spec in parts.items()

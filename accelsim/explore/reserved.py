@@ -1,35 +1,61 @@
 """What the allocator of a worker takes from the device, cached blocks included.
 
-That is what a framework's log calls reserved (`torch.cuda.max_memory_reserved`). It
-decides nothing: before it fails, the allocator gives back the segments that it caches
-(`release_cached_blocks`), so that a plan fits where its tensors do and what is lost
-between them, which is `memory.total`.
+That is what a framework's log calls reserved (`torch.cuda.max_memory_reserved`), and in
+a tight plan it decides: before it fails, the allocator gives back the segments that
+nothing uses (`release_cached_blocks`), but not those that are partly used. The tensors
+of a step are followed through its rules where their order is known.
 """
 
 from accelsim.explore.plan import row_of
 from accelsim.explore.result import Estimate
-from accelsim.training.lower import lower
-from accelsim.training.reserved import cached
+from accelsim.kernels import tables
+from accelsim.training.evaluate import evaluate
+from accelsim.training.lower import lower, table
+from accelsim.training.reserved import Held, known, replay
+
+TIGHT = 0.8  # of the capacity: below it a plan fits whatever is lost between tensors
 
 
 def reserved(estimate: Estimate, stage: int | None = None) -> float:
-    """Return what the allocator of one worker of a stage takes at its peak [B].
+    """Return what the allocator of one worker of a stage holds after some steps [B].
 
-    stage : of the pipeline; the fullest one unless named. Never less than its tensors
-    and what is lost between them, and no more than the device has where these fit.
-    Where the order of the step's tensors is not followed it is just that.
+    stage : of the pipeline; the fullest one unless named. Where the order of the step's
+    tensors is not followed, or they do not fit, it is what they need.
     """
     stages = estimate.stages
     if stage is None:
         stage = max(range(len(stages)), key=lambda s: stages[s].memory.total)
-    found = stages[stage]
-    memory, plan = found.memory, row_of(estimate.plan)
+    memory = stages[stage].memory
     least = memory.total - memory.context
-    room = estimate.memory_capacity - memory.context
-    if least >= room:
+    if memory.total > estimate.memory_capacity:
         return least
-    rows = lower([estimate.question])
-    beside = cached(rows, plan, stage, found.layers, found.in_flight)
-    if beside is None:
-        return least
-    return max(least, min(room, memory.allocated + beside))
+    held = _held(estimate, [stage])
+    return held[0].reserved if held else least
+
+
+def runs_out(estimate: Estimate) -> bool:
+    """Return whether a tight plan's allocator finds no room for a tensor.
+
+    The first stage has most in flight, the second does without the embedding, the last
+    has the logits.
+    """
+    if estimate.memory.total < TIGHT * estimate.memory_capacity:
+        return False
+    last = len(estimate.stages) - 1
+    held = _held(estimate, sorted({0, min(1, last), last}))
+    return any(one.ran_out for one in held)
+
+
+def _held(estimate: Estimate, stages: list[int]) -> list[Held]:
+    """Return what the allocators of some stages hold, nothing where it is not known."""
+    plan, rows = row_of(estimate.plan), lower([estimate.question])
+    if not known(rows, plan):
+        return []
+    plans = table(tables.PLAN, 1)
+    plans[0] = plan
+    times = evaluate(rows, plans, only_fitting=False).layers[0]
+    found = []
+    for stage in stages:
+        here = estimate.stages[stage]
+        found.append(replay(rows, plan, stage, here.layers, here.in_flight, times))
+    return found

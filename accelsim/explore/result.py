@@ -6,7 +6,9 @@ Frozen dataclasses without physics; keys that leave the program carry their unit
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from accelsim.economics.power import rack, steady
 from accelsim.explore.plan import Plan
+from accelsim.explore.whole import Whole
 from accelsim.link.soft import soft_figures
 from accelsim.question import Question
 
@@ -114,14 +116,16 @@ class Stage:
 class EnergyParts:
     """Joules of a step by cause, for the whole job [J].
 
-    compute, communication, idle : the chips by phase; node : hosts, NICs and fans;
-    facility : what the hall adds (PUE).
+    compute, communication, idle : the chips by phase; node : hosts, NICs, fans and
+    switches in the box; network : switches and optics outside of it; facility : what
+    the hall adds (PUE).
     """
 
     compute: float
     communication: float
     idle: float
     node: float
+    network: float
     facility: float
 
     @property
@@ -159,6 +163,9 @@ class Estimate:
     Attributes
     ----------
     time, memory, energy : parts whose totals are step time, peak memory and energy
+    energy_by_phase : dict
+        The same joules by phase (compute, communication, idle) and part (chip, links,
+        host, nic, switch, optics, facility) [J].
     matmul_memory_bound : float
         Part of `time.matmul` in which memory, not the matrix unit, is the limit [s].
     memory_capacity : float
@@ -177,6 +184,8 @@ class Estimate:
         What the reader must know: partly filled domains, defaults taken.
     stages : tuple of Stage
         Memory of a worker of each pipeline stage; `memory` is that of the fullest.
+    whole : Whole or None
+        The whole run with its failures, where the question tells of it.
     """
 
     question: Question
@@ -185,6 +194,7 @@ class Estimate:
     memory: MemoryParts
     memory_capacity: float
     energy: EnergyParts
+    energy_by_phase: dict[str, dict[str, float]]
     cost: Cost | None
     matmul_memory_bound: float
     model_flops: float
@@ -194,6 +204,7 @@ class Estimate:
     link_bytes: dict[str, float]
     notes: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    whole: Whole | None = None
 
     @property
     def chips(self) -> int:
@@ -241,13 +252,36 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        """Return whether the plan fits in memory."""
-        return self.memory.total <= self.memory_capacity
+        """Return whether the plan fits in memory, also as its allocator cuts it up."""
+        from accelsim.explore.reserved import runs_out  # it asks for an estimate
+
+        return self.memory.total <= self.memory_capacity and not runs_out(self)
 
     @property
     def power(self) -> float:
         """Return the mean power of the job at the meter [W]."""
         return self.energy.total / self.step_time
+
+    @property
+    def rack(self) -> dict[str, Any] | None:
+        """Return the mean and the highest power of a full rack, the mean by part [W].
+
+        The network outside and the hall are not in it. None where a system tells no
+        rack.
+        """
+        q, chips = self.question, self.chips
+        drawn = sum(v["chip"] + v["links"] for v in self.energy_by_phase.values())
+        still = steady(q)
+        mean = rack(q, drawn / self.step_time / chips, still)
+        most = rack(q, float(q.chip.power.tdp), still)
+        if mean is None or most is None or q.system.rack is None:
+            return None
+        return {
+            "chips": int(float(q.system.rack)),
+            "power_w": sum(mean.values()),
+            "highest_power_w": sum(most.values()),
+            "power_parts_w": dict(mean),
+        }
 
     @property
     def joule_per_token(self) -> float:
@@ -310,83 +344,18 @@ class Estimate:
             "link_bytes": dict(self.link_bytes),
             "energy_j": self.energy.total,
             "energy_parts_j": asdict(self.energy),
+            "energy_by_phase_j": {p: dict(v) for p, v in self.energy_by_phase.items()},
+            "rack": self.rack,
             "power_w": self.power,
             "j_per_token": self.joule_per_token,
             "cost": None if self.cost is None else asdict(self.cost),
             "usd_per_hour": self.usd_per_hour,
             "usd_per_million_tokens": self.usd_per_million_tokens,
             "kg_co2_per_million_tokens": self.kg_co2_per_million_tokens,
+            "training": None if self.whole is None else self.whole.to_dict(),
             "soft_figures": {
                 path: {"text": f.text, "kind": f.kind, "source": f.source}
                 for path, f in soft_figures(q).items()
             },
             "notes": list(self.notes),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One system of a comparison: its best plan, or why there is none."""
-
-    system: str
-    estimate: Estimate | None
-    failure: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Systems side by side on one question.
-
-    Attributes
-    ----------
-    match : str
-        What is held equal: chips, power, usd_per_hour or throughput.
-    baseline : str
-        The system that the ratios are taken against.
-    """
-
-    rows: tuple[Row, ...]
-    match: str
-    baseline: str
-    notes: tuple[str, ...] = ()
-
-    def ratios(self, row: Row) -> dict[str, float | None]:
-        """Return a row's figures over the baseline's."""
-        base = next(r for r in self.rows if r.system == self.baseline).estimate
-        mine = row.estimate
-        if base is None or mine is None:
-            return {}
-        old, new = base.to_dict(), mine.to_dict()
-        return {
-            key: new[key] / old[key] if new[key] is not None and old[key] else None
-            for key in RATIO_KEYS
-        }
-
-    def break_even_mfu(self, row: Row) -> float | None:
-        """Return the MFU at which a row's tokens would cost what the baseline's do."""
-        cost = self.ratios(row).get("usd_per_million_tokens")
-        return row.estimate.mfu * cost if row.estimate and cost else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain data."""
-        return {
-            "match": self.match,
-            "baseline": self.baseline,
-            "notes": list(self.notes),
-            "rows": [
-                {
-                    "system": row.system,
-                    "failure": row.failure or None,
-                    "relative": self.ratios(row),
-                    "break_even_mfu": self.break_even_mfu(row),
-                    "estimate": row.estimate.to_dict() if row.estimate else None,
-                }
-                for row in self.rows
-            ],
-        }
-
-
-RATIO_KEYS = (
-    *("step_time_s", "tokens_per_s", "tokens_per_s_per_chip", "mfu", "memory_bytes"),
-    *("power_w", "usd_per_hour", "usd_per_million_tokens", "j_per_token"),
-)

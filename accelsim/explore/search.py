@@ -163,17 +163,17 @@ def search(
     questions = _questions(run, overrides, chips, global_batches)
     bounds = against is None  # a front needs every plan's own time
     found = [_searched(q, head_room, workers, bounds=bounds) for q in questions]
-    if not sum(len(one.plans) for one in found):
-        raise _none(questions, found, head_room)
     rejected: Counter[str] = Counter()
     for one in found:
         rejected.update(one.rejected)
         one.settle(objective, top)
     pool = _pool(found, objective)
-    first = np.argsort(pool.score, kind="stable")[:top]
-    ranked = _explained(questions, found, pool, first, objective)
+    order = np.argsort(pool.score, kind="stable")
+    ranked = _explained(questions, found, pool, order, objective, top)
+    if not ranked:
+        raise _none(questions, found, head_room)
     other = None if against is None else _pool(found, against).score
-    kept = first[:0] if other is None else _front(pool.score, other)[:MANY]
+    kept = order[:0] if other is None else _front(pool.score, other)[:MANY]
     return Search(
         objective=objective,
         plans_legal=sum(one.legal for one in found),
@@ -181,7 +181,7 @@ def search(
         rejected=dict(rejected.most_common()),
         wall=time.perf_counter() - began,
         top=ranked,
-        front=_explained(questions, found, pool, kept, objective),
+        front=_explained(questions, found, pool, kept, objective, MANY),
     )
 
 
@@ -327,14 +327,20 @@ def _explained(
     pool: _Pool,
     chosen: NDArray[np.int64],
     objective: str,
+    most: int,
 ) -> tuple[Ranked, ...]:
+    """Return the first of the chosen plans that fit, also as their allocator cuts."""
     ranked: list[Ranked] = []
     for i in chosen:
+        if len(ranked) == most:
+            break
         one = found[int(pool.question[i])]
         row = int(pool.row[i])
         done = evaluate(one.rows, one.plans[row : row + 1], only_fitting=False)
         q = questions[int(pool.question[i])]
         estimate = explain(q, one.rows, 0, done, 0)
+        if not estimate.fits:
+            continue
         sign = 1.0 if OBJECTIVES[objective] else -1.0
         why = _why(ranked[0].estimate, estimate) if ranked else ""
         ranked.append(Ranked(estimate, sign * float(pool.score[i]), why))

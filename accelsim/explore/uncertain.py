@@ -15,25 +15,24 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import InputError
+from accelsim.explore.comparison import Comparison
 from accelsim.explore.estimate import answer
+from accelsim.explore.figures import FIGURES, WHOLE
 from accelsim.explore.held import held, moved, named_figures
-from accelsim.explore.result import Comparison, Estimate
+from accelsim.explore.result import Estimate
 from accelsim.question import Question
 from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.nodes import Values
 from accelsim.specs.figure import Figure
 
-OUTPUTS: dict[str, Callable[[Estimate], float | None]] = {
-    "step_time_s": lambda e: e.step_time,
-    "tokens_per_s": lambda e: e.tokens_per_s,
-    "tokens_per_s_per_chip": lambda e: e.tokens_per_s_per_chip,
-    "mfu": lambda e: e.mfu,
-    "power_w": lambda e: e.power,
-    "j_per_token": lambda e: e.joule_per_token,
-    "usd_per_hour": lambda e: e.usd_per_hour,
-    "usd_per_million_tokens": lambda e: e.usd_per_million_tokens,
-    "kg_co2_per_million_tokens": lambda e: e.kg_co2_per_million_tokens,
-}
+OUTPUTS = {
+    name: FIGURES[name]
+    for name in (
+        *("step_time_s", "tokens_per_s", "tokens_per_s_per_chip", "mfu", "power_w"),
+        *("j_per_token", "usd_per_hour", "usd_per_million_tokens"),
+        "kg_co2_per_million_tokens",
+    )
+} | WHOLE
 # No output of a training run rests on these.
 UNUSED = ("chip.die*", "chip.headline.*", "chip.hbm.memory.*", "chip.neuron.*")
 MOST_SAMPLES = 10_000_000
@@ -55,6 +54,26 @@ class Uncertain:
             "drivers_of": key,
             "drivers": leading(self.inputs, self.outputs[key]),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What is uncertain beside the figures of a question: a number by its samples.
+
+    name : of it, as a driver. usual : its nominal value. values : its samples, (N,).
+    ask : the question at a value of it.
+    """
+
+    name: str
+    usual: float
+    values: Values
+    ask: Callable[[float], Question]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Return the least and the largest sample, the nominal value within."""
+        low, high = float(self.values.min()), float(self.values.max())
+        return min(low, self.usual), max(high, self.usual)
 
 
 def interval(values: Values) -> dict[str, float]:
@@ -92,9 +111,14 @@ def _bounds(q: Question, path: str, figure: Figure) -> list[Question]:
 
 
 def uncertain(
-    estimates: Sequence[Estimate], samples: int, seed: int = 1
+    estimates: Sequence[Estimate],
+    samples: int,
+    seed: int = 1,
+    further: Mapping[int, Sequence[Further]] | None = None,
 ) -> list[Uncertain]:
     """Return samples of the outputs of several estimates, with common draws.
+
+    further : what else is uncertain, by the place of the estimate.
 
     Raises
     ------
@@ -104,24 +128,31 @@ def uncertain(
     if not 2 <= samples <= MOST_SAMPLES:
         raise InputError(f"uncertain: {samples} samples; 2 to {MOST_SAMPLES:,} are")
     asked: list[Question] = []
-    places: list[tuple[int, str, Figure]] = []
+    places: list[tuple[int, str, Figure | Further]] = []
     for index, estimate in enumerate(estimates):
         kept = held(estimate)
         for path, figure in spreads(kept).items():
             places.append((index, path, figure))
             asked += _bounds(kept, path, figure)
+        for more in (further or {}).get(index, ()):
+            places.append((index, more.name, more))
+            asked += [more.ask(end) for end in more.ends]
     found = answer(asked, must_fit=False)
-    draws, shared = Draws(samples, seed), dict[str, Values]()
+    draws, shared = Draws(samples, seed), dict[tuple[Any, ...], Values]()
     logs: list[dict[str, Values]] = [{} for _ in estimates]
     inputs: list[dict[str, Values]] = [{} for _ in estimates]
-    for k, (index, path, figure) in enumerate(places):
+    for k, (index, path, one) in enumerate(places):
         ends = [_ratios(e, estimates[index]) for e in found[2 * k : 2 * k + 2]]
         if all(abs(v) < 1e-9 for end in ends for v in end.values()):
             continue
-        key = f"{path}|{figure.text}|{figure.source}"
-        values = shared.setdefault(key, draws(key, figure))
+        if isinstance(one, Further):
+            values, usual, bounds = one.values, one.usual, one.ends
+        else:
+            stream, bounds = f"{path}|{one.stream}", one.spread or (0.0, 0.0)
+            key, usual = (stream, float(one), bounds), float(one)
+            values = shared.setdefault(key, draws(stream, one))
         inputs[index][path] = values
-        _add(logs[index], ends, figure, values)
+        _add(logs[index], ends, values, usual, bounds)
     return [
         Uncertain(_outputs(estimate, logs[i], samples), inputs[i])
         for i, estimate in enumerate(estimates)
@@ -141,11 +172,14 @@ def _ratios(found: Any, base: Estimate) -> dict[str, float]:
 
 
 def _add(
-    logs: dict[str, Values], ends: list[dict[str, float]], figure: Figure, x: Values
+    logs: dict[str, Values],
+    ends: list[dict[str, float]],
+    x: Values,
+    value: float,
+    bounds: tuple[float, float],
 ) -> None:
     """Add to each output's logarithm what a figure's samples do to it."""
-    low, high = figure.spread or (0.0, 0.0)
-    value = float(figure)
+    low, high = bounds
     down = np.clip((value - x) / max(value - low, 1e-300), 0.0, None)
     up = np.clip((x - value) / max(high - value, 1e-300), 0.0, None)
     for name in OUTPUTS:

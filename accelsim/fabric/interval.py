@@ -1,22 +1,25 @@
 """How far a collective's time may lie from the answer, by what is not known for sure.
 
-This file knows which figures of a system have a spread, and moves them: one by one to
-say what rests on each, and all at once, each to its better or its worse end, for the
-interval. It is no probability: the ends are as likely as their sources say.
+This file knows which figures of a system and its package have a spread, and moves
+them: one by one to say what rests on each, and all at once, each to its better or its
+worse end, for the interval. It is no probability: the ends are as likely as their
+sources say.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.fabric.collective import System
+from accelsim.specs.chip import ChipSpec, CoreLinkSpec
 from accelsim.specs.figure import Figure
 
 Values = NDArray[np.float64]
 FIELDS = ("efficiency", "latency", "chunk", "reduction_efficiency")
+TOUCHES = "chip.core_link.touches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +98,27 @@ def _spreads(on: System) -> dict[str, Figure]:
             figure = getattr(tier, field)
             if isinstance(figure, Figure) and figure.spread is not None:
                 found[f"tiers.{name}.{field}"] = figure
+    touches = None if on.chip.core_link is None else on.chip.core_link.touches
+    if isinstance(touches, Figure) and touches.spread is not None:
+        found[TOUCHES] = touches
     return found
 
 
 def _changed(on: System, values: Mapping[str, float]) -> System:
-    tiers = dict(on.spec.tiers)
+    tiers, chip = dict(on.spec.tiers), on.chip
     for path, value in values.items():
+        if path == TOUCHES:
+            chip = _touching(chip, value)
+            continue
         _, name, field = path.split(".")
         figure = replace(getattr(tiers[name], field), value=value)
         change: dict[str, Any] = {field: figure}
         tiers[name] = tiers[name].model_copy(update=change)
-    return replace(on, spec=on.spec.model_copy(update={"tiers": tiers}))
+    return replace(on, spec=on.spec.model_copy(update={"tiers": tiers}), chip=chip)
+
+
+def _touching(chip: ChipSpec, value: float) -> ChipSpec:
+    link = cast(CoreLinkSpec, chip.core_link)  # `_spreads` found it
+    figure = replace(cast(Figure, link.touches), value=value)
+    link = link.model_copy(update={"touches": figure})
+    return chip.model_copy(update={"core_link": link})

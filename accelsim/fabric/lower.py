@@ -60,6 +60,10 @@ def fill_tiers(
                 fill_nccl(row, tier.library, fitted)
             index += 1
         inner = tier.chips
+    if chip.core_link is not None and chip.core_link.touches is not None:
+        memory = float(chip.hbm.bandwidth) * share
+        for row in rows[:index]:
+            row.touches = float(chip.core_link.touches) * memory
 
 
 def ports(

@@ -92,6 +92,11 @@ def circuits(name: str, tier: TierSpec, inner: int, switch: SwitchSpec | None) -
             f"tiers.{name}: {cubes} cubes need optical switches of {2 * cubes} ports; "
             f"{switch.name} has {switch.radix}"
         )
+    return circuit_count(tier, inner)
+
+
+def circuit_count(tier: TierSpec, inner: int) -> int:
+    """Return the links that leave a cube of a torus one way."""
     volume = math.prod(tier.cube)
     return inner * sum(volume // c for c in tier.cube)
 

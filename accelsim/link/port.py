@@ -124,6 +124,27 @@ def _energy(spec: LinkSpec, link: Link) -> float:
     return derived if spec.energy is None else 8.0 * float(spec.energy)
 
 
+def steady_energy(spec: LinkSpec) -> float:
+    """Return what modules and retimers on a wire take, over its raw bits [J/b].
+
+    With data and without: their signal processors do not stop. Of a link that states
+    its energy all of it where the wire is optical.
+    """
+    if not spec.path:
+        stated = 8.0 * _or(spec.energy, 0.0) * _or(spec.bandwidth, 0.0)
+        return stated / spec.raw_rate if spec.medium == "optics" else 0.0
+    parts = energy_parts(link_of(spec))
+    own = {"serdes", "code"}
+    return sum(energy for name, energy in parts.items() if name not in own)
+
+
+def carried_energy(spec: LinkSpec) -> float:
+    """Return what a byte adds where modules and retimers draw anyway [J/B]."""
+    steady = steady_energy(spec) * spec.raw_rate
+    one = port(spec)
+    return max(0.0, one.energy - steady / one.bandwidth)
+
+
 def _failures(spec: LinkSpec, link: Link) -> float:
     return _or(spec.failures, sum(failure_parts(link).values()))
 

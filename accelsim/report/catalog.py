@@ -145,6 +145,7 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "claims": _claim,
     "reliability": _reliability,
     "runs": _run,
+    "designs": _sweep,
     "sweeps": _sweep,
 }
 

@@ -1,17 +1,14 @@
-"""Collectives on several systems: a table, and bus bandwidth against size as a picture.
-
-This file knows matplotlib, which is loaded when a picture is asked for.
-"""
+"""Collectives on several systems: a table, and bus bandwidth by size as a picture."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
 
-from accelsim.report import numbers
-from accelsim.report.figures import save
-from accelsim.report.roofline import COLOURS, MARKS
+from accelsim import numbers
+from accelsim.report.picture.charts import Curve, lines, ranged
+from accelsim.report.picture.marks import Drawing
+from accelsim.report.picture.plot import Axis
 from accelsim.report.tables import heading, table
 from accelsim.units import show
 
@@ -56,44 +53,50 @@ def _rests(rows: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
     return [heading(f"what the interval rests on, at {biggest}"), made]
 
 
-def draw(path: Path, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write bus bandwidth against size; the ending of the file's name says which kind.
+def busbw_figure(title: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
+    """Return bus bandwidth against size.
 
     A line a system, or a system and algorithm; the band is its interval.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
     several = len({row["wanted"] for row in rows}) > 1
-    lines = dict.fromkeys((row["system"], row["wanted"]) for row in rows)
-    for index, line in enumerate(lines):
-        mine = [row for row in rows if (row["system"], row["wanted"]) == line]
-        colour = COLOURS[index % len(COLOURS)]
-        sizes = [row["size_bytes"] for row in mine]
-        rates = [row["busbw_bytes_per_s"] / 1e9 for row in mine]
-        axes.plot(
-            sizes, rates, color=colour, marker=MARKS[index % len(MARKS)],
-            markersize=4, linewidth=1.4, label=" ".join(line) if several else line[0],
-        )  # fmt: skip
-        if not several:
-            low, high = (
-                [
-                    row["busbw_bytes_per_s"] * row["time_s"] / row[end] / 1e9
-                    for row in mine
-                ]
-                for end in ("time_high_s", "time_low_s")
-            )
-            axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0.0)
-    axes.set(xscale="log", yscale="log", xlabel="message [B]", ylabel="busbw [GB/s]")
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
-    axes.legend(fontsize=8, frameon=False)
-    save(figure, path)
+    names = dict.fromkeys((row["system"], row["wanted"]) for row in rows)
+    curves = [_curve(name, rows, several=several) for name in names]
+    sizes = [row["size_bytes"] for row in rows]
+    rates = [row["busbw_bytes_per_s"] for row in rows if row["busbw_bytes_per_s"] > 0]
+    x = Axis(*ranged(sizes, log=True), 0.0, 1.0, "message", "B", log=True)
+    y = Axis(*ranged(rates or [1.0], log=True), 0.0, 1.0, "busbw", "B/s", log=True)
+    best = max(rows, key=lambda row: float(row["busbw_bytes_per_s"]))
+    about = (
+        f"Bus bandwidth by size as nccl-tests count it. The most is "
+        f"{show(best['busbw_bytes_per_s'], 'B/s')}, of {best['system']} at "
+        f"{show(best['size_bytes'], 'B')}."
+    )
+    return lines("busbw", title, about, curves, x, y)
+
+
+def _curve(
+    name: tuple[str, str], rows: Sequence[Mapping[str, Any]], *, several: bool
+) -> Curve:
+    mine = [row for row in rows if (row["system"], row["wanted"]) == name]
+    rates = [float(row["busbw_bytes_per_s"]) for row in mine]
+    ends = (
+        tuple(
+            rate * row["time_s"] / row[end]
+            for row, rate in zip(mine, rates, strict=True)
+        )
+        for end in ("time_high_s", "time_low_s")
+    )
+    low, high = ((), ()) if several else ends
+    return Curve(
+        label=" ".join(name) if several else name[0],
+        points=tuple(
+            (row["size_bytes"], r) for row, r in zip(mine, rates, strict=True)
+        ),
+        tips=tuple(
+            f"{name[0]}, {show(row['size_bytes'], 'B')}: {show(rate, 'B/s')}, "
+            f"{numbers.seconds(row['time_s'])}, {row['algorithm']}"
+            for row, rate in zip(mine, rates, strict=True)
+        ),
+        low=low,
+        high=high,
+    )

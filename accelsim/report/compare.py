@@ -12,8 +12,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from accelsim.explore.result import Comparison, Estimate, Row
-from accelsim.report import numbers
+from accelsim import numbers
+from accelsim.explore.comparison import Comparison, Row
+from accelsim.explore.result import Estimate
+from accelsim.explore.whole import of_whole
 from accelsim.report.soft import rests_on, soft_figures
 from accelsim.report.tables import SOFT_MARK, heading, notes, table, width
 from accelsim.specs.figure import Figure
@@ -114,6 +116,23 @@ METRICS = (
     ),
     Metric("offer", _offer),
 )
+# Of whole runs, where the question tells of them.
+WHOLE = (
+    Metric("goodput", lambda e: numbers.percent(of_whole("share")(e))),
+    Metric(
+        "$ per M useful",
+        lambda e: numbers.dollars(of_whole("usd_per_million_tokens")(e)),
+        "",
+        ("price", "time"),
+    ),
+    Metric("days", lambda e: numbers.short(of_whole("days")(e)), "", ("time",)),
+    Metric(
+        "$ of the run",
+        lambda e: numbers.dollars(of_whole("usd")(e)),
+        "",
+        ("price", "time"),
+    ),
+)
 
 
 def comparison_tables(comparison: Comparison) -> list[RenderableType]:
@@ -174,7 +193,8 @@ def _table(comparison: Comparison, rows: Sequence[Row]) -> Table:
         {} if row.system == comparison.baseline else comparison.ratios(row)
         for row in rows
     ]
-    for metric in METRICS:
+    told = any(row.estimate is not None and row.estimate.whole for row in rows)
+    for metric in (*METRICS, *(WHOLE if told else ())):
         cells = zip(rows, ratios, strict=True)
         made.add_row(metric.label, *(_cell(metric, row, r, room) for row, r in cells))
     return made

@@ -10,11 +10,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from accelsim import numbers
 from accelsim.explore.result import Estimate
-from accelsim.report import numbers
 from accelsim.report.memory import stages
 from accelsim.report.soft import rests_on, soft_figures
 from accelsim.report.tables import SOFT_MARK, bar, heading, notes, table
+from accelsim.report.whole import whole_tables
 
 MOST_SOFT = 8
 TIME_WORDS = {
@@ -32,6 +33,19 @@ TIME_WORDS = {
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
     "host": "host",
+}
+PHASE_WORDS = {
+    "compute": "computing",
+    "communication": "waiting for links",
+    "idle": "bubble, host",
+}
+PART_WORDS = {
+    "chip": "chips",
+    "links": "bytes on links",
+    "host": "hosts, fans, supplies",
+    "nic": "adapters",
+    "switch": "switches",
+    "facility": "hall (PUE)",
 }
 DEFINITIONS = (
     "MFU: FLOPs that the model needs, attention counted in full (causal: its masked "
@@ -54,6 +68,7 @@ def estimate_tables(estimate: Estimate) -> list[RenderableType]:
         "",
         *_energy(estimate),
         "",
+        *whole_tables(estimate.whole),
         *notes([*estimate.notes, DEFINITIONS]),
         *_soft(estimate),
     ]
@@ -141,23 +156,41 @@ def _memory(estimate: Estimate) -> RenderableType:
     return made
 
 
+def _by_phase(estimate: Estimate) -> RenderableType:
+    """Return the joules of a step: parts as rows, phases as columns."""
+    made = table("energy of a step", *PHASE_WORDS.values(), "share")
+    phases = [estimate.energy_by_phase[phase] for phase in PHASE_WORDS]
+    total = estimate.energy.total
+    for part in phases[0]:
+        values = [phase[part] for phase in phases]
+        if any(values):
+            cells = [numbers.scaled(v, "J", 3) if v else numbers.DASH for v in values]
+            made.add_row(
+                PART_WORDS.get(part, part), *cells, numbers.percent(sum(values) / total)
+            )
+    sums = [numbers.scaled(sum(phase.values()), "J", 3) for phase in phases]
+    _total(made, *sums, "100.0%")
+    return made
+
+
 def _energy(estimate: Estimate) -> list[RenderableType]:
     soft = rests_on(estimate)
-    made = table("energy and cost", "", "", "")
-    made.columns[3].justify = "left"
-    total = estimate.energy.total
-    parts = [
-        (k, v, numbers.scaled(v, "J", 3)) for k, v in asdict(estimate.energy).items()
-    ]
-    _parts(made, parts, total)
-    _total(made, numbers.scaled(total, "J", 3), "100.0%")
+    made = table("power and cost", "")
     mark = SOFT_MARK if "power" in soft else ""
     made.add_row("power at the meter", f"{numbers.kilowatts(estimate.power)} kW{mark}")
+    rack = estimate.rack
+    if rack is not None:
+        mean, most = (rack[k] for k in ("power_w", "highest_power_w"))
+        words = f"a rack of {rack['chips']}, mean and highest"
+        made.add_row(words, f"{numbers.kilowatts(mean)}, {numbers.kilowatts(most)} kW")
     made.add_row("energy of a token", f"{numbers.short(estimate.joule_per_token)} J")
-    cost = estimate.cost
+    carbon = estimate.kg_co2_per_million_tokens
+    if carbon is not None:
+        made.add_row("CO2 of a million tokens", f"{numbers.short(carbon)} kg")
+    cost, tables = estimate.cost, [_by_phase(estimate), "", made]
     if cost is None:
         made.add_row("price", "not known")
-        return [made]
+        return tables
     mark = SOFT_MARK if "price" in soft else ""
     made.add_row("price per hour", f"{numbers.dollars(estimate.usd_per_hour)}{mark}")
     million = numbers.dollars(estimate.usd_per_million_tokens)
@@ -166,7 +199,7 @@ def _energy(estimate: Estimate) -> list[RenderableType]:
         f"{cost.chips_rented:,} chips rented, {cost.offer} {cost.date} "
         f"({cost.kind}: {cost.source})"
     )
-    return [made, Text(what, style="dim")]
+    return [*tables, Text(what, style="dim")]
 
 
 def _soft(estimate: Estimate) -> list[RenderableType]:

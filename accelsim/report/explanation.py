@@ -8,8 +8,8 @@ from itertools import accumulate
 from rich.console import RenderableType
 from rich.text import Text
 
+from accelsim import numbers
 from accelsim.explore.explanation import CAPACITY, Explanation
-from accelsim.report import numbers
 from accelsim.report.tables import BAR, table
 
 MOST = 12

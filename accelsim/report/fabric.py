@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import RenderableType
 
+from accelsim import numbers
 from accelsim.fabric.congestion import Congestion, GroupResult
 from accelsim.fabric.graph import Graph
 from accelsim.fabric.listing import Listing
 from accelsim.kernels.graph_tables import CHIP, NIC, RANK
-from accelsim.report import numbers
 from accelsim.report.figures import save
 from accelsim.report.tables import bar, heading, table
 from accelsim.units import show

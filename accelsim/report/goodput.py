@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from accelsim.report import numbers
+from accelsim import numbers
 from accelsim.report.tables import bar, heading, table
 
 
@@ -13,12 +13,12 @@ def goodput_tables(answer: Mapping[str, Any]) -> list[RenderableType]:
     """Return the whole answer, from top to bottom."""
     first = (
         f"{answer['chips']:,} chips fail as {answer['reliability']}: every "
-        f"{_long(answer['mttf_s'])}, goodput {numbers.percent(answer['goodput'])}"
+        f"{long(answer['mttf_s'])}, goodput {numbers.percent(answer['goodput'])}"
     )
     return [heading(first), "", _rates(answer), "", _times(answer), ""]
 
 
-def _long(seconds: float) -> str:
+def long(seconds: float) -> str:
     """Return a time in days, hours, minutes or seconds."""
     for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2.0 * size:
@@ -48,7 +48,7 @@ def _times(answer: Mapping[str, Any]) -> RenderableType:
         ("from failure to work", "restart_s"),
         ("then waiting for nodes", "waiting_s"),
     ):
-        made.add_row(words, _long(answer[key]))
+        made.add_row(words, long(answer[key]))
     made.add_row("spare nodes", f"{answer['spares']:,}")
     for words, key in (
         ("goodput, exact", "goodput"),

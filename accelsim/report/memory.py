@@ -5,8 +5,8 @@ This file knows how the stages of an estimate are read; every figure is taken fr
 
 from rich.console import RenderableType
 
+from accelsim import numbers
 from accelsim.explore.result import Estimate, Stage
-from accelsim.report import numbers
 from accelsim.report.tables import table
 
 MOST = 8  # stages that are shown one by one

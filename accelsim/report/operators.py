@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from accelsim import numbers
 from accelsim.chip.kernel_time import PARTS
-from accelsim.report import numbers
 from accelsim.report.tables import heading, notes, table
 
 MOST_SHAPES = 40  # printed

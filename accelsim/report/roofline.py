@@ -1,68 +1,81 @@
 """Operators under the roofs of their chips, as a picture.
 
-This file knows matplotlib, which is loaded when a picture is asked for. The roofs are
-those of the datasheets: peak rate, and bandwidth of the memory.
+The roofs are those of the datasheets: peak rate, and bandwidth of the memory.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from accelsim.report.figures import save
+from accelsim.report.picture.charts import Curve, lines
+from accelsim.report.picture.marks import Drawing, Line, Mark, Text, colour_of
+from accelsim.report.picture.plot import SMALL, Axis
 from accelsim.units import show
 
-# Colours that people with colour-blindness tell apart (Okabe and Ito, 2008).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKS = "os^Dv<>P"
 ROOM = 3.0  # that the axes leave beyond the points
 
 
-def draw(
-    path: Path,
-    title: str,
-    rows: Sequence[Mapping[str, Any]],
-    roofs: Mapping[str, float],
-) -> None:
-    """Write a roofline plot; the ending of the file's name says which kind.
+def roofline_figure(
+    title: str, rows: Sequence[Mapping[str, Any]], roofs: Mapping[str, float]
+) -> Drawing:
+    """Return a roofline plot.
 
     Parameters
     ----------
     rows : sequence of dict
-        `chip`, `flops_flop`, `size_bytes`, `flop_per_s`, `peak_flop_per_s`.
+        `chip`, `flops_flop`, `size_bytes`, `flop_per_s`, `peak_flop_per_s`; `words`
+        of the operator, where it has any.
     roofs : dict
         Bandwidth of each chip's memory [B/s].
-
-    Raises
-    ------
-    InputError
-        The file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    peaks = {row["chip"]: float(row["peak_flop_per_s"]) for row in rows}
+    ridges = {chip: peaks[chip] / bandwidth for chip, bandwidth in roofs.items()}
+    across = [row["flops_flop"] / row["size_bytes"] for row in rows]
+    low = min(*across, *ridges.values()) / ROOM
+    high = max(*across, *ridges.values()) * ROOM
+    curves = [
+        _points(chip, rows, peaks[chip], bandwidth) for chip, bandwidth in roofs.items()
+    ]
+    least = min(float(row["flop_per_s"]) for row in rows)
+    least = min(least, *(bandwidth * low for bandwidth in roofs.values()))
+    x = Axis(low, high, 0.0, 1.0, "FLOP per byte of operands and results", log=True)
+    y = Axis(least / 1.5, 2.0 * max(peaks.values()), 0.0, 1.0, "", "FLOP/s", log=True)
 
-    figure = Figure(figsize=(8.0, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    intensity = [row["flops_flop"] / row["size_bytes"] for row in rows]
-    peaks = {row["chip"]: row["peak_flop_per_s"] for row in rows}
-    ridges = [peaks[chip] / bandwidth for chip, bandwidth in roofs.items()]
-    low, high = min(*intensity, *ridges) / ROOM, max(*intensity, *ridges) * ROOM
-    for index, (chip, bandwidth) in enumerate(roofs.items()):
-        colour, mark = COLOURS[index % len(COLOURS)], MARKS[index % len(MARKS)]
-        corners = [low, ridges[index], high]
-        roof = [low * bandwidth, peaks[chip], peaks[chip]]
-        axes.plot(corners, roof, color=colour, linewidth=1.2)
-        label = f"{chip}: {show(peaks[chip], 'FLOP/s')}, {show(bandwidth, 'B/s')}"
-        mine = [i for i, row in enumerate(rows) if row["chip"] == chip]
-        axes.plot(
-            [intensity[i] for i in mine], [rows[i]["flop_per_s"] for i in mine], mark,
-            color=colour, markersize=6, alpha=0.8, markeredgewidth=0.0, label=label,
-        )  # fmt: skip
-    axes.set(
-        xscale="log", yscale="log", xlim=(low, high), title=title,
-        xlabel="FLOP per byte of operands and results", ylabel="FLOP/s",
-    )  # fmt: skip
-    axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.legend(loc="lower right", frameon=False)
-    save(figure, path)
+    def drawn(x: Axis, y: Axis) -> list[Mark]:
+        marks: list[Mark] = []
+        for series, (chip, bandwidth) in enumerate(roofs.items()):
+            corners = (
+                (low, low * bandwidth),
+                (ridges[chip], peaks[chip]),
+                (high, peaks[chip]),
+            )
+            places = tuple((x.at(a), y.at(b)) for a, b in corners)
+            marks.append(Line(places, colour_of(series), 1.6, 0, f"roof of {chip}"))
+            words = f"{show(peaks[chip], 'FLOP/s')} peak"
+            at = places[2][1] - 5.0
+            marks.append(Text(places[2][0] - 4.0, at, words, "end", SMALL, "muted"))
+        return marks
+
+    reached = [row["flop_per_s"] / min(row["peak_flop_per_s"], roofs[row["chip"]] * i)
+               for row, i in zip(rows, across, strict=True)]  # fmt: skip
+    about = (
+        f"{len(rows)} operators under the roofs of peak and memory; they reach "
+        f"{min(reached):.0%} to {max(reached):.0%} of what their roof allows."
+    )
+    return lines("roofline", title, about, curves, x, y, drawn)
+
+
+def _points(
+    chip: str, rows: Sequence[Mapping[str, Any]], peak: float, bandwidth: float
+) -> Curve:
+    mine = [row for row in rows if row["chip"] == chip]
+    points = tuple(
+        (row["flops_flop"] / row["size_bytes"], float(row["flop_per_s"]))
+        for row in mine
+    )
+    tips = tuple(
+        f"{row.get('words', chip)}: {show(row['flop_per_s'], 'FLOP/s')}, "
+        f"{row['flop_per_s'] / peak:.1%} of the peak"
+        for row in mine
+    )
+    label = f"{chip}: {show(peak, 'FLOP/s')}, {show(bandwidth, 'B/s')}"
+    return Curve(label, points, joined=False, tips=tips)

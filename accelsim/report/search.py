@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from rich.console import RenderableType
 
+from accelsim import numbers
 from accelsim.explore.search import Ranked, Search
-from accelsim.report import numbers
 from accelsim.report.tables import flowing, heading, table
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
-from accelsim.report import numbers
+from accelsim import numbers
 from accelsim.report.tables import bar, heading, table
 from accelsim.units import show
 
@@ -42,6 +42,7 @@ def silicon_tables(answer: Mapping[str, Any]) -> list[RenderableType]:
     )
     made: list[RenderableType] = [heading(first), "", _cost(answer), ""]
     made += [_yields(answer), "", _areas(answer["budget"]), _fits(answer["budget"])]
+    made += ["", *_power(answer["power"])]
     if "uncertain" in answer:
         made += ["", *_uncertain(answer["uncertain"])]
     if "moved" in answer:
@@ -97,6 +98,23 @@ def _fits(budget: Mapping[str, Any]) -> str:
     )
 
 
+def _power(power: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the clock under the cap by what the chip runs, and its power by part."""
+    made = table(
+        f"under {show(power['tdp_w'], 'W')}",
+        *("clock", "power", "logic", "leakage", "memory", "links"),
+    )
+    parts = ("power_w", "logic_w", "leakage_w", "memory_w", "links_w")
+    for name, point in power["at_work"].items():
+        cells = (f"{point[k]:.0f} W" for k in parts)
+        made.add_row(name, numbers.percent(point["clock_share"]), *cells)
+    told = power["clock_by_energies"]
+    if told is None:
+        return [made]
+    words = "clock of large bf16 products by the energies of A100 and H100"
+    return [made, f"{words}: {numbers.percent(told)}"]
+
+
 def _moved(moved: Mapping[str, Any]) -> list[RenderableType]:
     chips = moved["chips"]
     names = {"before": "as it is", "after": moved["to"]}
@@ -117,4 +135,19 @@ def _moved(moved: Mapping[str, Any]) -> list[RenderableType]:
         made.add_row(label, *(text(row) for row in chips.values()))
     ratio = {name: numbers.ratio(moved[f"{name}_ratio"]) for name in RATIOS}
     cost = f"cost {numbers.dollars(moved['cost_usd'])}, {ratio['cost']}"
-    return [made, f"{cost}; energy of a FLOP {ratio['energy']}, area {ratio['area']}"]
+    line = f"{cost}; energy of a FLOP {ratio['energy']}, area {ratio['area']}"
+    return [made, line, *_spread(moved.get("uncertain"))]
+
+
+def _spread(found: Mapping[str, Any] | None) -> list[RenderableType]:
+    """Return the intervals of a moved chip, and what drives its cost."""
+    if found is None:
+        return []
+    made = table("moved, 5 to 95 %", "from", "median", "to")
+    for name, one in found["intervals"].items():
+        words = name.replace("_usd", ", $").replace("_ratio", " over what it was")
+        made.add_row(words, *(numbers.short(one[k]) for k in QUANTILES))
+    drive = table("what drives the moved chip's cost", "Sobol index")
+    for path, share in list(found["drivers"].items())[:MOST_DRIVERS]:
+        drive.add_row(path, numbers.percent(share))
+    return ["", made, "", drive]

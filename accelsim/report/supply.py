@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from accelsim.report import numbers
+from accelsim import numbers
 from accelsim.report.tables import heading, table
 from accelsim.units import show
 

@@ -1,20 +1,20 @@
 """Sweeps for people: progress, tables of rows, and a picture of one figure.
 
-This file knows rich and matplotlib, which is loaded when a picture is asked for.
+This file knows Arrow tables, rich and marks.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
 from accelsim.errors import InputError, nearest
 from accelsim.explore.sweep.look import Difference
-from accelsim.report.figures import save
-from accelsim.report.numbers import DASH
-from accelsim.report.roofline import COLOURS, MARKS
+from accelsim.numbers import DASH
+from accelsim.report.picture.charts import Curve, lines, ranged
+from accelsim.report.picture.marks import Drawing
+from accelsim.report.picture.plot import Axis
 from accelsim.report.tables import flowing, heading, table
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 def rows_tables(title: str, rows: "pa.Table", most: int) -> list[RenderableType]:
     """Return a table of the first `most` rows."""
-    made = table(*_short(rows.column_names), left=0)
+    made = table(*short_names(rows.column_names), left=0)
     for column, values in zip(made.columns, rows.columns, strict=True):
         column.justify = "left" if _is_text(values) else "right"
     for row in rows.slice(0, most).to_pylist():
-        made.add_row(*(_cell(value) for value in row.values()))
+        made.add_row(*(cell(value) for value in row.values()))
     parts: list[RenderableType] = [flowing(title)] if title else []
     parts.append(made)
     if rows.num_rows > most:
@@ -35,7 +35,7 @@ def rows_tables(title: str, rows: "pa.Table", most: int) -> list[RenderableType]
     return parts
 
 
-def _short(names: list[str]) -> list[str]:
+def short_names(names: list[str]) -> list[str]:
     """Return the last words of dotted names, or the whole where two would be alike."""
     ends = [name.partition(" (")[0].rpartition(".")[2] for name in names]
     units = [name.partition(" (")[1:] for name in names]
@@ -49,7 +49,8 @@ def _is_text(column: Any) -> bool:
     return str(column.type) in ("string", "large_string")
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return a value of any column as a text for a table."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return DASH
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -65,7 +66,7 @@ def summary_tables(found: Mapping[str, Any]) -> list[RenderableType]:
     made = table("", "")
     for key, value in found.items():
         if key not in ("question", "damaged", "sweep"):
-            made.add_row(key.replace("_", " "), _cell(value))
+            made.add_row(key.replace("_", " "), cell(value))
     parts: list[RenderableType] = [heading(found["sweep"])]
     if found["question"]:
         parts.append(flowing(found["question"]))
@@ -85,47 +86,42 @@ def difference_tables(found: Difference, most: int) -> list[RenderableType]:
     return parts
 
 
-def draw(
-    path: Path, title: str, rows: "pa.Table", x: str, y: str, by: str | None
-) -> None:
-    """Write a picture of column `y` against `x`, a line for each value of `by`.
+def rows_figure(
+    title: str, rows: "pa.Table", x: str, y: str, by: str | None
+) -> Drawing:
+    """Return column `y` against `x`, a line for each value of `by`.
 
     Raises
     ------
     InputError
         No such column, or one that is no number.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     for name in (x, y, *([by] if by else [])):
         if name not in rows.column_names:
             hint = nearest(name, rows.column_names)
             raise InputError(f"--figure: no column {name!r}; {hint}".rstrip("; "))
     if _is_text(rows[y]):
         raise InputError(f"--figure: {y} holds no numbers")
-    figure = Figure(figsize=(8.0, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    _lines(axes, rows, x, y, by)
-    axes.set(xlabel=x, ylabel=y)
-    axes.set_title(title, fontsize=10, loc="left", wrap=True)
-    axes.grid(visible=True, linewidth=0.4, alpha=0.5)
-    if by is not None:
-        axes.legend(fontsize=8, frameon=False, title=by, title_fontsize=8)
-    save(figure, path)
-
-
-def _lines(axes: Any, rows: "pa.Table", x: str, y: str, by: str | None) -> None:
     plain = rows.select([x, y, *([by] if by else [])]).to_pylist()
-    groups = dict.fromkeys(row[by] for row in plain) if by else {None: None}
-    for index, group in enumerate(groups):
-        mine = [row for row in plain if by is None or row[by] == group]
-        axes.plot(
-            [row[x] for row in mine], [row[y] for row in mine],
-            color=COLOURS[index % len(COLOURS)], marker=MARKS[index % len(MARKS)],
-            markersize=4, linewidth=1.4, label=str(group),
-        )  # fmt: skip
+    told = [row for row in plain if row[y] is not None and math.isfinite(row[y])]
+    words = (
+        tuple(dict.fromkeys(str(row[x]) for row in told)) if _is_text(rows[x]) else ()
+    )
+    place = {word: float(n) for n, word in enumerate(words)}
+    groups = dict.fromkeys(row[by] for row in told) if by else {None: None}
+    curves = []
+    for group in groups:
+        mine = [row for row in told if by is None or row[by] == group]
+        points = [(place.get(str(row[x]), row[x]), float(row[y])) for row in mine]
+        curves.append(Curve("" if by is None else str(group), tuple(sorted(points))))
+    across = [a for curve in curves for a, _ in curve.points] or [0.0]
+    up = [b for curve in curves for _, b in curve.points] or [0.0]
+    about = f"{y} by {x}" + (f", a line for each {by}." if by else ".")
+    axes = (
+        Axis(*ranged(across, log=False), 0.0, 1.0, x, words=words),
+        Axis(*ranged(up, log=False, zero=True), 0.0, 1.0, y),
+    )
+    return lines("sweep", title, about, curves, *axes)
 
 
 def axes_of_picture(

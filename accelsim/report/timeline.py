@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
-from accelsim.report import numbers
+from accelsim import numbers
 from accelsim.report.tables import flowing, heading, width
 from accelsim.training.timeline import Timeline
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from accelsim.report import numbers
+from accelsim import numbers
 from accelsim.report.tables import heading, table
 from accelsim.validation.contract import SMALLEST_SOURCE
 

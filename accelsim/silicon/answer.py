@@ -8,8 +8,8 @@ import numpy as np
 from accelsim.silicon.budget import budget_of
 from accelsim.silicon.cost import MODEL, PARTS, ChipCost, chip_cost, die_of, yield_of
 from accelsim.silicon.draws import Draws, drivers
-from accelsim.silicon.power import operating_point
-from accelsim.silicon.scale import Ported
+from accelsim.silicon.power import WORK, energies_of, operating_point, predict
+from accelsim.silicon.scale import Ported, moved, ratios
 from accelsim.silicon.wafer import MODELS
 from accelsim.specs.chip import ChipSpec
 
@@ -28,7 +28,6 @@ def examine(
     """
     die, area = die_of(chip)
     cost = chip_cost(chip, when=when, model=model)
-    point = operating_point(chip)
     return {
         "chip": chip.name,
         "process": die.process,
@@ -50,15 +49,27 @@ def examine(
         "cost_usd": cost.total,
         "cost_parts_usd": parts(cost),
         "budget": _budget(chip),
-        "power": {
-            "tdp_w": float(chip.power.tdp),
+        "power": _power(chip),
+    }
+
+
+def _power(chip: ChipSpec) -> dict[str, Any]:
+    """Return the clock and power of a chip by what it runs, under its TDP."""
+    made: dict[str, Any] = {"tdp_w": float(chip.power.tdp)}
+    made["at_work"] = {
+        name: {
             "clock_share": point.clock,
+            "power_w": point.power,
             "logic_w": point.logic,
             "leakage_w": point.leakage,
             "memory_w": point.memory,
             "links_w": point.links,
-        },
+        }
+        for name, point in ((n, operating_point(chip, w)) for n, w in WORK.items())
     }
+    of_gpu = chip.vendor == "NVIDIA"  # whose units the energies are fitted to
+    made["clock_by_energies"] = predict(chip, energies_of()) if of_gpu else None
+    return made
 
 
 def uncertain_cost(
@@ -67,13 +78,50 @@ def uncertain_cost(
     """Return the interval of a chip's cost, and what drives it (first-order Sobol)."""
     draws = Draws(samples, seed)
     total = chip_cost(chip, when=when, take=draws).total
-    low, middle, high = np.percentile(total, (5.0, 50.0, 95.0))
     return {
         "samples": samples,
         "seed": seed,
-        "cost_usd": {"p5": float(low), "p50": float(middle), "p95": float(high)},
+        "cost_usd": _interval(total),
         "drivers": drivers(draws.found, total),
     }
+
+
+def uncertain_move(
+    chip: ChipSpec,
+    to: str,
+    at: str,
+    samples: int,
+    seed: int,
+    when: date | None = None,
+) -> dict[str, Any]:
+    """Return intervals of a moved chip's cost and ratios, and what drives the cost.
+
+    Both chips share their draws, sample for sample.
+    """
+    draws = Draws(samples, seed)
+    found = ratios(chip, to, at, draws)
+    new = moved(chip, to, ratios(chip, to, at))
+    before, after = (chip_cost(c, when=when, take=draws).total for c in (chip, new))
+    every = {
+        "cost_usd": after,
+        "cost_ratio": after / before,
+        "area_ratio": found.area,
+        "clock_ratio": found.clock,
+        "power_ratio": found.power,
+        "energy_ratio": found.energy,
+    }
+    whole = np.ones(samples)
+    return {
+        "samples": samples,
+        "seed": seed,
+        "intervals": {name: _interval(value * whole) for name, value in every.items()},
+        "drivers": drivers(draws.found, after),
+    }
+
+
+def _interval(values: Any) -> dict[str, float]:
+    low, middle, high = np.percentile(values, (5.0, 50.0, 95.0))
+    return {"p5": float(low), "p50": float(middle), "p95": float(high)}
 
 
 def parts(cost: ChipCost) -> dict[str, float]:

@@ -10,7 +10,7 @@ follows (`predict`). This file knows power and clocks; it knows no workload's ph
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accelsim.errors import InputError
+from accelsim.errors import InputError, NoAnswerError
 from accelsim.kernels import silicon as kernels
 from accelsim.silicon.cost import die_of
 from accelsim.silicon.nodes import gains, process
@@ -24,6 +24,15 @@ class Load:
     compute: float = 1.0
     memory: float = 0.5
     links: float = 0.5
+
+
+# What a training step does, by the parts that it keeps busy; our reckoning.
+WORK = {
+    "products": Load(1.0, 0.5, 0.5),
+    "streams": Load(0.2, 1.0, 0.0),
+    "collectives": Load(0.0, 0.3, 1.0),
+}
+MEASURED = "n4"  # the process whose energies are fitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def operating_point(
     memory = float(die.hbm_power) * tdp * asked.memory / 0.5
     links = float(die.io_power) * tdp * asked.links / 0.5
     full = tdp * (1.0 - float(die.hbm_power) - float(die.io_power)) - leakage
-    if chip.gemm is not None:
+    if chip.gemm is not None and float(chip.gemm.flop_energy) > 0.0:
         full = float(chip.gemm.flop_energy) * float(chip.matrix.peak["bf16"])
         leakage = min(leakage, float(chip.power.idle))
     shape = curve(die.process)
@@ -175,6 +184,20 @@ def fit_energies(
         raise InputError("energies: both chips have multiprocessors of one width")
     cycle = (energies[0] - energies[1]) / (widths[0] - widths[1])
     return Energies(to, clock, cycle, energies[1] - cycle * widths[1])
+
+
+def energies_of(name: str = MEASURED) -> Energies:
+    """Return the energies that a process tells.
+
+    Raises
+    ------
+    NoAnswerError
+        No chip on it was measured.
+    """
+    told = process(name).energy
+    if told is None:
+        raise NoAnswerError(f"process {name}: no chip on it was measured")
+    return Energies(name, float(told.clock), float(told.cycle), float(told.flop))
 
 
 def predict(chip: ChipSpec, energies: Energies) -> float:

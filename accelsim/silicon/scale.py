@@ -20,6 +20,7 @@ from accelsim.silicon.budget import budget_of
 from accelsim.silicon.cost import ChipCost, chip_cost, die_of
 from accelsim.silicon.nodes import Gains, Take, Value, gains, nominal
 from accelsim.specs.chip import ChipSpec
+from accelsim.specs.figure import Figure
 
 At = Literal["iso-power", "iso-speed"]
 CUBE = 3.0  # of power over clock where a process states no trade
@@ -133,24 +134,20 @@ def moved(chip: ChipSpec, to: str, found: Ratios) -> ChipSpec:
     """Return the spec of a chip with its area, clock and power changed."""
     die, area = die_of(chip)
     why = f"{die.process} to {to}"
-    figures = {
-        ("die_area",): area.scaled(float(found.area), why),
-        ("clock",): chip.clock.scaled(float(found.clock), why),
-        ("power", "tdp"): chip.power.tdp.scaled(float(found.power), why),
-        ("power", "idle"): chip.power.idle.scaled(float(found.power), why),
+    figures: dict[tuple[str, ...], tuple[Figure | None, float]] = {
+        ("die_area",): (area, float(found.area)),
+        ("clock",): (chip.clock, float(found.clock)),
+        ("power", "tdp"): (chip.power.tdp, float(found.power)),
+        ("power", "idle"): (chip.power.idle, float(found.power)),
     }
     if chip.gemm is not None:
         ratio = float(found.energy)
-        energy = chip.gemm.flop_energy.scaled(ratio, why)
-        figures[("gemm", "flop_energy")] = energy
-        if chip.power.fused_flop is not None:
-            fused = chip.power.fused_flop.scaled(ratio, why)
-            figures[("power", "fused_flop")] = fused
-    changes = [Override(path, value) for path, value in figures.items()]
+        figures[("gemm", "flop_energy")] = (chip.gemm.flop_energy, ratio)
+        figures[("power", "fused_flop")] = (chip.power.fused_flop, ratio)
+    changes = [
+        Override(path, figure.scaled(ratio, why))
+        for path, (figure, ratio) in figures.items()
+        if figure is not None and not math.isclose(ratio, 1.0)
+    ]
     changes += [Override(("die", "process"), to), Override(("process",), to.upper())]
-    keep = [change for change in changes if not _same(change, found)]
-    return override(chip, keep, f"chip {chip.name}")
-
-
-def _same(change: Override, found: Ratios) -> bool:
-    return change.path == ("clock",) and math.isclose(float(found.clock), 1.0)
+    return override(chip, changes, f"chip {chip.name}")

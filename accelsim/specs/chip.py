@@ -50,6 +50,10 @@ class MatrixSpec(Spec):
         A GPU has `gemm` in its place.
     grouped : Share
         Share of that which a grouped product of many experts reaches, all passes.
+    promoted : Share or None
+        Share of that which fp8 products of gradients reach. Training libraries switch
+        off `fast accumulation` for them: partial sums are promoted to full fp32 on the
+        way, in other units (Hopper, Ada). None where the matrix units add in fp32.
     """
 
     units: int = Field(gt=0, le=MAX_SIZE)
@@ -58,6 +62,7 @@ class MatrixSpec(Spec):
     peak: dict[Precision, ComputeRate]
     sustained: dict[Precision, Share] = Field(default_factory=dict)
     grouped: Share
+    promoted: Share | None = None
 
     @model_validator(mode="after")
     def _has_bf16(self) -> "MatrixSpec":
@@ -204,10 +209,18 @@ class PowerSpec(Spec):
 
 
 class CoreLinkSpec(Spec):
-    """How the workers inside one package reach each other (Neuron cores)."""
+    """How the workers inside one package reach each other (Neuron cores).
+
+    Attributes
+    ----------
+    touches : Share or None
+        Of a worker's memory bandwidth, what collectives reach with the reads and writes
+        that each byte costs on its way. None: the links alone limit them.
+    """
 
     bandwidth: Bandwidth = Field(description="of the whole chip, one way")
     latency: Time
+    touches: Share | None = None
 
 
 class ChipSpec(NamedSpec):

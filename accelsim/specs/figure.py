@@ -38,6 +38,8 @@ class Figure:
     shape : str
         Of the distribution: triangular around the value (a spread), uniform (written as
         ``19_900..27_000 USD``) or normal (``0.71 ~ 0.05``; the spread is 2 deviations).
+    origin : str
+        Of a scaled figure: what it comes from, whose draws it shares.
     """
 
     value: float
@@ -47,6 +49,12 @@ class Figure:
     kind: str = "assumed"
     spread: tuple[float, float] | None = None
     shape: str = "triangular"
+    origin: str = ""
+
+    @property
+    def stream(self) -> str:
+        """Return what names the draws of an uncertain figure beside its path."""
+        return self.origin or f"{self.text}|{self.source}"
 
     def __float__(self) -> float:
         """Return the value in SI units."""
@@ -65,6 +73,7 @@ class Figure:
             source=source,
             kind="assumed",
             spread=spread,
+            origin=self.stream,
         )
 
 

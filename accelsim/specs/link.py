@@ -14,6 +14,7 @@ from accelsim.specs.figure import (
     Figure,
     LinkBandwidth,
     NamedSpec,
+    Power,
     Time,
     quantity,
 )
@@ -49,6 +50,8 @@ class LinkSpec(NamedSpec):
         Of a bit of the bandwidth.
     failures : FailureRate or None
         That take the port down.
+    adapter : Power or None
+        Of the card between chip or host and the port, where there is one.
     path : str
         From bump to bump, as `accelsim link` reads it.
     serdes, code, retimer : str
@@ -75,6 +78,7 @@ class LinkSpec(NamedSpec):
     controller: Time | None = None
     energy: EnergyPerBit | None = None
     failures: FailureRate | None = None
+    adapter: Power | None = None
     path: str = ""
     serdes: str = ""
     code: str = ""

@@ -1,13 +1,15 @@
 """What it costs to use a system: dated offers with their sources."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from accelsim.specs.figure import (
+    LARGEST,
     MAX_SIZE,
     EnergyPrice,
+    Figure,
     Fraction,
     Money,
     MoneyRate,
@@ -16,6 +18,7 @@ from accelsim.specs.figure import (
     Power,
     Share,
     Spec,
+    quantity,
 )
 
 Offer = Literal["on-demand", "capacity-block", "reserved", "spot", "own"]
@@ -46,6 +49,8 @@ class OwnSpec(Spec):
         Of the purchase.
     capex : Money
         Chip with its share of host, rack and power supply.
+    extra : Money, optional
+        That this chip costs more to make than the one of `capex`.
     network : Fraction
         Of `capex`, on top of it.
     life : time
@@ -63,6 +68,7 @@ class OwnSpec(Spec):
 
     date: date
     capex: Money
+    extra: Annotated[Figure, quantity("money", low=-LARGEST)] | None = None
     network: Fraction
     life: PositiveTime
     interest: Fraction

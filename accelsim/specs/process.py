@@ -13,7 +13,10 @@ from pydantic import Field, model_validator
 from accelsim.specs.figure import (
     Area,
     DefectDensity,
+    Energy,
+    EnergyPerFlop,
     Figure,
+    Frequency,
     Money,
     NamedSpec,
     PositiveCount,
@@ -91,6 +94,23 @@ class CurveSpec(Spec):
         return self
 
 
+class EnergySpec(Spec):
+    """What multiplying takes on a process at a clock, fitted to measured chips.
+
+    Attributes
+    ----------
+    clock : Frequency
+    cycle : Energy
+        Of a multiprocessor's cycle: issue, registers, clock tree.
+    flop : EnergyPerFlop
+        Of a bf16 FLOP beside it.
+    """
+
+    clock: Frequency
+    cycle: Energy
+    flop: EnergyPerFlop
+
+
 class ProcessSpec(NamedSpec):
     """One process.
 
@@ -115,6 +135,8 @@ class ProcessSpec(NamedSpec):
         At the start, and in which the rest falls to 1/e.
     clustering : Clustering
         Of the negative binomial yield: small where defects come in clusters.
+    energy : EnergySpec or None
+        Where chips on it were measured.
     """
 
     after: str = ""
@@ -133,6 +155,7 @@ class ProcessSpec(NamedSpec):
     clustering: Clustering
     curve: CurveSpec
     area: AreaSpec | None = None
+    energy: EnergySpec | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from accelsim.specs.figure import (
     MAX_SIZE,
+    Bandwidth,
     FailureRate,
     Figure,
     NamedSpec,
@@ -58,6 +59,8 @@ class ReliabilitySpec(NamedSpec):
     detect, restart, repair : times
         Until a failure is seen; until the job runs again on spare nodes; until a
         broken node is back.
+    storage : Bandwidth, optional
+        At which a checkpoint is written, by all nodes together.
     """
 
     measured: date
@@ -69,6 +72,7 @@ class ReliabilitySpec(NamedSpec):
     detect: Time
     restart: Time
     repair: Time
+    storage: Bandwidth | None = None
 
     @model_validator(mode="after")
     def _some(self) -> Self:

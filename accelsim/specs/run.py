@@ -6,7 +6,13 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from accelsim.specs.chip import Precision
-from accelsim.specs.figure import MAX_SIZE, Spec
+from accelsim.specs.figure import (
+    MAX_SIZE,
+    Bandwidth,
+    PositiveCount,
+    PositiveTime,
+    Spec,
+)
 from accelsim.specs.price import Offer
 from accelsim.specs.software import Recompute, Schedule, Sharding
 
@@ -64,6 +70,42 @@ class PlanSpec(Spec):
     offload_optimizer: bool | None = None
 
 
+class TrainingSpec(Spec):
+    """How long a run goes on, and how it lives with failures; all may be left out.
+
+    Attributes
+    ----------
+    tokens : count
+        Of the whole run: days, money and energy of all of it.
+    reliability : str
+        Fleet whose failure rates count.
+    checkpoint : time
+        That a checkpoint stops the work.
+    storage : Bandwidth
+        Or at which its bytes are written; the fleet's own if neither is given.
+    interval : time
+        Work between checkpoints; the best if left out.
+    spares : int
+        Nodes that stand by; as many as leave one failure in a thousand waiting.
+    elastic : bool
+        Replicas of data parallelism go on without one another.
+    """
+
+    tokens: PositiveCount | None = None
+    reliability: str = "llama3-h100"
+    checkpoint: PositiveTime | None = None
+    storage: Bandwidth | None = None
+    interval: PositiveTime | None = None
+    spares: int | None = Field(default=None, ge=0, le=MAX_SIZE)
+    elastic: bool = False
+
+    @model_validator(mode="after")
+    def _one_checkpoint(self) -> "TrainingSpec":
+        if self.checkpoint is not None and self.storage is not None:
+            raise ValueError("give training.checkpoint or training.storage, not both")
+        return self
+
+
 class RunSpec(Spec):
     """One question: the model, the system, how many chips, and the plan.
 
@@ -82,6 +124,8 @@ class RunSpec(Spec):
         Kind of price.
     price_date : date
         The newest offer of that day counts; the newest of all if left out.
+    training : TrainingSpec, optional
+        With it the estimate tells the whole run, its failures counted.
     set : dict
         Overrides by dotted path.
     """
@@ -101,6 +145,7 @@ class RunSpec(Spec):
     offer: Offer | None = None
     price_date: date | None = None
     plan: PlanSpec = PlanSpec()
+    training: TrainingSpec | None = None
     set: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
     @model_validator(mode="after")

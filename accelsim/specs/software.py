@@ -67,6 +67,10 @@ class MemorySpec(Spec):
     stage_gathered : under a pipeline, zero3 keeps a stage's gathered weights, and its
         gradients whole, until the last micro-batch.
     head_counts : stages are cut as if the LM head were the layers that it costs.
+    lends : what a collective reads or writes is held up, once freed, until the device
+        is done with all that was launched (`record_stream`).
+    waits : the host waits for the device at what it receives from another stage and,
+        once the pipeline is full, at what it sends.
     allocator : `segments` of PyTorch's caching allocator, which it keeps; `expandable`
         ones; or `static`, where nothing is kept beside what is planned (XLA, Neuron).
     """
@@ -81,6 +85,8 @@ class MemorySpec(Spec):
     gather_buffers: int = Field(default=0, ge=0, le=MAX_STATE)
     stage_gathered: bool = False
     head_counts: bool = False
+    lends: bool = False
+    waits: bool = False
     allocator: Literal["static", "segments", "expandable"] = "static"
 
 
@@ -167,9 +173,11 @@ class SoftwareSpec(NamedSpec):
         Phases of a hierarchical collective overlap (NCCL) or follow each other.
     collective_start : Time
         From the call of a collective to its first byte.
+    bucket : Bytes or None
+        Gradients that plain replicas reduce in one collective; all if not given.
     communication_share : Fraction
-        Part of the matrix units that collectives occupy while they run behind
-        computation (SMs on GPUs; none where engines are dedicated).
+        Part of a GPU's multiprocessors that collectives occupy while they run behind
+        computation. Chips of other families have engines for them.
     step_overhead : Time
         Host work of a step: loader, norm, scheduler, logging.
     memory : MemorySpec
@@ -204,6 +212,7 @@ class SoftwareSpec(NamedSpec):
     fragmentation: Ratio
     pipelined_collectives: bool
     collective_start: Time
+    bucket: Bytes | None = None
     communication_share: Fraction
     step_overhead: Time
     memory: MemorySpec = MemorySpec()

@@ -1,6 +1,7 @@
 """A sweep: one base run, and the axes along which it is changed.
 
-This file knows what a sweep file may say; `explore/sweep` makes points of it.
+This file knows what a sweep file and a design file may say; `explore/sweep` makes
+points of the one, `explore/design` searches the space of the other.
 """
 
 from typing import Any, Literal
@@ -100,48 +101,129 @@ class SampleSpec(Spec):
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
-class SweepSpec(NamedSpec):
-    """A sweep file.
+class AssignSpec(Spec):
+    """What a path takes that follows from the axes.
+
+    Attributes
+    ----------
+    expression : str
+        Over the axes, what is assigned before, and `silicon.…`: what
+        `accelsim silicon --json` tells of the point's chip.
+    unit : str
+        Of what it gives; none for counts and shares.
+    whole : bool
+        Rounded to a whole number.
+    """
+
+    expression: str
+    unit: str = ""
+    whole: bool = False
+
+
+class PointsSpec(NamedSpec):
+    """What sweeps and designs have in common: a base run, changed along axes.
 
     Attributes
     ----------
     question : str
-        What the sweep is to answer, in a sentence.
+        What is to be answered, in a sentence.
     run : dict
         Fields of the base run, as a run file has them.
     axes : list of AxisSpec
         The last one varies fastest.
+    assign : dict
+        Further paths, each a value that follows from the axes.
     columns : dict
         Further columns: name = "expression over other columns".
-    where : str
-        An expression; points for which it is false are not asked. It may read the
-        axes alone.
     show : list of str
-        Columns that `accelsim sweep show` prints; all axes and the usual figures if
-        left out.
+        Columns that are printed; all axes and the usual figures if left out.
     """
 
     question: str = ""
     run: dict[str, Any]
     axes: tuple[AxisSpec, ...] = Field(min_length=1, max_length=32)
-    sample: SampleSpec | None = None
+    assign: dict[str, AssignSpec] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
-    where: str | None = None
     show: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _axes_agree(self) -> "SweepSpec":
-        paths = [axis.path for axis in self.axes]
+    def _axes_agree(self) -> "PointsSpec":
+        paths = [axis.path for axis in self.axes] + list(self.assign)
         twice = sorted({path for path in paths if paths.count(path) > 1})
         if twice:
-            raise ValueError(f"axes: {twice[0]} is swept twice")
+            words = "and assigned" if twice[0] in self.assign else "twice"
+            raise ValueError(f"axes: {twice[0]} is swept {words}")
         for path in paths:
             above = [other for other in paths if path.startswith(f"{other}.")]
             if above:
                 raise ValueError(f"axes: {path} lies inside {above[0]}, also swept")
+        return self
+
+
+class SweepSpec(PointsSpec):
+    """A sweep file.
+
+    Attributes
+    ----------
+    sample : SampleSpec, optional
+        How the axes that are sampled are drawn.
+    where : str
+        An expression; points for which it is false are not asked. It may read the
+        axes alone.
+    """
+
+    sample: SampleSpec | None = None
+    where: str | None = None
+
+    @model_validator(mode="after")
+    def _samples_agree(self) -> "SweepSpec":
         sampled = [axis.path for axis in self.axes if axis.sample is not None]
         if sampled and self.sample is None:
             raise ValueError(f"axis {sampled[0]} is sampled: [sample] is missing")
         if self.sample is not None and not sampled:
             raise ValueError("[sample] is given, but no axis is sampled")
         return self
+
+
+class ObjectiveSpec(Spec):
+    """What a design should have more of or less of: an expression over columns."""
+
+    maximise: str | None = None
+    minimise: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ObjectiveSpec":
+        if (self.maximise is None) == (self.minimise is None):
+            raise ValueError("give maximise or minimise, one of them")
+        return self
+
+    @property
+    def text(self) -> str:
+        """Return the expression."""
+        return self.maximise or self.minimise or ""
+
+
+class DesignSpec(PointsSpec):
+    """A design file: axes to choose from, what is sought, what must hold.
+
+    An axis with `sample` is continuous between its ends; one with values, a range or a
+    log is one of these. Axes of one `zip` are chosen together.
+
+    Attributes
+    ----------
+    objectives : list of ObjectiveSpec
+        One, or several that are weighed against each other (a Pareto front).
+    constraints : list of str
+        Expressions over columns that must be true of a design.
+    trials, batch : int
+        Designs that are tried, and how many of them at once before the next are
+        chosen.
+    seed : int
+        Of the choices.
+    """
+
+    objectives: tuple[ObjectiveSpec, ...] = Field(min_length=1, max_length=4)
+    constraints: tuple[str, ...] = Field(default=(), max_length=32)
+    trials: int = Field(default=256, gt=0, le=100_000)
+    batch: int = Field(default=16, gt=0, le=1024)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)

@@ -11,6 +11,7 @@ from accelsim.specs.figure import (
     CarbonIntensity,
     NamedSpec,
     Overhead,
+    PositiveCount,
     Power,
     Share,
     Spec,
@@ -166,6 +167,8 @@ class SystemSpec(NamedSpec):
         Power usage effectiveness of the hall that it stands in.
     carbon : CarbonIntensity or None
         CO2 of the grid by energy.
+    rack : PositiveCount or None
+        Packages of a rack, where the product or the usual hall says so.
     """
 
     status: Literal["shipping", "announced", "projected"]
@@ -177,6 +180,7 @@ class SystemSpec(NamedSpec):
     price: str
     pue: Overhead
     carbon: CarbonIntensity | None = None
+    rack: PositiveCount | None = None
 
     @property
     def max_chips(self) -> int:

@@ -16,6 +16,8 @@ import numpy as np
 from accelsim import catalog
 from accelsim.errors import InputError
 from accelsim.kernels import goodput as kernels
+from accelsim.link.port import port
+from accelsim.specs.link import LinkSpec
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.reliability import FailureSpec, ReliabilitySpec
 from accelsim.specs.system import SystemSpec
@@ -31,23 +33,43 @@ CODEWORD = 680.0  # bytes of RS(544,514)
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What can fail: links are those of the outer network, by medium."""
+    """What can fail: links are those of the outer network, by medium.
+
+    rate : of one of these links [B/s].
+    """
 
     chips: int
     node: int
     links: Mapping[str, float]
+    rate: float
 
 
-def cluster_of(system: SystemSpec, chips: int) -> Cluster:
-    """Return the parts of a job's cluster: ports of the outermost tier are links."""
+def cluster_of(
+    system: SystemSpec, chips: int, links: Mapping[str, LinkSpec] | None = None
+) -> Cluster:
+    """Return the parts of a job's cluster: ports of the outermost tier are links.
+
+    links : by name; the catalog's if left out.
+
+    Raises
+    ------
+    InputError
+        The system is not as large.
+    """
+    if chips > system.max_chips:
+        raise InputError(
+            f"goodput: chips: {chips} exceeds the {system.max_chips} chips of "
+            f"{system.name}"
+        )
     tier = list(system.tiers.values())[-1]
-    medium = catalog.load("links", tier.link).medium
-    return Cluster(chips, system.node.chips, {medium: chips * sum(tier.links_per_chip)})
+    link = links[tier.link] if links else catalog.load("links", tier.link)
+    ports = {link.medium: chips * sum(tier.links_per_chip)}
+    return Cluster(chips, system.node.chips, ports, port(link).bandwidth)
 
 
 def plain_cluster(chips: int, node: int = 8) -> Cluster:
-    """Return a cluster of one link a chip."""
-    return Cluster(chips, node, {"optics": float(chips)})
+    """Return a cluster of one link of 400 Gb/s a chip."""
+    return Cluster(chips, node, {"optics": float(chips)}, 50e9)
 
 
 def margin_flaps(codewords_lost: float, bandwidth: float) -> float:

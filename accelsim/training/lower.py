@@ -57,6 +57,8 @@ def lower(questions: Sequence[Question]) -> Cases:
         rows.chips[i].lag = slowest(q.chip, q.run.chips)
         fill_model(rows.models[i], q.model)
         _fill_software(rows.software[i], q.software)
+        if q.chip.family != "gpu":
+            rows.software[i].communication_share = 0.0
         fill_tiers(rows.tiers[i], q.system, q.chip, q.links, q.run.chips)
     return rows
 
@@ -114,6 +116,7 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
+    row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
     row.step_overhead = float(software.step_overhead)
     memory = software.memory
@@ -122,7 +125,7 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
-        "stage_gathered",
+        *("stage_gathered", "lends", "waits"),
     ):
         row[name] = getattr(memory, name)
     row.segments = ALLOCATORS.index(memory.allocator)

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from accelsim.validation.table import Row, count
 
 NODE_CHIPS = 16  # Trainium chips in a trn1.32xlarge
+NOTHING = {"recompute": "none", "sharding": "ZeRO-0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Cells that a document gives for rows that its patterns find.
 
-    `framework`, `model` and `source` are looked for in the columns of those names;
-    `blank` is the column whose blank cell makes the recipe stand for the row.
+    `framework`, `model`, `source` and `precision` are looked for in the columns of
+    those names; `blank` is the column whose blank cell makes the recipe stand for
+    the row.
     """
 
     framework: str
@@ -25,38 +27,53 @@ class Recipe:
     source: str
     blank: str
     cells: Callable[[Row], Mapping[str, str]]
+    precision: str = r""
 
     def fits(self, row: Row) -> bool:
         """Return whether the recipe speaks of this row."""
-        columns = ("framework", "model", "source")
+        columns = ("framework", "model", "source", "precision")
         found = all(re.search(getattr(self, c), row.get(c, "")) for c in columns)
         return found and not row.get(self.blank, "")
 
 
+def _neuron_reference(row: Row) -> Mapping[str, str]:
+    # aws-neuron-sdk@7119ba3 general/benchmarks/trn1/nlp_data.csv and @f25691d: 64
+    # sequences a node, by aws-neuron-reference-for-megatron-lm@d087833
+    # examples/pretrain_gpt3_6.7B_32layers_bf16*.sh: no flag of recomputation or ZeRO.
+    nodes = max(1, (count(row, "n_chips") or 0) // NODE_CHIPS)
+    return {"global_batch": str(64 * nodes)} | NOTHING
+
+
 def _neuron_gpt3(row: Row) -> Mapping[str, str]:
     # aws-neuron/neuronx-nemo-megatron@05dde85 nemo/examples/nlp/language_modeling:
-    # test.sh (GBS = 32 a node, UBS = 1, sequence_parallel=True, no ZeRO),
-    # gpt_6.7b.sh (full) and gpt_175b.sh (selective recomputation).
+    # test.sh (GBS = 32 a node, UBS = 1, sequence_parallel=True), gpt_{23b,175b}.sh
+    # (selective) and gpt_46b.sh (full); train_setup.sh: no ZeRO with bf16SR.
     nodes = max(1, (count(row, "n_chips") or 0) // NODE_CHIPS)
-    kind = "full" if "6.7b" in row["model"] else "selective"
-    return {"global_batch": str(32 * nodes), "recompute": kind, "sharding": "ZeRO-0"}
-
-
-def _neuron_gpt3_plan(row: Row) -> Mapping[str, str]:
-    kind = "full" if "6.7b" in row["model"] else "selective"
-    return {"recompute": kind, "sharding": "ZeRO-0"}
+    kind = "full" if "46b" in row["model"] else "selective"
+    batch = str(32 * nodes)
+    return {"global_batch": batch, "recompute": kind, "sharding": "ZeRO-0"}
 
 
 def _neuron_bert(row: Row) -> Mapping[str, str]:
-    # aws-neuron-samples torch-neuronx/training/dp_bert_hf_pretrain: --batch_size 16
-    # --grad_accum_usteps 32 on each of the 2 cores of a chip, BertForPreTraining.
+    # aws-neuron-sdk@ce3668b general/benchmarks/trn1/training_data_encoder.csv: AdamW
+    # takes 16384 sequences a step (strong scaling), Lamb 2048 a core and 1024 of 512
+    # tokens (aws-neuron-samples torch-neuronx/training/dp_bert_hf_pretrain/run_*.sh).
+    long = (count(row, "seq_len") or 0) > 128
     cores = 2 * (count(row, "n_chips") or 0)
-    batch = 32 * cores * (count(row, "micro_batch") or 16)
-    return {"global_batch": str(batch)}
+    batch = 32768 if long else 16384
+    if re.search(r"(?i)lamb", row.get("notes", "")):
+        batch = cores * (1024 if long else 2048)
+    return {"global_batch": str(batch)} | NOTHING
 
 
-def _neuron_bert_plan(_row: Row) -> Mapping[str, str]:
-    return {"recompute": "none", "sharding": "ZeRO-0"}
+def _neuron_nemo_llama(row: Row) -> Mapping[str, str]:
+    # aws-neuron/neuronx-nemo-megatron@05dde85 nemo/examples/nlp/language_modeling:
+    # llama_7b.sh (PP=1, GBS=256), llama_13b.sh (GBS=1024), test_llama.sh (full
+    # recomputation), train_setup.sh (no ZeRO with bf16SR). With PP=4 the benchmark
+    # pages (aws-neuron-sdk@82ffe52) print 1024 for both.
+    small = "7b" in row["model"] and count(row, "pp") == 1
+    batch = "256" if small else "1024"
+    return {"global_batch": batch, "recompute": "full", "sharding": "ZeRO-0"}
 
 
 def _neuron_llama(_row: Row) -> Mapping[str, str]:
@@ -66,19 +83,23 @@ def _neuron_llama(_row: Row) -> Mapping[str, str]:
 
 
 def _launcher_5b(_row: Row) -> Mapping[str, str]:
-    # NVIDIA/NeMo-Framework-Launcher@2078c59 launcher_scripts/conf/training/gpt3/5b.yaml
-    return {"global_batch": "2048", "micro_batch": "4", "tp": "1", "pp": "1"}
+    # NVIDIA/NeMo-Framework-Launcher@3579cdb conf/training/gpt3/5b.yaml, of September
+    # 2022, whose README has the table already: full recomputation of no layer.
+    return {"global_batch": "2048", "micro_batch": "2", "tp": "1", "pp": "1"} | {
+        "recompute": "none"
+    }
 
 
 def _launcher_175b(_row: Row) -> Mapping[str, str]:
-    # NVIDIA/NeMo-Framework-Launcher@2078c59 …/conf/training/gpt3/175b.yaml
-    return {
-        "global_batch": "2048",
-        "micro_batch": "1",
-        "tp": "4",
-        "pp": "8",
-        "vp": "12",
-    }
+    # NVIDIA/NeMo-Framework-Launcher@3579cdb conf/training/gpt3/175b.yaml
+    plan = {"tp": "8", "pp": "8", "vp": "1", "recompute": "selective"}
+    return {"global_batch": "2048", "micro_batch": "2", **plan}
+
+
+def _dgxc_340b(_row: Row) -> Mapping[str, str]:
+    # NVIDIA/dgxc-benchmarking@0efdb23 nemotron/launch.sh (VP=12) and @35a9aec
+    # nemotron/nemotron4-340b-synth.yaml (activations_checkpoint_granularity)
+    return {"vp": "12", "recompute": "selective"}
 
 
 def _megatron_2020(row: Row) -> Mapping[str, str]:
@@ -95,15 +116,18 @@ def _rapid(_row: Row) -> Mapping[str, str]:
     return {"micro_batch": "1", "recompute": "none", "precision": "bf16"}
 
 
+ROUNDED = r"\+SR"  # stochastic rounding: neuronx-nemo-megatron's way
 RECIPES = (
     Recipe(r"PyTorch DDP/FSDP", r"", r"Rapid-LLM", "micro_batch", _rapid),
-    Recipe(r"(?i)neuronx", r"^gpt3", r"", "global_batch", _neuron_gpt3),
-    Recipe(r"(?i)neuronx", r"^gpt3", r"", "recompute", _neuron_gpt3_plan),
-    Recipe(r"(?i)neuronx", r"^bert", r"", "global_batch", _neuron_bert),
-    Recipe(r"(?i)neuronx", r"^bert", r"", "recompute", _neuron_bert_plan),
+    Recipe(r"(?i)neuronx", r"^gpt3-6.7b", r"", "recompute", _neuron_reference),
+    Recipe(r"(?i)neuronx", r"^gpt3", r"", "recompute", _neuron_gpt3),
+    Recipe(r"(?i)neuronx", r"^bert", r"", "recompute", _neuron_bert),
+    Recipe(r"(?i)neuronx", r"^llama", r"", "recompute", _neuron_nemo_llama, ROUNDED),
     Recipe(r"(?i)neuronx", r"^llama", r"", "global_batch", _neuron_llama),
     Recipe(r"^NeMo-Megatron", r"^gpt3-5b$", r"", "global_batch", _launcher_5b),
     Recipe(r"^NeMo-Megatron", r"^gpt3-175b$", r"", "global_batch", _launcher_175b),
+    Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
+    Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
 )
 

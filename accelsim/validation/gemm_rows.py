@@ -33,6 +33,8 @@ AIC_COPIES, AIC_ROUNDS = 5, 9
 # Sources that time one product again and again: rounds, and sets of weights.
 ROUNDS = {"stas00/": (150.0, 1.0), "deepseek-ai/": (30.0, math.inf)}
 OTHER_ROUNDS = (100.0, 1.0)
+# Tables of training products are SimuMax's: where its machine is not like the others.
+MACHINES = {"b200": "b200-simumax"}
 # SimuMax times 75 of 100 rounds of a product, product after product: the chip is hot
 # and comes loaded from the product before, as if each had gone on for 500 (fitted on
 # B200).
@@ -123,7 +125,7 @@ def _chip_of(path: Path, name: str | None) -> ChipSpec:
                 f"{path}: has no column chip, and its name names none: give --chip"
             )
         name = max(known, key=len)
-    spec: ChipSpec = catalog.load("chips", name)
+    spec: ChipSpec = catalog.load("chips", MACHINES.get(name, name))
     return spec
 
 

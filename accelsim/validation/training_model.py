@@ -165,6 +165,9 @@ def _details(row: Row) -> dict[str, Any]:
         found["mtp_layers"] = 1
     if row["family"] == "mlcommons":
         found["dropout"] = False  # the reference trains without (run_gpt3.sh)
+    if "neuronx" in row["framework"] and row["model"].startswith("gpt3-6.7b"):
+        # --attention-dropout 0 --hidden-dropout 0 (pretrain_gpt3_6.7B_32layers_*.sh)
+        found["dropout"] = False
     if is_lora(row):
         found["adapter_rank"] = LORA_RANK
     return found

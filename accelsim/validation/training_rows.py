@@ -41,6 +41,8 @@ from accelsim.validation.training_stack import (
 )
 
 STATED = ("tp", "pp", "micro_batch")
+# Without sequence parallelism: aws-neuron-reference-for-megatron-lm@d087833 has none.
+PLAIN = r"(?i)neuronx.* gpt3-6.7b"
 LONGEST = 1e9  # s; a step of thirty years is a slip of the pen
 
 
@@ -130,7 +132,7 @@ def _global_batch(row: Row, software: SoftwareSpec, chips: int) -> int:
     if local and software.name in COMPILED:  # per_device_batch_size: a chip's
         return max(1, round(local * chips))
     replicas = count(row, "dp")
-    if local and replicas and software.name == "torchtitan":
+    if local and replicas and software.name.startswith("torchtitan"):
         return round(local) * replicas  # no gradient accumulation by default
     raise LeftOutError(NO_BATCH)
 
@@ -161,9 +163,10 @@ def plan_of(
 
 
 def _sequence_parallel(row: Row, software: SoftwareSpec) -> bool:
-    return software.defaults.sp and "no sequence parallelism" not in row.get(
-        "notes", ""
-    )
+    words = f"{row['framework']} {row['model']}"
+    if "no sequence parallelism" in row.get("notes", "") or re.search(PLAIN, words):
+        return False
+    return software.defaults.sp
 
 
 def _stated_plan(row: Row, software: SoftwareSpec, workers: int) -> dict[str, Any]:
@@ -190,7 +193,7 @@ def _stated_plan(row: Row, software: SoftwareSpec, workers: int) -> dict[str, An
 
 def _schedule(row: Row, software: SoftwareSpec, vp: int | None) -> str | None:
     """Return the schedule that a row or its stack's default says; None is open."""
-    if vp is None and software.name == "torchtitan":
+    if vp is None and software.name.startswith("torchtitan"):
         return "interleaved" if "Interleaved" in row.get("notes", "") else None
     plain = vp == 1 or not software.interleaved
     return software.defaults.schedule if plain else None
@@ -199,7 +202,7 @@ def _schedule(row: Row, software: SoftwareSpec, vp: int | None) -> str | None:
 def _virtual_stages(row: Row, software: SoftwareSpec, pp: int | None) -> int | None:
     if pp == 1:
         return 1
-    if software.name == "torchtitan" and "Interleaved" in row.get("notes", ""):
+    if software.name.startswith("torchtitan") and "Interleaved" in row.get("notes", ""):
         return None
     return count(row, "vp") or software.defaults.vp
 
@@ -210,7 +213,7 @@ def _micro_batch(row: Row, software: SoftwareSpec, pp: int | None) -> int | None
         return software.defaults.micro_batch
     if local != int(local):
         raise LeftOutError(FRACTION)
-    if software.name == "torchtitan" and pp and pp > 1:
+    if software.name.startswith("torchtitan") and pp and pp > 1:
         # the local batch is cut into one micro-batch a stage (pipeline_parallel_
         # microbatches in config_manager.py)
         return max(1, int(local) // pp)

@@ -60,6 +60,8 @@ NETWORKS = {
     ("huggingface/nanotron", "H100-SXM"): "p5-h100",  # Ultra-Scale Playbook: EFA
     ("aws-samples/awsome-distributed-training", "H100-SXM"): "p5-h100",
 }
+# A source whose own chips were measured: first pattern that family or source holds.
+MACHINES = ((r"(?i)simumax", r"B200", "dgx-b200-simumax"),)
 # Nodes joined by less than their system has [B/s a node, one way].
 NODE_RATES = {
     "VIA-Research/vTrain": 100e9,  # 800 Gb/s (arXiv:2312.12391, section IV)
@@ -140,6 +142,10 @@ def system_of(row: Row) -> SystemSpec:
     that its name holds.
     """
     name = NETWORKS.get((row["family"], row["chip"])) or SYSTEMS.get(row["chip"])
+    said = row["family"] + row.get("source", "")
+    for source, chip, own in MACHINES:
+        if re.search(source, said) and re.match(chip, row["chip"]):
+            name = own
     if name is None:
         plain = re.sub(r"[^a-z0-9]", "", row["chip"].lower())
         name = next((system for p, system in WORDS if re.search(p, plain)), None)
@@ -157,6 +163,8 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
     """
     words = f"{row['family']} {row['framework']}"
     name = next((stack for p, stack in STACKS if re.search(p, words)), None)
+    if name == "torchtitan" and _eager(row):
+        name = "torchtitan-eager"
     if name is None and "Megatron-LM" in words:
         year = count(row, "year")
         old = year is not None and year <= _LAST_PLAIN_MEGATRON
@@ -168,6 +176,17 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
         name = name or system.software
     spec: SoftwareSpec = catalog.load("software", name)
     return spec
+
+
+def _eager(row: Row) -> bool:
+    """Return whether a torchtitan run was not compiled: it says so, or its page does.
+
+    The configurations behind docs/performance.md have `compile = false`; float8 needs
+    it, which its table names as an optimization.
+    """
+    by_page = "docs/performance.md" in row.get("source", "")
+    wide = row["precision"].startswith("bf16")
+    return "(eager)" in row.get("notes", "") or (by_page and wide)
 
 
 def sharding_of(text: str, software: SoftwareSpec) -> Sharding:
@@ -248,10 +267,8 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed["grad_bytes"] = 2.0
     if software == "megatron-deepspeed" and "bf16 optimizer" in words:
         changed["grad_bytes"] = 4.0  # BF16_Optimizer accumulates in fp32
-    if software == "torchtitan" and re.search(r"(?i)async ?TP", words):
+    if software.startswith("torchtitan") and re.search(r"(?i)async ?TP", words):
         changed["overlap.tp"] = True
-    if software == "torchtitan" and "(eager)" in words:
-        changed |= {"fused_norms": False, "fused_loss": False}
     return [
         Override(("software", *path.split(".")), value)
         for path, value in changed.items()

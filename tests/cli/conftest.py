@@ -7,8 +7,9 @@ from click.testing import CliRunner, Result
 
 from accelsim.cli import main
 from accelsim.explore.compare import compare
+from accelsim.explore.comparison import Comparison
 from accelsim.explore.estimate import estimate
-from accelsim.explore.result import Comparison, Estimate
+from accelsim.explore.result import Estimate
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from click.testing import Result
 
 from accelsim.errors import NoAnswerError
-from accelsim.explore.result import Comparison, Estimate, Row
+from accelsim.explore.comparison import Comparison, Row
+from accelsim.explore.result import Estimate
 from accelsim.specs.run import RunSpec
 from accelsim.validation.contract import Pair, Validation, validation
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from accelsim.explore.result import Comparison, Estimate, Row
-from accelsim.report import numbers
+from accelsim import numbers
+from accelsim.explore.comparison import Comparison, Row
+from accelsim.explore.result import Estimate
 from accelsim.report.compare import comparison_tables
 from accelsim.report.estimate import estimate_tables
 from accelsim.report.soft import rests_on, soft_figures

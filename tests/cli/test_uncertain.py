@@ -51,6 +51,16 @@ def test_a_chips_cost_is_driven_by_memory_before_wafers(accelsim: Program) -> No
     assert "Sobol index" in accelsim(*words).stdout
 
 
+def test_on_n2_memory_drives_the_cost_before_wafers_too(accelsim: Program) -> None:
+    words = ("silicon", "trainium3", "--to", "n2", "--uncertain", "4000")
+    told = json.loads(accelsim(*words, "--json").stdout)["moved"]["uncertain"]
+    memory = told["drivers"]["hbm.hbm3e-9.6.prices.1.usd"]
+    assert memory > 2 * told["drivers"]["process.n2.wafers.0.usd"]
+    clock = told["intervals"]["clock_ratio"]
+    assert 1.0 < clock["p5"] <= clock["p95"] < 1.125 / 1.05
+    assert "what drives the moved chip's cost" in accelsim(*words).stdout
+
+
 def test_supply_tells_intervals(accelsim: Program) -> None:
     words = ("supply", "trainium3", "--until", "2026-12", "--samples", "50")
     found = json.loads(accelsim(*words, "--lose-fab", "2026-06", "--json").stdout)
@@ -65,6 +75,11 @@ def test_supply_tells_intervals(accelsim: Program) -> None:
         (("claim", "n2-cost", "--samples", "1"), "--samples"),
         (("supply", "trainium9"), "unknown supply"),
         (("supply", "trainium3", "--until", "2020-01"), "until"),
+        (("supply", "trainium3", "--months", "3"), "--months 3: give --lose-fab"),
+        (("supply", "trainium3", "--lost", "0.5"), "--lost 0.5: give --lose-fab"),
+        (("supply", "trainium3", "--lose-fab", "2040-01"), "loses no month"),
+        (("silicon", "trainium3", "--at", "iso-speed"), "give --to as well"),
+        (("silicon", "trainium3", "--seed", "3"), "give --uncertain as well"),
     ],
 )
 def test_a_bad_question_is_one_line(

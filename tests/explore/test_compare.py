@@ -6,8 +6,9 @@ import pytest
 
 from accelsim.errors import InputError, NoAnswerError
 from accelsim.explore.compare import MATCHES, compare
+from accelsim.explore.comparison import Comparison
 from accelsim.explore.estimate import estimate
-from accelsim.explore.result import Comparison, Estimate
+from accelsim.explore.result import Estimate
 
 SYSTEMS = ["dgx-h100", "gb200-nvl72", "trn2-ultraserver"]
 ASKED: dict[str, Any] = {"chips": 64, "global_batch": 256}

@@ -28,21 +28,23 @@ def test_a_price_passes_through() -> None:
 
 
 def test_one_figure_at_its_bounds_is_what_the_kernels_say(run: Estimate) -> None:
-    path, (low, high) = "chip.gemm.hot_clock", (0.8085, 1.0)
+    path, (low, high) = "chip.gemm.hot_clock", (0.81, 1.0)
     told = uncertain([run], 50_000)[0]
     x, y = told.inputs[path], told.outputs["step_time_s"]
-    slow, fast = y[x < low + 0.005], y[x > high - 0.02]
-    best = estimate(RUN | {"plan": _sizes(run)}, {path: high})
+    slow, fast = y[x < low + 0.02], y[x > high - 0.02]
+    worst, best = (
+        estimate(RUN | {"plan": _sizes(run)}, {path: bound}) for bound in (low, high)
+    )
     assert np.median(slow) / np.median(fast) == pytest.approx(
-        run.step_time / best.step_time, rel=0.03
+        worst.step_time / best.step_time, rel=0.04
     )
 
 
 def test_between_the_bounds_the_line_is_near_the_kernels(run: Estimate) -> None:
-    path, middle = "chip.gemm.hot_clock", 0.9
+    path, middle = "chip.gemm.hot_clock", 0.88
     exact = estimate(RUN | {"plan": _sizes(run)}, {path: middle}).step_time
-    bound = estimate(RUN | {"plan": _sizes(run)}, {path: 1.0}).step_time
-    share = (middle - 0.8085) / (1.0 - 0.8085)
+    bound = estimate(RUN | {"plan": _sizes(run)}, {path: 0.81}).step_time
+    share = (0.94 - middle) / (0.94 - 0.81)
     line = run.step_time * (bound / run.step_time) ** share
     assert line == pytest.approx(exact, rel=0.02)
 

@@ -2,35 +2,39 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels.allocator import (
     ALLOCATED,
+    DEVICE,
+    FAILED,
     FREE,
     FREES,
+    HOST,
+    LIMIT,
     MIB,
+    MOST,
     NONE,
     PEAK,
+    QUEUE,
     RESERVED,
     SIZE,
-    STATE,
-    WIDTH,
     Heap,
-    clear,
     give,
+    lend,
     take,
+    wait,
+    work,
 )
+from tests.kernels.tensor_stage import heap as any_heap
 
 KIB = 1024
 
 
-def heap(count: int = 400, expands: int = 0) -> Heap:
-    made = Heap(np.zeros((count, WIDTH), np.int64), np.zeros(STATE, np.int64))
-    clear(made, expands)
-    return made
+def heap(expands: int = 0) -> Heap:
+    return any_heap(400, expands)
 
 
 # get_allocation_size and should_split in c10/cuda/CUDACachingAllocator.cpp
@@ -104,6 +108,47 @@ def test_nothing_is_no_block() -> None:
     assert take(made, 0.0) == NONE
     give(made, NONE)
     assert made.state[RESERVED] == 0
+
+
+def test_a_lent_block_is_free_when_the_device_is_done() -> None:
+    # ProcessGroupNCCL's recordStream: ten launches of 1 us, on the device 10 s
+    made = heap()
+    first = take(made, 30.0 * MIB)
+    lend(made, first)
+    work(made, 10.0, 1e-6, 10.0)
+    give(made, first)
+    assert made.state[ALLOCATED] == 0
+    take(made, 30.0 * MIB)
+    assert made.state[RESERVED] == 60 * MIB
+    wait(made)
+    take(made, 30.0 * MIB)
+    assert made.state[RESERVED] == 60 * MIB
+
+
+@pytest.mark.parametrize(("launches", "behind"), [(500, 499), (5000, QUEUE)])
+def test_the_host_runs_ahead_as_far_as_the_driver_queues(
+    launches: int, behind: int
+) -> None:
+    # launches of 1 us, 1 ms each on the device
+    made = heap()
+    work(made, float(launches), 1e-6, launches * 1e-3)
+    ahead = made.clock[DEVICE] - made.clock[HOST]
+    assert ahead == pytest.approx(behind * 1e-3, rel=0.01)
+
+
+def test_a_short_device_gets_back_whole_segments_alone() -> None:
+    made = heap()
+    made.state[LIMIT] = 100 * MIB
+    whole, cut = take(made, 30.0 * MIB), take(made, 40.0 * MIB)
+    give(made, whole)
+    give(made, cut)
+    take(made, 12.0 * MIB)  # of the first: it stays
+    take(made, 60.0 * MIB)  # the second makes room
+    assert made.state[RESERVED] == 90 * MIB
+    assert made.state[MOST] == 90 * MIB
+    assert made.state[FAILED] == 0
+    take(made, 20.0 * MIB)
+    assert made.state[FAILED] == 1
 
 
 @dataclass

@@ -25,7 +25,7 @@ from tests.kernels.dram_rules import COLUMNS, commands_of, replay
 REFERENCE = Path(__file__).parents[1] / "reference" / "hbm_departures.npz"
 PLAIN = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 # Requests behind those compared: they keep the queues full, as in the reference.
-BEHIND = 500 if PLAIN else 1000
+BEHIND = 200 if PLAIN else 1000
 COMPARED = 60 if PLAIN else 5000
 FEW = settings(max_examples=1 if PLAIN else 6)
 PRESETS = ("hbm2-2.0", "hbm3-6.4", "hbm4-8.0")

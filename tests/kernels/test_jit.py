@@ -12,6 +12,8 @@ import pytest
 
 from accelsim.kernels import jit
 
+PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+COMPILES = pytest.mark.skipif(PLAIN, reason="its processes compile in both passes")
 SOURCE = Path(jit.__file__).resolve().parent
 # A package of two kernels in two files: one uses the other.
 HELPER = """from sample.kernels.jit import kernel
@@ -54,6 +56,7 @@ def run_sample(folder: Path, **environment: str) -> tuple[float, int]:
     return float(value), int(hits)
 
 
+@COMPILES
 def test_a_changed_helper_recompiles_its_callers(tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
     write_sample(tmp_path, constant=1.0)
@@ -63,6 +66,7 @@ def test_a_changed_helper_recompiles_its_callers(tmp_path: Path) -> None:
     assert run_sample(tmp_path, NUMBA_CACHE_DIR=cache) == (21.0, 0)
 
 
+@COMPILES
 def test_a_kernel_elsewhere_recompiles_nothing(tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
     write_sample(tmp_path, constant=1.0)
@@ -72,6 +76,7 @@ def test_a_kernel_elsewhere_recompiles_nothing(tmp_path: Path) -> None:
     assert run_sample(tmp_path, NUMBA_CACHE_DIR=cache) == (3.0, 1)
 
 
+@COMPILES
 @pytest.mark.parametrize("name", ["step", "layers", "dram_surface", "com_search"])
 def test_a_digest_covers_every_file_that_a_kernel_reaches(name: str) -> None:
     """What Python itself loads for a kernel is what its digest was made of."""
@@ -85,6 +90,7 @@ def test_a_digest_covers_every_file_that_a_kernel_reaches(name: str) -> None:
     assert set(done.stdout.split()) == jit.reached(name)
 
 
+@COMPILES
 def test_kernels_run_where_nothing_can_be_kept(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("not a folder", "utf-8")
@@ -102,7 +108,7 @@ def test_the_bounds_check_has_a_cache_of_its_own(
 
 
 @pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT") == "1",
+    PLAIN,
     reason="plain Python raises where a kernel gives inf",
 )
 def test_division_by_zero_is_infinite() -> None:

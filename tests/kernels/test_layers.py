@@ -327,6 +327,24 @@ def test_expert_parallel_traffic() -> None:
     assert made.layers(ep=4)[DENSE].forward_ep_bytes == 0.0
 
 
+def test_tokens_of_experts_are_told_apart() -> None:
+    # two choices a token, of all hidden states that attention gathers once
+    made = world(model=mixture(), tiers=tiers_of(switch(8, 1e11))).layers(tp=4)
+    assert made[DENSE].tp_experts == 0.0
+    assert made[MOE].tp_experts == pytest.approx(made[MOE].forward_tp * 2 / 3)
+
+
+def test_products_with_block_scales_in_a_step() -> None:
+    worker = chip(block=0.5)
+    worker.matrix_rate[tables.MXFP8] = worker.matrix_rate[tables.FP8]
+    made = [
+        world(chip=worker, case=case(precision=p)).layers()[DENSE].forward_matmul
+        for p in (tables.FP8, tables.MXFP8)
+    ]
+    # half of the rate, but for memory and starts
+    assert 1.6 * made[0] < made[1] < 2.0 * made[0]
+
+
 @given(
     tp=TP, cp=st.sampled_from([1, 2, 4]), micro_batch=st.integers(1, 4),
     sp=st.sampled_from([0, 1]),

@@ -32,6 +32,15 @@ def seconds(
     return float(product_parts(worker, op)[0])
 
 
+def test_fp8_gradients_are_promoted_on_the_way() -> None:
+    # fast accumulation off: 0.8 of the rate, in fp8 alone
+    worker, size = chip(promoted=0.8), (4096.0, 8192.0, 4096.0)
+    for precision, slower in ((FP8, 1.25), (BF16, 1.0)):
+        fast = seconds(worker, *size, precision=precision, bytes_in=1.0)
+        full = seconds(worker, *size, precision=precision, bytes_in=1.0, promoted=1)
+        assert full == pytest.approx(slower * fast, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("precision", "size"),
     # tf32 is read from fp32; NVFP4: 4 bits, and an 8-bit scale for 16 elements

@@ -271,6 +271,13 @@ def test_tensor_parallel_overlap() -> None:
     assert schedule(rows, software(overlap_tp=1.0), tp=4).tp == 8 * (20.0 - 3.0)
 
 
+def test_what_goes_to_experts_is_not_exchanged_in_chunks() -> None:
+    # of 0.4 and 0.8 s, 0.3 each way are for experts; 3/4 of the rest hides
+    rows = layers(forward_tp=0.4, backward_tp=0.8, tp_experts=0.3)
+    step = schedule(rows, software(overlap_tp=1.0, communication_share=0.0), tp=4)
+    assert step.tp == pytest.approx(8 * (1.2 - 0.75 * 0.6))
+
+
 def test_tensor_parallel_overlap_outside_one_switch() -> None:
     # chunks are not exchanged; what single products hide is no longer seen
     rows = layers(forward_tp=0.4, backward_tp=0.8, tp_behind=0.3, tp_crosses=1.0)
@@ -345,6 +352,23 @@ def test_experts_are_reduced_in_their_own_group() -> None:
     # as many experts as replicas: nothing to reduce
     step = made.step(dp=8, ep=8)
     assert step.dp_bytes == 2 * 4 * share * dense
+
+
+def test_buckets_start_again_and_again() -> None:
+    # plain replicas: 8 tensors a layer at most, each bucket waits for the network
+    slow = tiers_of(switch(64, 1e11, 1e-3))
+    made = {"tiers": slow, "model": model(tensors=8.0)}
+    whole = world(**made).step(dp=64)
+    cut = world(**made, software=software(bucket=GRADIENTS)).step(dp=64)
+    fine = world(**made, software=software(bucket=1.0)).step(dp=64)
+    assert whole.dp_bytes == pytest.approx(cut.dp_bytes)
+    assert whole.dp < cut.dp < fine.dp
+    # a sharded optimizer has collectives of its own
+    sharded = [
+        world(**made, software=software(bucket=b)).step(dp=64, sharding=ZERO1).dp
+        for b in (0.0, 1.0)
+    ]
+    assert sharded[0] == sharded[1]
 
 
 def test_reduction_hides_behind_the_backward_pass() -> None:

@@ -29,7 +29,7 @@ def test_a_step_leaves_weights_gradients_and_optimizer(
     here = stage(STACK, 8)
     chosen = plan(optimizer=optimizer, micro_batches=4)
     assert followed(made.chip, made.model, STACK, chosen)
-    kept = follow(here, made.case, made.model, chosen, row, 0)
+    kept = follow(here, made.case, made.model, chosen, row, 0, 0.0)
     size = (2 + 4 + 4 + moments) * (PARAMETERS + NORMS)
     assert here.heap.state[ALLOCATED] == pytest.approx(size, rel=1e-4)
     assert kept >= 0.0
@@ -47,7 +47,7 @@ def test_the_fullest_moment_is_that_of_memory(
     args = (made.case, made.chip, made.model, STACK, plan(**sizes), number)
     fill_stage(row, made.layers(micro_batch=2), *args)
     here = stage(STACK, int(row.layers), int(row.depth))
-    follow(here, made.case, made.model, plan(**sizes), row, number)
+    follow(here, made.case, made.model, plan(**sizes), row, number, 0.0)
     tensors = row.total - row.context - row.fragmentation
     assert here.heap.state[PEAK] == pytest.approx(tensors, rel=0.06)
 

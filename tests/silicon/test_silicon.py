@@ -237,6 +237,13 @@ def test_energies_of_a100_and_h100_give_blackwells_clock(name: str) -> None:
     energies = power.fit_energies(fitted, chips)
     assert 0.3e-12 < energies.flop < 1.2e-12
     assert 0.5e-9 < energies.cycle < 4e-9
+    told = power.energies_of()  # what the catalog has is this fit
+    assert (told.process, told.clock) == (energies.process, energies.clock)
+    assert told.cycle == pytest.approx(energies.cycle, rel=1e-3)
+    assert told.flop == pytest.approx(energies.flop, rel=1e-3)
+    # B200: 0.776 of 1.86 GHz is 1.44 GHz, if all of the shortfall is the clock's
+    clock = power.predict(chips[name], told) * float(chips[name].clock)
+    assert clock == pytest.approx(reached[name] * float(chips[name].clock), rel=0.05)
     assert power.predict(chips[name], energies) == pytest.approx(
         reached[name], rel=0.05
     )
@@ -252,6 +259,15 @@ def test_less_power_is_less_clock() -> None:
     )
     light = power.operating_point(chip("b200"), power.Load(0.2, 0.1, 0.0))
     assert light.clock == 1.0
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_only_products_reach_the_cap(name: str) -> None:
+    found = {n: power.operating_point(chip(name), w) for n, w in power.WORK.items()}
+    tdp, idle = float(chip(name).power.tdp), float(chip(name).power.idle)
+    assert found["products"].power == pytest.approx(tdp, rel=0.01)
+    assert found["products"].clock <= found["streams"].clock
+    assert 0.5 * idle < found["collectives"].power < found["streams"].power < tdp
 
 
 def test_bad_questions_are_refused() -> None:

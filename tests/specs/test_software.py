@@ -51,8 +51,9 @@ def test_launch_fits_how_kernels_are_started(name: str) -> None:
     spec = stack(name)
     launch = float(spec.launch)
     # eager: 7 to 14 us of Python, dispatch and autograd a kernel by
-    # benchmarks/measured/host_overhead.py, and 2.3 us of the driver; compiled: less
-    assert launch <= 3e-6 if spec.graphs else 4e-6 <= launch <= 16.3e-6
+    # benchmarks/measured/host_overhead.py, 1.9 times as much where it drives a GPU, and
+    # 2.3 us of the driver; compiled: less
+    assert launch <= 3e-6 if spec.graphs else 4e-6 <= launch <= 28.9e-6
 
 
 def test_what_changed_from_megatron_to_megatron() -> None:

@@ -46,6 +46,7 @@ GPU = [
     "rtx-pro-6000-8",
     "a100-pairs-4",
     "dgx-b200",
+    "dgx-b200-simumax",
     "p6-b200",
     "dgx-b300",
     "p6-b300",

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError, nearest
-from accelsim.explore.sweep.ask import FIGURES, OK, sweep_of
+from accelsim.explore.figures import FIGURES
 from accelsim.explore.sweep.points import points_of
+from accelsim.explore.sweep.rows import OK, rows_of, title
 from accelsim.explore.sweep.store import Store
 from accelsim.files import replacing
 
@@ -22,11 +23,8 @@ TABLE = "sweep"  # what a query calls the rows
 
 def axis_columns(store: Store) -> list[str]:
     """Return the columns of the axes, as the parts name them."""
-    from accelsim.explore.sweep.ask import title
-
-    points = points_of(store.manifest.spec)
-    first = points.chunk(0, 1)
-    return [title(path, column.unit) for path, column in first.items()]
+    units = points_of(store.manifest.spec).units
+    return [title(path, unit) for path, unit in units.items()]
 
 
 def shown_columns(store: Store) -> list[str]:
@@ -186,7 +184,7 @@ def summary(store: Store) -> dict[str, Any]:
         "digest": store.manifest.digest,
         "damaged": lines,
     }
-    sweep_of(spec)  # a sweep whose files are gone is told here
+    rows_of(spec, spec.name)  # a sweep whose files are gone is told here
     if done:
         counts = (
             store.rows(["status"]).group_by("status").aggregate([([], "count_all")])

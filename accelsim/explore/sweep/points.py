@@ -18,6 +18,7 @@ from accelsim.specs.sweep import (
     MAX_LIST,
     MAX_POINTS,
     AxisSpec,
+    PointsSpec,
     RangeSpec,
     SampleSpec,
     SpanSpec,
@@ -115,6 +116,18 @@ class Points:
         listed = tuple(path for group in self.groups for path in group.paths)
         return (*listed, *(path for path, _ in self.spans))
 
+    @property
+    def units(self) -> dict[str, str]:
+        """Return the unit of each path's values, or nothing."""
+        none = np.zeros(0, dtype=np.int64)
+        found = {
+            path: Coded(values, none).unit
+            for group in self.groups
+            for path, values in zip(group.paths, group.values, strict=True)
+        }
+        found |= {path: span_ends(span, path)[2] for path, span in self.spans}
+        return {path: found[path] for path in self.paths}
+
     def chunk(self, start: int, stop: int) -> dict[str, Coded]:
         """Return the columns of points `start` to `stop`, by path."""
         index = np.arange(start, stop, dtype=np.int64)
@@ -129,8 +142,8 @@ class Points:
         return {path: columns[path] for path in self.paths}
 
 
-def points_of(spec: SweepSpec) -> Points:
-    """Return the points of a sweep.
+def points_of(spec: PointsSpec) -> Points:
+    """Return the points of a sweep, or the choices of a design.
 
     Raises
     ------
@@ -143,13 +156,14 @@ def points_of(spec: SweepSpec) -> Points:
     for number, axis in enumerate(spec.axes):
         where = f"sweep {spec.name}: axis {axis.path}"
         if axis.sample is not None:
-            _span_ends(axis.sample, where)
+            span_ends(axis.sample, where)
             spans.append((axis.path, axis.sample))
             continue
         name = f"zip {axis.zip}" if axis.zip is not None else f"axis {number}"
         listed.setdefault(name, []).append((axis.path, _values(axis, where)))
     groups = tuple(_group(spec.name, name, axes) for name, axes in listed.items())
-    found = Points(groups, tuple(spans), spec.sample)
+    sample = spec.sample if isinstance(spec, SweepSpec) else None
+    found = Points(groups, tuple(spans), sample)
     if found.count > MAX_POINTS:
         raise InputError(
             f"sweep {spec.name}: {found.count:.2e} points are more than "
@@ -185,7 +199,7 @@ def _values(axis: AxisSpec, where: str) -> tuple[Value, ...]:
         raise InputError(f"{where}: log: start and stop must be more than zero")
     count = spec.count or 2
     found = [start * (stop / start) ** (i / (count - 1)) for i in range(count)]
-    return tuple(_with_unit(v, unit) for v in [*found[:-1], stop])
+    return tuple(with_unit(v, unit) for v in [*found[:-1], stop])
 
 
 def _builtin(value: Value) -> Value:
@@ -219,7 +233,7 @@ def _stepped(spec: RangeSpec, where: str) -> tuple[Value, ...]:
     found = [start + i * step for i in range(count)]
     if whole and all(v == round(v) for v in found):
         return tuple(round(v) for v in found)
-    return tuple(_with_unit(_round(v), unit) for v in found)
+    return tuple(with_unit(_round(v), unit) for v in found)
 
 
 def _round(value: float) -> float:
@@ -249,11 +263,13 @@ def _number(value: str | float, where: str) -> tuple[float, str]:
     return float(match[1].replace("_", "")), match[2]
 
 
-def _with_unit(value: float, unit: str) -> Value:
+def with_unit(value: float, unit: str) -> Value:
+    """Return a number, or the text of a quantity."""
     return f"{value!r} {unit}" if unit else value
 
 
-def _span_ends(span: SpanSpec, where: str) -> tuple[float, float, str]:
+def span_ends(span: SpanSpec, where: str) -> tuple[float, float, str]:
+    """Return the ends of a span and their unit."""
     low, high, unit = _ends(span.low, span.high, where)
     if low > high:
         raise InputError(f"{where}: low {span.low!r} is above high {span.high!r}")
@@ -271,14 +287,14 @@ def _drawn(
     unit = draw(len(spans), sample, distinct)
     columns = {}
     for d, (path, span) in enumerate(spans):
-        low, high, word = _span_ends(span, path)
+        low, high, word = span_ends(span, path)
         if span.scale == "log":
             found = low * (high / low) ** unit[:, d]
         else:
             found = low + (high - low) * unit[:, d]
         plain = [float(v) for v in found]
         values = tuple(
-            round(v) if span.whole and not word else _with_unit(v, word) for v in plain
+            round(v) if span.whole and not word else with_unit(v, word) for v in plain
         )
         columns[path] = Coded(values, codes.reshape(-1).astype(np.int64))
     return columns

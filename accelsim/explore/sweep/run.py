@@ -12,7 +12,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from accelsim.errors import InputError
-from accelsim.explore.sweep.ask import Sweep, question_of, sweep_of
+from accelsim.explore.sweep.ask import Sweep, sweep_of
+from accelsim.explore.sweep.rows import question_of
 from accelsim.explore.sweep.store import Store, open_store
 from accelsim.specs.sweep import SweepSpec
 
@@ -109,9 +110,25 @@ def compute_chunk(store: Store, sweep: Sweep, chunk: int) -> int:
 
 
 def _here(store: Store, chunks: Iterable[int], _workers: int) -> Iterator[int]:
-    sweep = sweep_of(store.manifest.spec)
+    sweep = _sweep(store)
     for chunk in chunks:
         yield compute_chunk(store, sweep, chunk)
+
+
+def _sweep(store: Store) -> Sweep:
+    """Return the sweep of a folder.
+
+    Raises
+    ------
+    InputError
+        It is a design's.
+    """
+    spec = store.manifest.spec
+    if not isinstance(spec, SweepSpec):
+        raise InputError(
+            f"{store.folder}: holds the trials of a design: accelsim optimise goes on"
+        )
+    return sweep_of(spec)
 
 
 _OPEN: dict[str, tuple[Store, Sweep]] = {}  # of a worker process: its sweep, read once
@@ -121,7 +138,7 @@ def in_worker(folder: str, chunk: int) -> int:
     """Compute one chunk of a folder in a process that may have seen it before."""
     if folder not in _OPEN:
         store = open_store(Path(folder))
-        _OPEN[folder] = (store, sweep_of(store.manifest.spec))
+        _OPEN[folder] = (store, _sweep(store))
     return compute_chunk(*_OPEN[folder], chunk)
 
 

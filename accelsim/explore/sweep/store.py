@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import accelsim
 from accelsim import catalog
 from accelsim.errors import InputError
 from accelsim.specs.checking import validate
-from accelsim.specs.sweep import SweepSpec
+from accelsim.specs.sweep import DesignSpec, PointsSpec, SweepSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,10 +44,12 @@ class Manifest:
     sweep : dict
         The sweep file's content, names resolved.
     digest : str
-        Of all the above; stands in every part.
+        Of all that decides a row; stands in every part.
     points, chunk : int
-        Points of the sweep, and of one part.
+        Points of the sweep or trials of the design, and those of one part.
     seed : int
+    kind : str
+        `sweep` or `design`.
     """
 
     format: int
@@ -58,6 +60,7 @@ class Manifest:
     points: int
     chunk: int
     seed: int
+    kind: str = "sweep"
     digest: str = ""
 
     @property
@@ -66,9 +69,10 @@ class Manifest:
         return -(-self.points // self.chunk)
 
     @property
-    def spec(self) -> SweepSpec:
-        """Return the sweep."""
-        return validate(SweepSpec, _tuples(self.sweep), f"{MANIFEST}: sweep")
+    def spec(self) -> PointsSpec:
+        """Return the sweep or the design."""
+        kind = DesignSpec if self.kind == "design" else SweepSpec
+        return validate(kind, _tuples(self.sweep), f"{MANIFEST}: sweep")
 
     def span(self, chunk: int) -> tuple[int, int]:
         """Return the first point of a chunk and the one after its last."""
@@ -83,18 +87,27 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def manifest_of(spec: SweepSpec, points: int, chunk: int) -> Manifest:
-    """Return the manifest of a sweep that is about to be run."""
+def manifest_of(spec: PointsSpec, points: int, chunk: int) -> Manifest:
+    """Return the manifest of a sweep or a design that is about to be run."""
     content = json.loads(spec.model_dump_json(exclude_none=True))
-    seed = spec.sample.seed if spec.sample else 0
+    kind = "design" if isinstance(spec, DesignSpec) else "sweep"
     found = Manifest(
-        FORMAT, accelsim.__version__, _git(), sources(), content, points, chunk, seed
-    )
+        FORMAT, accelsim.__version__, _git(), sources(), content, points, chunk,
+        _seed(spec), kind,
+    )  # fmt: skip
     fields = {k: v for k, v in asdict(found).items() if k not in ("digest", "git")}
+    if kind == "design":  # more trials go on from those that are there
+        del fields["points"]
+        fields["sweep"] = {k: v for k, v in content.items() if k != "trials"}
     text = json.dumps(fields, sort_keys=True)
-    return Manifest(
-        **(asdict(found) | {"digest": hashlib.sha256(text.encode()).hexdigest()[:16]})
-    )
+    return replace(found, digest=hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _seed(spec: PointsSpec) -> int:
+    if isinstance(spec, DesignSpec):
+        return spec.seed
+    sample = spec.sample if isinstance(spec, SweepSpec) else None
+    return sample.seed if sample else 0
 
 
 def sources() -> str:
@@ -269,10 +282,11 @@ def create(folder: Path, manifest: Manifest) -> Store:
     if (folder / MANIFEST).exists():
         found = open_store(folder)
         _same(folder, found.manifest, manifest)
-        return found
+        if manifest.points <= found.manifest.points:
+            return found
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: exists and is no folder of a sweep")
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{folder}: exists and is no folder of a sweep")
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{MANIFEST}.{os.getpid()}"
         temporary.write_text(json.dumps(asdict(manifest), indent=2) + "\n", "utf-8")

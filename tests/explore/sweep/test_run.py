@@ -278,4 +278,6 @@ def test_the_manifest_tells_what_was_computed(whole: Store) -> None:
     assert raw["version"] == accelsim.__version__
     assert raw["points"] == 18
     assert raw["chunk"] == 2
-    assert sweep_of(store.open_store(whole.folder).manifest.spec).points.count == 18
+    spec = store.open_store(whole.folder).manifest.spec
+    assert isinstance(spec, SweepSpec)
+    assert sweep_of(spec).points.count == 18

@@ -1,0 +1,1 @@
+"""The report: a page of figures, tables and sources in one file."""
