@@ -10,8 +10,7 @@ CHIPS ?= 512
 MODEL ?= llama3-70b
 SYSTEMS ?= trn2-ultraserver,trn3-ultraserver-gen2,dgx-h100,gb200-nvl72
 
-PEERS := llm-analysis==0.2.2 PyChOpMarg==3.4.0 scalesim==3.0.0 scikit-rf==2.2.0 \
-	serdespy==1.0
+PEERS := llm-analysis==0.2.2 PyChOpMarg==3.4.0 scikit-rf==2.2.0 serdespy==1.0
 RUN := .benchmarks/run.json
 
 VENV := .venv
@@ -62,8 +61,8 @@ docs: $(VENV)/.dev ## Build these pages as a site, in docs/_build
 
 # A peer that does not install is left out, and its row has none.
 bench: $(VENV)/.peers ## Time the rooms beside peers, as one table of ratios
-	@ACCELSIM_SCALESIM_PYTHON=$(BIN)/python $(BIN)/python -m pytest benchmarks -q \
-		--benchmark-enable --benchmark-only --benchmark-quiet --benchmark-json=$(RUN)
+	@$(BIN)/python -m pytest benchmarks -q --benchmark-enable --benchmark-only \
+		--benchmark-quiet --benchmark-json=$(RUN)
 	@$(BIN)/python -m benchmarks.performance $(RUN) $(BENCH_FLAGS)
 
 bench-write: ## Do that, and renew docs/performance.md and its baseline

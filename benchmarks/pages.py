@@ -29,7 +29,7 @@ def table(head: Row, body: Iterable[Row]) -> Block:
 def rows_of(block: Block) -> str:
     """Return a Markdown table for a terminal: columns as wide as their cells."""
     lines = [
-        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        [cell.strip() for cell in line[2:-2].split(" | ")]
         for line in block.splitlines()
         if not re.fullmatch(r"[|\s-]+", line)
     ]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 
@@ -107,3 +108,29 @@ def test_a_table_leaves_out_empty_columns() -> None:
 def test_a_page_without_a_place_is_refused() -> None:
     with pytest.raises(LookupError, match="overall"):
         put("text", {"overall": "| a |"}, accuracy.PAGE)
+
+
+CONSTANTS = (
+    ("attention", "CALLS", ("test_arrays",)),
+    ("collectives", "COUNT", ("test_all_reduces",)),
+    ("gemm", "COUNT", ("test_many_products", "test_many_small_products")),
+    ("hbm", "REQUESTS", ("test_requests_a_second",)),
+    ("neuron", "COUNT", ("test_kernels",)),
+    ("systolic", "PRODUCTS", ("test_kernel", "test_public_api")),
+)
+
+
+@pytest.mark.parametrize(("file", "constant", "names"), CONSTANTS)
+def test_a_row_counts_what_its_benchmark_does(
+    file: str, constant: str, names: tuple[str, ...]
+) -> None:
+    text = (performance.ROOT / "benchmarks" / f"test_{file}.py").read_text("utf-8")
+    found = re.search(rf"^{constant} = ([\d_]+)$", text, re.MULTILINE)
+    assert found is not None
+    rows = [
+        row
+        for row in performance.SPEEDS
+        if row.bench.partition("[")[0] in [f"{file}::{name}" for name in names]
+    ]
+    assert rows
+    assert {row.count for row in rows} == {float(found[1])}

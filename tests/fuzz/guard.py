@@ -23,7 +23,7 @@ from accelsim import catalog
 from accelsim.cli import main
 
 PATIENCE = 5.0  # s of processor time that an input may take
-GIVE_UP = 120.0  # s after which the process says where it is, and dies
+GIVE_UP = 600.0  # s after which the process says where it is, and dies
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What changes a file system without opening a file; the last paths are what is changed.
 CHANGES = ("remove", "rename", "rmdir", "mkdir", "truncate", "chmod", "link", "symlink")
