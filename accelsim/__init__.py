@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from accelsim.explore.optimise import optimise
     from accelsim.explore.result import Estimate
     from accelsim.explore.search import search
+    from accelsim.explore.sensitivity import sensitivity
+    from accelsim.explore.sobol import sobol
     from accelsim.fabric.collective import system
     from accelsim.silicon.scale import port
     from accelsim.specs.run import PlanSpec, RunSpec
@@ -48,6 +50,8 @@ __all__ = [
     "optimise",
     "port",
     "search",
+    "sensitivity",
+    "sobol",
     "system",
 ]
 
@@ -69,6 +73,8 @@ _HOME = {
     "optimise": "accelsim.explore.optimise",
     "port": "accelsim.silicon.scale",
     "search": "accelsim.explore.search",
+    "sensitivity": "accelsim.explore.sensitivity",
+    "sobol": "accelsim.explore.sobol",
     "system": "accelsim.fabric.collective",
 }
 

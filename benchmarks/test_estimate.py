@@ -15,12 +15,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from accelsim.explore.estimate import answer
 from accelsim.explore.result import Estimate
 from accelsim.kernels import tables
-from accelsim.kernels.layers import fill_layers
-from accelsim.kernels.step import fill_steps
+from accelsim.kernels.steps import fill_steps
 from accelsim.kernels.tables import Rows
 from accelsim.question import Question, resolve
 from accelsim.specs.run import PlanSpec, RunSpec
-from accelsim.training.evaluate import evaluate, pipeline_scratch
+from accelsim.training.evaluate import evaluate, layers_of, shards_of, step_scratch
 from accelsim.training.lower import Cases, lower, table
 from accelsim.training.plans import candidates
 
@@ -79,27 +78,6 @@ def test_search(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) -> None
     assert found.step_time == pytest.approx(best, rel=1e-12)
 
 
-def layers_of(rows: Cases, shards: Rows) -> Rows:
-    """Return the LAYER rows of shards."""
-    layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
-    ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
-    fill_layers(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
-        ops, np.zeros(2),
-    )  # fmt: skip
-    return layers
-
-
-def shards_of(plans: Rows) -> Rows:
-    """Return the distinct shards of plans, in the order that `evaluate` takes."""
-    keys = np.stack([plans[name] for name in tables.SHARD_FIELDS], axis=1)
-    distinct = np.unique(keys, axis=0)
-    shards = table(tables.SHARD, len(distinct))
-    for column, name in enumerate(tables.SHARD_FIELDS):
-        shards[name] = distinct[:, column]
-    return shards
-
-
 @pytest.mark.benchmark(group="kernels")
 def test_fill_layers(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) -> None:
     rows, plans = search
@@ -115,13 +93,13 @@ def test_fill_layers(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) ->
 def test_fill_steps(benchmark: BenchmarkFixture, search: tuple[Cases, Rows]) -> None:
     rows, plans = search
     done = evaluate(rows, plans, only_fitting=False)  # fills plans.shard
-    layers = layers_of(rows, shards_of(plans))
+    layers, every = done.layers, np.ones(len(plans), dtype=bool)
 
     def call() -> Rows:
         results = table(tables.RESULT, len(plans))
         fill_steps(
             rows.cases, rows.chips, rows.models, rows.software, rows.tiers, plans,
-            layers, results, *pipeline_scratch(plans),
+            layers, every, results, step_scratch(plans),
         )  # fmt: skip
         return results
 

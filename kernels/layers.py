@@ -10,9 +10,11 @@ import math
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
-from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL
+from accelsim.kernels.experts import domain_tier, expert_exchange
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
+from accelsim.kernels.neuron_step import engine_parts, pass_seconds
 from accelsim.kernels.operators import (
     embedding_operators,
     head_operators,
@@ -28,7 +30,6 @@ from accelsim.kernels.tables import (
     FUSED_ATTENTION,
     HEAD,
     MATMUL,
-    MAX_TIERS,
     MOE,
     MXFP8,
     PART_ATTENTION,
@@ -37,9 +38,23 @@ from accelsim.kernels.tables import (
     Rows,
 )
 
-# Of the host for one collective: an event is recorded and waited for, the kernel
-# starts, an event is recorded (`collective` in ProcessGroupNCCL.cpp, PyTorch 2.3).
-COLLECTIVE_CALLS = 4.0
+
+@kernel
+def stays(chip: Record, op: Record) -> bool:
+    """Return whether what an operator reads and writes stays in the cores' SBUF."""
+    here = chip.engines
+    return bool(0.0 < op.engines.held <= here.cores * here.core[BF16].sbuf)
+
+
+@kernel
+def timed(chip: Record, op: Record) -> tuple[float, float, float, float, float, float]:
+    """Return the parts of an operator's product, engine by engine on a NeuronCore."""
+    product, cores = op.product, chip.engines.cores
+    if cores > 0.0 and product.m * product.n * product.k * product.batch > 0.0:
+        core = chip.engines.core[product.precision]
+        held = 1.0 if stays(chip, op) else 0.0
+        return engine_parts(core, op.engines, product, cores, held)
+    return product_parts(chip, product)
 
 
 @kernel
@@ -59,7 +74,7 @@ def adapter_seconds(
     for turn in range(2):
         product.m, product.bytes_out = op.m, wide + turn * wide
         product.n, product.k = (op.n, rank) if turn else (rank, op.k)
-        seconds += product_parts(chip, product)[0] + chip.kernel_latency
+        seconds += timed(chip, op)[0] + chip.kernel_latency
     # down and up have two gradients each, of as many multiply-adds
     row.forward_flops += flops
     row.backward_flops += 2.0 * flops
@@ -115,7 +130,7 @@ def time_product(
         elif turn == 2:
             product.m, product.n, product.k = op.n, op.k, op.m
             product.bytes_out = out if fused else wide
-        parts = product_parts(chip, product)
+        parts = timed(chip, op)
         time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
         time += chip.lag * parts[1]
         bound = counts * parts[4]
@@ -178,6 +193,11 @@ def add_operator(
     else:
         forward = stream_seconds(chip, op.forward_bytes, op.kernels)
         backward = stream_seconds(chip, op.backward_bytes, op.kernels)
+        if chip.engines.cores > 0.0:
+            if stays(chip, op):
+                forward = backward = 0.0
+            forward = max(forward, pass_seconds(chip.engines, op.engines.forward))
+            backward = max(backward, pass_seconds(chip.engines, op.engines.backward))
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
     forward, backward = forward * op.share, backward * op.share
@@ -216,8 +236,8 @@ def add_tensor_traffic(
     row.forward_tp_bytes += calls * sent
     row.backward_tp_bytes += back * sent
     if tp > 1.0:
-        row.forward_kernels += calls * COLLECTIVE_CALLS
-        row.backward_kernels += back * COLLECTIVE_CALLS
+        row.forward_kernels += calls * software.collective_calls
+        row.backward_kernels += back * software.collective_calls
     return time
 
 
@@ -242,50 +262,41 @@ def hidden_backward(
 
 @kernel
 def crosses_domain(tiers: Rows, tp: float) -> float:
-    """Return 1 if a tensor group leaves the domain of its innermost switch.
-
-    That is the outermost of the tiers inside which NCCL uses one fabric.
-    """
-    own = 0
-    for t in range(MAX_TIERS):
-        if tiers[t].nccl.on > 0.0:
-            own = t
-    return 1.0 if reach_of(tiers, own, tp, 1.0) < tp else 0.0
+    """Return 1 if a tensor group leaves the domain of its innermost switch."""
+    return 1.0 if reach_of(tiers, domain_tier(tiers), tp, 1.0) < tp else 0.0
 
 
 @kernel
 def add_group_traffic(
-    row: Record, software: Record, tiers: Rows, group: Record, volumes: Rows
-) -> None:
+    row: Record, model: Record, software: Record, tiers: Rows, group: Record,
+    volumes: Rows,
+) -> None:  # fmt: skip
     """Add what the context and expert groups exchange.
 
-    volumes : bytes [B] of one forward exchange by group: context (all-gather of keys
-    and values), expert (all-to-all). Backward, expert groups exchange the same, the
-    context ring twice as much.
+    volumes : bytes [B] that a worker has of each group: context (keys and values of all
+    ranks, which an all-gather brings), expert (hidden states of its tokens, which are
+    dispatched and combined). Backward, expert groups exchange the same, the context
+    ring twice as much.
     """
-    tp = float(group.tp)
-    for group_kind in range(2):
-        call, ranks, times = ALL_GATHER, float(group.cp), 1.0
-        if group_kind == 1:
-            call, ranks = ALL_TO_ALL, float(group.ep)
-            times = 2.0  # dispatch and combine
+    cp, ep = float(group.cp), float(group.ep)
+    if cp > 1.0 and volumes[0] > 0.0:
         time, sent, _, _ = collective(
-            tiers, call, volumes[group_kind], ranks, tp, software
+            tiers, ALL_GATHER, volumes[0], cp, float(group.tp), software
         )
-        time, sent = times * time, times * sent
-        if ranks > 1.0 and volumes[group_kind] > 0.0:
-            row.forward_kernels += times * COLLECTIVE_CALLS
-            row.backward_kernels += times * COLLECTIVE_CALLS
-        if group_kind == 0:
-            row.forward_cp += time
-            row.backward_cp += 2.0 * time
-            row.forward_cp_bytes += sent
-            row.backward_cp_bytes += 2.0 * sent
-        else:
-            row.forward_ep += time
-            row.backward_ep += time
-            row.forward_ep_bytes += sent
-            row.backward_ep_bytes += sent
+        row.forward_cp += time
+        row.backward_cp += 2.0 * time
+        row.forward_cp_bytes += sent
+        row.backward_cp_bytes += 2.0 * sent
+        row.forward_kernels += software.collective_calls
+        row.backward_kernels += software.collective_calls
+    if ep > 1.0 and volumes[1] > 0.0:
+        time, sent = expert_exchange(tiers, software, group, model, volumes[1])
+        row.forward_ep += 2.0 * time
+        row.backward_ep += 2.0 * time
+        row.forward_ep_bytes += 2.0 * sent
+        row.backward_ep_bytes += 2.0 * sent
+        row.forward_kernels += 2.0 * software.collective_calls
+        row.backward_kernels += 2.0 * software.collective_calls
 
 
 @kernel
@@ -309,8 +320,7 @@ def fill_transformer_layer(
     time = add_tensor_traffic(row, software, tiers, shard, size, blocks, again)
     if mixture:
         # experts are cut over the tensor group, too: it shares their choices
-        choices = shard.own_tokens * model.top_k
-        volumes[1] = case.activation_bytes * choices * model.hidden
+        volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
         before = row.forward_tp
         add_tensor_traffic(row, software, tiers, shard, size * model.top_k, 1.0, 0.0)
         row.tp_experts = row.forward_tp - before
@@ -318,7 +328,7 @@ def fill_transformer_layer(
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
-    add_group_traffic(row, software, tiers, shard, volumes)
+    add_group_traffic(row, model, software, tiers, shard, volumes)
 
 
 @kernel
@@ -356,16 +366,21 @@ def fill_layers(
     """
     for s in range(len(shards)):
         shard = shards[s]
-        c = shard.case
-        localise(shard, models[c], cases[c])
+        case = cases[shard.case]
+        chip, model, stack = (
+            chips[case.chip],
+            models[case.model],
+            software[case.software],
+        )
+        localise(shard, model, case)
         for kind in (DENSE, MOE):
-            if kind == MOE and models[c].moe_layers == 0.0:
+            if kind == MOE and model.moe_layers == 0.0:
                 continue
             fill_transformer_layer(
-                layers[s, kind], int(kind == MOE), chips[c], models[c], software[c],
-                cases[c], tiers[c], shard, ops, volumes,
+                layers[s, kind], int(kind == MOE), chip, model, stack, case,
+                tiers[case.tiers], shard, ops, volumes,
             )  # fmt: skip
         fill_ends(
-            layers[s, EMBED], layers[s, HEAD], chips[c], models[c], software[c],
-            cases[c], tiers[c], shard, ops,
+            layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
+            tiers[case.tiers], shard, ops,
         )  # fmt: skip

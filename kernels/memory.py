@@ -11,7 +11,8 @@ fullest moment of the fullest stage is what a plan needs.
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
-from accelsim.kernels.pipeline import layers_of_stage, schedule_of
+from accelsim.kernels.pipeline import schedule_of, stage_layers
+from accelsim.kernels.space import same_work
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
@@ -28,7 +29,6 @@ from accelsim.kernels.tables import (
 
 BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 ON_THE_WAY = 2.0  # layers whose offloaded activations are on their way to the host
-ROUNDING = 1e-9  # of a layer, so that equal shares are equal
 
 
 @kernel
@@ -43,25 +43,6 @@ def in_flight(plan: Record, stage: int) -> float:
     if schedule == DUALPIPE:
         return float(held)
     return float(held) / slots_of(schedule, plan.vp)
-
-
-@kernel
-def stage_layers(model: Record, software: Record, plan: Record, stage: int) -> float:
-    """Return the layers of a stage.
-
-    Cut evenly, the first stages fuller; or, where the software counts the LM head as
-    the layers that it costs, each stage takes layers until it has its share.
-    """
-    if software.head_counts == 0.0 or plan.pp == 1:
-        full, last = layers_of_stage(model, plan)
-        return last if stage == plan.pp - 1 and plan.pp > 1 else full
-    layer = model.layer_parameters
-    share = (model.layers + model.vocab * model.hidden / layer) / plan.pp
-    before = -(-(share * stage - ROUNDING) // 1.0)
-    after = -(-(share * (stage + 1.0) - ROUNDING) // 1.0)
-    if stage == plan.pp - 1:
-        after = model.layers
-    return float(min(model.layers, after) - min(model.layers, max(0.0, before)))
 
 
 @kernel
@@ -170,25 +151,38 @@ def fill_states(
 
 
 @kernel
+def fill_held(
+    held: Record, layers: Rows, chip: Record, model: Record, software: Record,
+    plan: Record, stage: int,
+) -> None:  # fmt: skip
+    """Fill what a stage holds whatever is sharded: STAGE."""
+    here = stage_layers(model, software, plan, stage)
+    held.layers, held.depth = here, in_flight(plan, stage)
+    held.dense, held.experts, held.ends = parameters_at(model, plan, here, stage)
+    held.kept, held.workspace = stage_activations(
+        layers, chip, model, software, plan, here
+    )
+    held.logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
+
+
+@kernel
 def fill_stage(
-    memory: Record, layers: Rows, case: Record, chip: Record, model: Record,
-    software: Record, plan: Record, stage: int,
+    memory: Record, held: Record, case: Record, model: Record, software: Record,
+    plan: Record, stage: int,
 ) -> None:  # fmt: skip
     """Fill one MEMORY row [B]: a worker of one stage at its fullest moment."""
-    here = stage_layers(model, software, plan, stage)
-    dense, experts, ends = parameters_at(model, plan, here, stage)
+    dense, experts, ends = held.dense, held.experts, held.ends
+    here, logits, workspace = held.layers, held.logits, held.workspace
     fill_states(memory, case, software, plan, dense, experts, ends, here, model.trained)
     if plan.schedule == DUALPIPE:  # a stage of either direction
         memory.weights *= 2.0
         memory.gradients *= 2.0
-    memory.stage, memory.layers, memory.depth = stage, here, in_flight(plan, stage)
+    memory.stage, memory.layers, memory.depth = stage, here, held.depth
     if plan.tp > 1:
         tokens = plan.micro_batch * case.seq_len / plan.cp
         size = case.activation_bytes * tokens * model.hidden
         memory.buffers += software.gather_buffers * size
-    kept, workspace = stage_activations(layers, chip, model, software, plan, here)
-    kept = left_here(plan, kept, here)
-    logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
+    kept = left_here(plan, held.kept, here)
     mine = model.trained * (dense + experts + ends)
     written = software.working_gradient * mine
     update = 0.0
@@ -214,46 +208,60 @@ def fill_stage(
 
 
 @kernel
-def fill_memory_row(
-    memory: Record, other: Record, layers: Rows, case: Record, chip: Record,
-    model: Record, software: Record, plan: Record,
-) -> None:  # fmt: skip
-    """Fill one MEMORY row [B] with the fullest stage; `other` is scratch.
+def stage_that(plan: Record, which: int) -> int:
+    """Return the stages that may be the fullest, one after the other; -1 for none.
 
     The first stage has most in flight and the embedding, the last one the logits; those
     between hold no more than the first but for its embedding.
     """
-    fill_stage(memory, layers, case, chip, model, software, plan, 0)
-    for stage in (1, plan.pp - 1):
-        if 0 < stage < plan.pp:
-            fill_stage(other, layers, case, chip, model, software, plan, stage)
-            if other.total > memory.total:
-                fill_stage(memory, layers, case, chip, model, software, plan, stage)
+    if which == 0:
+        return 0
+    stage = 1 if which == 1 else plan.pp - 1
+    return int(stage) if stage < plan.pp and stage >= which else -1
 
 
 @kernel
 def fill_memory(
     cases: Rows, chips: Rows, models: Rows, software: Rows, plans: Rows, layers: Rows,
-    memory: Rows, other: Rows,
+    memory: Rows, held: Rows, other: Rows,
 ) -> None:  # fmt: skip
-    """Fill `memory[i]` (MEMORY, zeroed) for every row of `plans` (PLAN).
+    """Fill `memory[i]` (MEMORY) for every row of `plans` (PLAN) with its fullest stage.
 
-    other : scratch, one row of MEMORY.
+    held : scratch, three rows of STAGE; a plan that shares them with the one before
+    does not fill them again. other : scratch, one row of MEMORY.
     """
     for i in range(len(plans)):
         plan = plans[i]
-        c = plan.case
-        fill_memory_row(
-            memory[i], other[0], layers[plan.shard], cases[c], chips[c], models[c],
-            software[c], plan,
-        )  # fmt: skip
+        case = cases[plan.case]
+        model, stack = models[case.model], software[case.software]
+        again = i == 0 or not same_work(plan, plans[i - 1])
+        for which in range(3):
+            stage = stage_that(plan, which)
+            if stage < 0:
+                continue
+            if again:
+                fill_held(
+                    held[which], layers[plan.shard], chips[case.chip], model, stack,
+                    plan, stage,
+                )  # fmt: skip
+            into = memory[i] if which == 0 else other[0]
+            fill_stage(into, held[which], case, model, stack, plan, stage)
+            if which > 0 and other[0].total > memory[i].total:
+                memory[i] = other[0]
 
 
 @kernel
 def fill_stages(
-    case: Record, chip: Record, model: Record, software: Record, plan: Record,
-    layers: Rows, memory: Rows,
+    cases: Rows, chips: Rows, models: Rows, software: Rows, plans: Rows, layers: Rows,
+    memory: Rows, held: Rows,
 ) -> None:  # fmt: skip
-    """Fill `memory[s]` (MEMORY) for every stage s of one plan."""
+    """Fill `memory[s]` (MEMORY) for every stage s of one plan, a row of `plans`.
+
+    held : scratch, a row of STAGE.
+    """
+    plan = plans[0]
+    case = cases[plan.case]
+    chip, model, stack = chips[case.chip], models[case.model], software[case.software]
     for stage in range(len(memory)):
-        fill_stage(memory[stage], layers, case, chip, model, software, plan, stage)
+        fill_held(held[0], layers[plan.shard], chip, model, stack, plan, stage)
+        fill_stage(memory[stage], held[0], case, model, stack, plan, stage)

@@ -19,27 +19,10 @@ from accelsim.kernels.neuron import (
     skip,
     vector,
 )
-from accelsim.kernels.neuron_tables import DMA, Neuron, State
+from accelsim.kernels.neuron_tables import DMA, GEMM, Neuron, State
 from accelsim.kernels.tables import Record
 
-GEMM = np.dtype(
-    [
-        (name, "f8")
-        for name in (
-            "m",
-            "n",
-            "k",
-            "element",  # bytes of both operands
-            "out",  # bytes of a result
-            "block_m",
-            "block_n",
-            "block_k",
-            "kept",  # 1: rows of A stay in SBUF for all of B
-            "whole",  # 1: run every step, also where they repeat
-            "tiles",  # 1: a transfer brings one tile, with its rows as descriptors
-        )
-    ]
-)
+__all__ = ["GEMM", "gemm", "share"]
 
 ALIKE = 1e-9  # relative: two steps of the same time
 
@@ -166,13 +149,12 @@ def moved(c: Neuron, pieces: float, size: float) -> float:
 def choose_blocks(c: Neuron, g: Record) -> None:
     """Choose the blocks that SBUF has room for and that wait least for transfers.
 
-    Both operands have two buffers of eight tiles of K, the sums are in fp32. Of blocks
-    that transfer as fast as TensorE computes, the one whose first load is shortest.
+    Both operands have two buffers of eight tiles of K, the sums are in fp32. Best are
+    those with the least to move, first load and last store, which nothing hides,
+    counted twice: what hides behind TensorE would still wait where queues fall behind.
     """
     g.block_k = min(8.0 * c.rows, np.ceil(g.k / c.rows) * c.rows)
     best = np.inf
-    tiles = np.ceil(g.m / c.columns) * np.ceil(g.k / c.rows)
-    busy = tiles * np.ceil(g.n / c.moving) * products(c, min(g.n, c.moving), c.passes)
     high = c.columns
     while high < 2.0 * max(g.m, c.columns) and high <= 64.0 * c.columns:
         wide = c.moving
@@ -186,13 +168,43 @@ def choose_blocks(c: Neuron, g: Record) -> None:
                 all_a, all_b = a * np.ceil(g.n / wide), b * np.ceil(g.m / high)
                 first = moved(c, g.block_k, m * g.element)
                 first += moved(c, g.block_k, n * g.element)
-                time = max(all_a + all_b + out, busy / c.tensor_clock) + first
-                time += moved(c, m, n * g.out)
+                time = all_a + all_b + out + first + moved(c, m, n * g.out)
                 if time < best:
                     best = time
                     g.block_m, g.block_n = high, wide
             wide *= 2.0
         high *= 2.0
+
+
+@inlined
+def tile_cycles(c: Neuron, m: float, n: float) -> float:
+    """Return the cycles of a product's tiles on TensorE, K apart; m stays, n moves."""
+    across = np.floor(n / c.moving)
+    rest = n - across * c.moving
+    each = across * (c.moving + c.issue)
+    if rest > 0.0:
+        each += max(rest, c.least_moving) + c.issue
+    cycles: float = np.ceil(m / c.columns) * each
+    return cycles
+
+
+@kernel
+def share(c: Neuron, g: Record, cores: float) -> None:
+    """Write the part of a product that one of `cores` has into its m and n.
+
+    A pair halves M or N; A is stationary, or B where that needs fewer cycles and no
+    blocks are given.
+    """
+    m, n = g.m, g.n
+    best = np.inf
+    for way in range(4 if g.block_m == 0.0 else 2):
+        high = np.ceil(m / cores) if way % 2 == 0 else m
+        wide = n if way % 2 == 0 else np.ceil(n / cores)
+        if way >= 2:
+            high, wide = wide, high
+        cycles = tile_cycles(c, high, wide)
+        if cycles < best:
+            best, g.m, g.n = cycles, high, wide
 
 
 @kernel

@@ -9,7 +9,7 @@ import numpy as np
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_attention import attention
 from accelsim.kernels.neuron_decode import decode
-from accelsim.kernels.neuron_gemm import gemm
+from accelsim.kernels.neuron_gemm import gemm, share
 from accelsim.kernels.neuron_mlp import mlp
 from accelsim.kernels.neuron_rows import over_rows
 from accelsim.kernels.neuron_tables import Neuron, State
@@ -33,6 +33,13 @@ def gemm_seconds(c: Neuron, s: State, g: Record, work: Record) -> float:
     """
     seconds: float = c.launch + gemm(c, s, g, work)
     return seconds
+
+
+@kernel
+def fill_shares(chip: Neuron, cases: Rows, cores: float) -> None:
+    """Write into GEMM rows the part of each that one of `cores` has."""
+    for i in range(len(cases)):
+        share(chip, cases[i], cores)
 
 
 @kernel

@@ -5,17 +5,16 @@ units a second. A cost of an instruction is counted in cycles of its engine, as 
 Neuron documentation does. STATE is the core at one moment of a run.
 """
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-
-from accelsim.kernels.tables import Record, codes
 
 ENGINES = ("tensor", "vector", "scalar", "gpsimd", "dma")
 N_ENGINES = len(ENGINES)
 GAPS = 4  # times that the queues were idle that are remembered
-TENSOR, VECTOR, SCALAR, GPSIMD, DMA = codes(N_ENGINES)
-NO_NORM, RMS_NORM, LAYER_NORM = codes(3)
+_CODES: Any = np.arange(N_ENGINES)
+TENSOR, VECTOR, SCALAR, GPSIMD, DMA = _CODES
+NO_NORM, RMS_NORM, LAYER_NORM = _CODES[:3]
 NORMS = ("none", "rms", "layer")
 
 
@@ -81,6 +80,40 @@ STATE = np.dtype(
 # What a kernel took: with its launch; and the time that each engine worked.
 ANSWER = np.dtype([("seconds", "f8"), ("busy", "f8", (N_ENGINES,))])
 WORK = (10, 20)  # shape of the table of times that every kernel has for itself
+# A product, see `neuron_gemm`.
+GEMM = np.dtype(
+    _floats(
+        "m",
+        "n",
+        "k",
+        "element",  # bytes of both operands
+        "out",  # bytes of a result
+        "block_m",
+        "block_n",
+        "block_k",
+        "kept",  # 1: rows of A stay in SBUF for all of B
+        "whole",  # 1: run every step, also where they repeat
+        "tiles",  # 1: a transfer brings one tile, with its rows as descriptors
+    )
+)
+PASSES = 3  # kinds of passes over elements, see `streams`
+# The NeuronCores of a worker: how many share a graph, one of them in each of the eight
+# precisions of `tables`, and elements a second of a pass.
+ENGINES_OF = np.dtype(
+    [("cores", "f8"), ("core", NEURON, (8,)), ("pass_rate", "f8", (PASSES,))]
+)
+# An operator of a step on these: elements that it passes over; bytes that SBUF needs
+# room for if its tensors are to stay there, 0 = they are in memory anyway; scratch.
+ON_ENGINES = np.dtype(
+    [
+        ("forward", "f8", (PASSES,)),
+        ("backward", "f8", (PASSES,)),
+        ("held", "f8"),
+        ("state", STATE),
+        ("case", GEMM),
+        ("work", "f8", WORK),
+    ]
+)
 
-Neuron: TypeAlias = Record  # of dtype NEURON
-State: TypeAlias = Record  # of dtype STATE
+Neuron: TypeAlias = Any  # a record of dtype NEURON
+State: TypeAlias = Any  # a record of dtype STATE

@@ -7,17 +7,26 @@ Nothing here knows how long an operator takes.
 """
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.neuron_tables import PASSES
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
     DROPOUT,
+    DROPOUT_PASSES,
     EMBEDDING,
+    GATED_PASSES,
+    LOSS_PASSES,
     MASK,
     NORM,
+    NORM_PASSES,
     PERMUTATION,
+    PLAIN_PASSES,
     RESIDUAL,
     ROTARY,
+    ROTARY_PASSES,
     SOFTMAX,
+    SOFTMAX_PASSES,
+    SUM_PASSES,
 )
 from accelsim.kernels.tables import (
     FUSED_ATTENTION,
@@ -68,6 +77,7 @@ def add_weight(
     op.adapter = 0.0
     op.gathered = 0.0
     op.share = 1.0
+    op.engines.held = 0.0
     return at + 1
 
 
@@ -83,7 +93,22 @@ def add_stream(
     op.forward_bytes, op.backward_bytes = forward, backward
     op.kernels = kernels
     op.share = 1.0
+    op.engines.held = 0.0
+    for i in range(PASSES):
+        op.engines.forward[i] = op.engines.backward[i] = 0.0
     return at + 1
+
+
+@kernel
+def add_passes(
+    op: Record,
+    elements: float,
+    passes: tuple[tuple[float, float, float], tuple[float, float, float]],
+) -> None:
+    """Add what engines pass over: `passes` for each of the elements."""
+    for i in range(PASSES):
+        op.engines.forward[i] += elements * passes[0][i]
+        op.engines.backward[i] += elements * passes[1][i]
 
 
 @kernel
@@ -108,9 +133,12 @@ def add_unfused_attention(
     passes = SOFTMAX[0] + DROPOUT[0] * model.dropout
     kernels = 1.0 + model.dropout
     at = add_stream(ops, at, passes * scores, 1.5 * passes * scores, kernels)
+    add_passes(ops[at - 1], scores / width, SOFTMAX_PASSES)
+    add_passes(ops[at - 1], model.dropout * scores / width, DROPOUT_PASSES)
     for i in range(first, at):
         ops[i].part = PART_ATTENTION
         ops[i].core = 1.0
+        ops[i].engines.held = 2.0 * scores  # before and behind the softmax
     return at
 
 
@@ -178,6 +206,7 @@ def add_projections(
         rotated = queries + kv_heads * model.head_dim
         size = case.activation_bytes * tokens * rotated
         at = add_stream(ops, at, ROTARY[0] * size, ROTARY[1] * size, 1.0)
+        add_passes(ops[at - 1], tokens * rotated, ROTARY_PASSES)
     return at
 
 
@@ -199,7 +228,10 @@ def add_feed_forward(
     size = case.activation_bytes * tokens * ffn * experts
     forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
     backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]
-    return add_stream(ops, at, size * forward, size * backward, 1.0)
+    at = add_stream(ops, at, size * forward, size * backward, 1.0)
+    kind = GATED_PASSES if up > 1.0 else PLAIN_PASSES
+    add_passes(ops[at - 1], size / case.activation_bytes, kind)
+    return at
 
 
 @kernel
@@ -242,7 +274,12 @@ def add_norms(
     size *= chain * model.blocks
     forward = size * (NORM[0] + RESIDUAL[0] + MASK * model.dropout)
     backward = size * (NORM[1] + RESIDUAL[1] + MASK * model.dropout)
-    return add_stream(ops, at, forward, backward, 2.0 * chain * model.blocks)
+    at = add_stream(ops, at, forward, backward, 2.0 * chain * model.blocks)
+    elements = size / case.activation_bytes
+    add_passes(ops[at - 1], elements, NORM_PASSES)
+    add_passes(ops[at - 1], elements, SUM_PASSES)
+    add_passes(ops[at - 1], model.dropout * elements, DROPOUT_PASSES)
+    return at
 
 
 @kernel
@@ -332,7 +369,10 @@ def head_operators(
     forward = NORM[0] * norm + software.loss[0] * logits
     backward = NORM[1] * norm + software.loss[1] * logits
     freeze(ops, at, model)
-    return add_stream(ops, at, forward, backward, kernels)
+    at = add_stream(ops, at, forward, backward, kernels)
+    add_passes(ops[at - 1], logits, LOSS_PASSES)
+    add_passes(ops[at - 1], norm / case.activation_bytes, NORM_PASSES)
+    return at
 
 
 @kernel

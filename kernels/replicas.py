@@ -23,13 +23,15 @@ from accelsim.kernels.tables import UNSHARDED, ZERO2, ZERO3, Record, Rows
 
 
 @kernel
-def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
+def stage_parameters(
+    model: Record, software: Record, plan: Record
+) -> tuple[float, float, float]:
     """Return the parameters of one worker in the fullest stage: (dense, experts, ends).
 
     Tables of the embedding and the head are on the first and last stage, on both if
     there is one stage. Numbers of parameters, cut over tp and ep.
     """
-    layers, _ = layers_of_stage(model, plan)
+    layers, _ = layers_of_stage(model, software, plan)
     moe = layers * model.moe_layers / model.layers
     dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
     experts = moe * model.expert_parameters / (plan.tp * plan.ep)
@@ -60,22 +62,25 @@ def group_exchange(
 
 
 @kernel
-def add_data_parallel(
-    result: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, forward: float, backward: float,
-) -> None:  # fmt: skip
-    """Add what keeps the data-parallel replicas equal.
+def exchange_calls(model: Record, software: Record, plan: Record) -> float:
+    """Return the collectives that layers come in where each is exchanged alone."""
+    fullest, _ = layers_of_stage(model, software, plan)
+    return max(1.0, float(fullest))
 
-    forward, backward : seconds of the stage on one micro-batch, to hide behind. ZeRO-3
-    gathers each layer's weights twice and reduces its gradients in each micro-batch,
-    ZeRO-2 reduces in each unless there is a pipeline, ZeRO-1 reduces and gathers once
-    a step, plain replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
+
+@kernel
+def fill_exchange(
+    exchange: Record, model: Record, software: Record, case: Record, tiers: Rows,
+    plan: Record,
+) -> None:  # fmt: skip
+    """Fill what the replicas exchange for all gradients and all weights, once each.
+
+    Sharded ones layer by layer (ZeRO-2 and 3), the others as a whole; once a step what
+    was trained, layer by layer all that is needed.
     """
-    dense, experts, ends = stage_parameters(model, plan)
+    dense, experts, ends = stage_parameters(model, software, plan)
     dense += ends
-    fullest, _ = layers_of_stage(model, plan)
-    layers = max(1.0, fullest)
-    share = software.communication_share
+    layers = exchange_calls(model, software, plan)
     grad = software.grad_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
     if plan.sharding == UNSHARDED and software.bucket > 0.0:
@@ -84,18 +89,35 @@ def add_data_parallel(
         calls = min(max(1.0, dense * grad / software.bucket), max(1.0, tensors))
     whole = plan.sharding == UNSHARDED or software.scatter == 0.0
     kind = ALL_REDUCE if whole else ALL_GATHER
-    reduce, sent = group_exchange(
+    exchange.reduce, exchange.reduced = group_exchange(
         tiers, software, plan, kind, dense * grad, experts * grad, calls
     )
-    gather, gathered = 0.0, 0.0
+    exchange.gather, exchange.gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
-        # once a step what was trained, layer by layer all that is needed
         weight = case.weight_bytes
         weight *= 1.0 if plan.sharding == ZERO3 else model.trained
         calls = layers if plan.sharding == ZERO3 else 1.0
-        gather, gathered = group_exchange(
+        exchange.gather, exchange.gathered = group_exchange(
             tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls
         )
+
+
+@kernel
+def add_data_parallel(
+    result: Record, exchange: Record, model: Record, software: Record, plan: Record,
+    forward: float, backward: float,
+) -> None:  # fmt: skip
+    """Add what keeps the data-parallel replicas equal.
+
+    exchange : EXCHANGE of the plan. forward, backward : seconds of the stage on one
+    micro-batch, to hide behind. ZeRO-3 gathers each layer's weights twice and reduces
+    its gradients in each micro-batch, ZeRO-2 reduces in each unless there is a
+    pipeline, ZeRO-1 reduces and gathers once a step, plain replicas all-reduce once
+    (Rajbhandari et al. 2020, sec. 7).
+    """
+    layers = exchange_calls(model, software, plan)
+    share = software.communication_share
+    reduce, gather = exchange.reduce, exchange.gather
     # gradients of a pipeline stage wait for its last micro-batch
     each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)
     times = float(plan.micro_batches) if each else 1.0
@@ -109,7 +131,7 @@ def add_data_parallel(
     hides = software.overlap_dp * (plan.sharding == UNSHARDED or software.scatter > 0)
     time += times * bucketed(hides, reduce, behind, layers, share)
     result.dp += time
-    result.dp_bytes += times * sent + gathers * gathered
+    result.dp_bytes += times * exchange.reduced + gathers * exchange.gathered
 
 
 @kernel
@@ -121,7 +143,7 @@ def add_optimizer(
 
     Chained kernels move about twice as much.
     """
-    dense, experts, ends = stage_parameters(model, plan)
+    dense, experts, ends = stage_parameters(model, software, plan)
     mine = dense + ends
     if plan.sharding != UNSHARDED:
         mine = mine / (plan.dp * plan.cp)
@@ -131,7 +153,7 @@ def add_optimizer(
     traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
     moved = passes * traffic * model.trained * (mine + experts)
-    layers, _ = layers_of_stage(model, plan)
+    layers, _ = layers_of_stage(model, software, plan)
     host = software.tensor_kernels[1] * model.tensors * layers * software.launch
     time = max(host, stream_seconds(chip, moved, 1.0))
     if plan.offload_optimizer > 0:

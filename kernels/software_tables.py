@@ -6,6 +6,13 @@ ALLOCATORS = ("static", "segments", "expandable")
 
 SOFTWARE = np.dtype(
     [
+        # what it can do: sets of codes (a bit each) and flags
+        ("shardings", "i8"),
+        ("recomputes", "i8"),
+        ("schedules", "i8"),
+        ("tensor", "i8"),
+        ("pipeline", "i8"),
+        ("interleaved", "i8"),
         ("fused_norms", "f8"),
         ("fused_optimizer", "f8"),
         ("loss", "f8", (2,)),  # B of a logit, forward and backward
@@ -47,8 +54,10 @@ SOFTWARE = np.dtype(
         ("fragmentation", "f8"),
         ("pipelined", "f8"),  # collective phases overlap
         ("collective_start", "f8"),  # s
+        ("collective_calls", "f8"),  # launches' worth of the host for a collective
         ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
         ("communication_share", "f8"),
+        ("dispatch_once", "f8"),  # 1: a token goes once to each worker of its experts
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`
         ("gathered_inputs", "f8"),

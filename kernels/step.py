@@ -1,20 +1,17 @@
-"""The time of one optimizer step from the times of its layers: schedule and overlap.
+"""The work of one optimizer step from the times of its layers: schedule and overlap.
 
-`fill_steps` reads LAYER rows (see `layers`) and writes one RESULT row for each plan.
-The step is told from the slowest pipeline stage: its work on all micro-batches, the
-fill and drain of the others, what communication nothing hides, and the optimizer.
-Stages and their schedule are `pipeline`'s.
+`fill_work` reads LAYER rows (see `layers`) and writes one RESULT row. The step is told
+from the slowest pipeline stage: its work on all micro-batches, the fill and drain of
+the others, and what communication nothing hides. Stages and their schedule are
+`pipeline`'s; replicas and the optimizer come on top in `steps`.
 
 Overlap: what may run behind computation (the software says) is exposed as far as it is
 longer; while it runs it takes `communication_share` of the computing units.
 """
 
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.memory import stage_activations
-from accelsim.kernels.offload import add_offload
 from accelsim.kernels.overlap import exposed
 from accelsim.kernels.pipeline import add_pipeline, fill_hand_over, layers_of_stage
-from accelsim.kernels.replicas import add_data_parallel, add_optimizer
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
@@ -287,15 +284,17 @@ def add_slowest(
 
 
 @kernel
-def fill_step(
+def fill_work(
     result: Record, layers: Rows, case: Record, chip: Record, model: Record,
     software: Record, tiers: Rows, plan: Record, pipe: Record, sums: Rows,
-) -> None:  # fmt: skip
-    """Fill one RESULT row from the four LAYER rows of the plan's shard.
+) -> tuple[float, float]:  # fmt: skip
+    """Fill one RESULT row (zeroed) with what the stages do, whatever is sharded.
 
-    pipe, sums : scratch, a PIPELINE row and (4, pp).
+    layers : the four LAYER rows of the plan's shard. pipe, sums : scratch, a PIPELINE
+    row and (4, pp). Returns seconds of a full stage on one micro-batch, forward and
+    backward.
     """
-    full, rest = layers_of_stage(model, plan)
+    full, rest = layers_of_stage(model, software, plan)
     forward, backward, host_f, host_b = add_layers(
         result, layers, chip, model, software, plan, full
     )
@@ -324,35 +323,9 @@ def fill_step(
     scale_micro_batches(result, float(plan.micro_batches))
     if plan.pp > 1:
         add_pipeline(result, pipe, plan, slowest, size, sends, sums)
-    add_data_parallel(result, model, software, case, tiers, plan, forward, backward)
-    add_optimizer(result, model, chip, software, case, plan)
-    kept, _ = stage_activations(layers, chip, model, software, plan, full)
-    add_offload(result, case, plan, kept)
     dense = model.layers - model.moe_layers
     add_mean_worker(result, layers[DENSE], chip, software, plan, dense)
     add_mean_worker(result, layers[MOE], chip, software, plan, model.moe_layers)
     add_mean_end(result, layers[EMBED], plan)
     add_mean_end(result, layers[HEAD], plan)
-    result.step_time = (
-        result.matmul + result.attention + result.elementwise + result.head
-        + result.recompute + result.launch + result.tp + result.cp + result.ep
-        + result.pp + result.dp + result.bubble + result.optimizer + result.host
-    )  # fmt: skip
-
-
-@kernel
-def fill_steps(
-    cases: Rows, chips: Rows, models: Rows, software: Rows, tiers: Rows, plans: Rows,
-    layers: Rows, results: Rows, pipe: Rows, sums: Rows,
-) -> None:  # fmt: skip
-    """Fill `results[i]` (RESULT, zeroed) for every row of `plans` (PLAN).
-
-    pipe, sums : scratch, one row of PIPELINE and (4, most stages of a plan).
-    """
-    for i in range(len(plans)):
-        plan = plans[i]
-        c = plan.case
-        fill_step(
-            results[i], layers[plan.shard], cases[c], chips[c], models[c],
-            software[c], tiers[c], plan, pipe[0], sums,
-        )  # fmt: skip
+    return forward, backward

@@ -32,6 +32,27 @@ ACTIVATION_INPUT, ACTIVATION_OUTPUT = (1.0, 2.0), (1.0, 1.0)
 FUSED_LOSS = (4.0, 4.0)
 CHAINED_LOSS = (24.0, 12.0)
 
+# Elements that the engines of a NeuronCore pass over for one of an operator's own,
+# forward and backward: instructions of VectorE with one tensor as input, with two
+# (twice the cycles on Trainium1), and of ScalarE, which sums up on the way. Counted
+# from the formulas as instructions of aws-neuron-sdk v2.26.1 nki/api/nki/isa; biases
+# and casts come with the copy out of PSUM, sums over tokens with TensorE.
+# norm: scale by the row's statistics and by the gain; square on ScalarE. Backward the
+# gain, a sum of products, three terms of the input's gradient, products for the gain's.
+NORM_PASSES = ((2.0, 0.0, 1.0), (2.0, 3.0, 2.0))
+SUM_PASSES = ((0.0, 1.0, 0.0), (0.0, 1.0, 0.0))
+# random numbers, comparison, and the product with the mask
+DROPOUT_PASSES = ((2.0, 1.0, 0.0), (0.0, 1.0, 0.0))
+ROTARY_PASSES = ((0.0, 3.0, 0.0), (0.0, 3.0, 0.0))
+# maximum, mask, exponential with its sum, scaling; backward a sum of products and
+# (gradient - sum) x probability
+SOFTMAX_PASSES = ((2.0, 1.0, 1.0), (0.0, 2.0, 0.0))
+# with a gate: s(g) u; backward s(g), s'(g), and the products of both gradients
+GATED_PASSES = ((0.0, 1.0, 1.0), (0.0, 3.0, 2.0))
+PLAIN_PASSES = ((0.0, 0.0, 1.0), (0.0, 1.0, 1.0))
+# widened, maximum, exponential with its sum, the label's; backward softmax - label
+LOSS_PASSES = ((2.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+
 # Of Adam: the gradient is read for its norm and for the update, and zeroed; master
 # weights and moments are read and written; the weight is written.
 GRADIENT_PASSES, STATE_PASSES, WEIGHT_PASSES = 3.0, 2.0, 1.0

@@ -4,8 +4,8 @@ A row is read by name (`plan.tp`, never `p[7]`). Rates, sizes and times are floa
 SI units; counts that only count are int64. All figures of `CHIP` and `TIER` belong to
 one *worker* (a chip's share, where a chip holds several ranks).
 
-`cases` tables (CASE, CHIP, MODEL, SOFTWARE and the two-dimensional TIER) have one row
-for each question; a plan points to its question by `plan.case`.
+A plan points to its question by `plan.case`, a row of CASE; that one points to its rows
+of CHIP, MODEL, SOFTWARE and the two-dimensional TIER, which many questions may share.
 """
 
 from typing import Any, TypeAlias
@@ -14,6 +14,7 @@ import numpy as np
 
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
+from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -46,6 +47,7 @@ KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
 ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
 SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
 ONE_F_ONE_B, INTERLEAVED, GPIPE, ZB_H1, ZB_V, DUALPIPE = range(6)  # plan.schedule
+STATED_PP, STATED_VP, STATED_SHARDING, STATED_SCHEDULE = range(4)  # bits, case.stated
 DENSE, MOE, EMBED, HEAD = range(4)  # rows of a shard's layer table
 N_LAYER_KINDS = 4
 
@@ -65,7 +67,9 @@ REASONS = (
     "the software cannot do this plan",
     "the schedule cannot take these stages or micro-batches",
     "does not fit in memory",
+    "the system has no answer",  # a link works at no rate, or there are too few chips
 )
+NO_ROOM, NO_ANSWER = len(REASONS) - 2, len(REASONS) - 1
 
 CHIP = np.dtype(
     [
@@ -97,6 +101,7 @@ CHIP = np.dtype(
         ("shared_bandwidth", "f8"),  # B/s of the units' own memories, inf if not known
         ("attention_forward", FUSED),  # the fused kernel; blocks of 0 rows = none
         ("attention_backward", FUSED),
+        ("engines", ENGINES_OF),  # NeuronCores only, else 0
         ("kernel_latency", "f8"),  # s
         ("lag", "f8"),  # what products take longer on the slowest chip of the job
         ("busy_power", "f8"),  # W
@@ -117,6 +122,7 @@ TIER = np.dtype(
         ("chunk", "f8"),  # B in flight before a collective reaches its rate
         ("reduce_bandwidth", "f8"),  # B/s of an all-reduce if the switch adds, else 0
         ("energy", "f8"),  # J/B
+        ("carried", "f8"),  # J/B that traffic adds to what a wire draws anyway
         ("neuron", "f8"),  # 1 if Neuron chooses, 2 if besides the tier is a package
         ("touches", "f8"),  # B/s of a worker's memory in a collective, 0 = no limit
         # of one port, where a link names its path, see `link.port`
@@ -150,6 +156,7 @@ MODEL = np.dtype(
         ("dropout", "f8"),  # 1 if trained with dropout
         ("experts", "f8"),
         ("top_k", "f8"),
+        ("node_limit", "f8"),  # nodes that a token's experts lie on at most, 0 = any
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
         ("tensors", "f8"),  # parameter tensors of a layer
@@ -165,6 +172,10 @@ MODEL = np.dtype(
 
 CASE = np.dtype(
     [
+        ("chip", "i8"),  # rows of the tables that cases share
+        ("model", "i8"),
+        ("software", "i8"),
+        ("tiers", "i8"),
         ("precision", "i8"),  # of the products in the layers
         ("wide_precision", "i8"),  # of what is never narrowed: head, router, scores
         ("weight_bytes", "f8"),  # of a stored parameter
@@ -173,6 +184,8 @@ CASE = np.dtype(
         ("global_batch", "f8"),
         ("workers", "f8"),
         ("host_bandwidth", "f8"),  # B/s of a worker to its host, one way; 0 = unknown
+        ("stated", "i8"),  # what the run states of its plan, a bit each
+        ("stated_schedule", "i8"),
     ]
 )
 
@@ -310,6 +323,7 @@ OPERATOR = np.dtype(
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
         ("kernels", "f8"),
+        ("engines", ON_ENGINES),
         ("product", GEMM),  # scratch: one product of the pass that is being timed
     ]
 )

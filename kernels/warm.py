@@ -16,8 +16,9 @@ from accelsim.kernels import tables
 from accelsim.kernels.jit import cached
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.plan_tables import EXCHANGE, STAGE
 from accelsim.kernels.software_tables import SOFTWARE
-from accelsim.kernels.step import fill_steps
+from accelsim.kernels.steps import Scratch, fill_steps
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def compiling_beside() -> Iterator[None]:
 
     Does nothing where there is no cache to hand them over.
     """
-    if not sys.executable or cached("step.fill_steps") in (None, True):
+    if not sys.executable or cached("steps.fill_steps") in (None, True):
         yield
         return
     command = [sys.executable, "-m", "accelsim.kernels.warm"]
@@ -37,22 +38,25 @@ def compiling_beside() -> Iterator[None]:
 
 def compile_steps() -> None:
     """Compile the step kernels by running them on tables without rows."""
+
+    def rows(dtype: "np.dtype[np.void]", *shape: int) -> tables.Rows:
+        return np.zeros(shape, dtype).view(np.recarray)
+
     one = (tables.CASE, tables.CHIP, tables.MODEL, SOFTWARE)
-    cases, chips, models, software = (
-        np.zeros(1, dtype).view(np.recarray) for dtype in one
-    )
-    tiers = np.zeros((1, tables.MAX_TIERS), tables.TIER).view(np.recarray)
-    plans = np.zeros(0, tables.PLAN).view(np.recarray)
-    layers = np.zeros((0, tables.N_LAYER_KINDS), tables.LAYER).view(np.recarray)
-    memory = np.zeros(0, MEMORY).view(np.recarray)
-    other = np.zeros(1, MEMORY).view(np.recarray)
-    results = np.zeros(0, tables.RESULT).view(np.recarray)
-    pipe = np.zeros(1, tables.PIPELINE).view(np.recarray)
-    fill_steps(
-        cases, chips, models, software, tiers, plans, layers, results, pipe,
-        np.zeros((4, 1)),
+    cases, chips, models, software = (rows(dtype, 1) for dtype in one)
+    tiers, plans = rows(tables.TIER, 1, tables.MAX_TIERS), rows(tables.PLAN, 0)
+    layers = rows(tables.LAYER, 0, tables.N_LAYER_KINDS)
+    scratch = Scratch(
+        rows(tables.RESULT, 1), rows(tables.RESULT, 1), rows(EXCHANGE, 4),
+        rows(tables.PIPELINE, 1), np.zeros((4, 1)),
     )  # fmt: skip
-    fill_memory(cases, chips, models, software, plans, layers, memory, other)
+    timed, results = np.zeros(0, dtype=bool), rows(tables.RESULT, 0)
+    fill_steps(
+        cases, chips, models, software, tiers, plans, layers, timed, results, scratch
+    )
+    memory, other = rows(MEMORY, 0), rows(MEMORY, 1)
+    held = rows(STAGE, 3)
+    fill_memory(cases, chips, models, software, plans, layers, memory, held, other)
 
 
 if __name__ == "__main__":

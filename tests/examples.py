@@ -12,11 +12,7 @@ import numpy as np
 
 from accelsim.kernels import tables
 from accelsim.kernels.attention_tables import FUSED
-from accelsim.kernels.layers import fill_layers
-from accelsim.kernels.memory import fill_memory
-from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.software_tables import SOFTWARE
-from accelsim.kernels.step import fill_steps
 from accelsim.kernels.streams import FUSED_LOSS
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
@@ -27,7 +23,7 @@ from accelsim.specs.price import PriceSpec
 from accelsim.specs.run import RunSpec
 from accelsim.specs.software import SoftwareSpec
 from accelsim.specs.system import SystemSpec
-from accelsim.training.evaluate import Evaluated, pipeline_scratch
+from accelsim.training.evaluate import Evaluated, evaluate, layers_of
 from accelsim.training.lower import Cases, table
 
 
@@ -196,6 +192,7 @@ def software(**changes: Any) -> Record:
         "grad_bytes": 4.0,
         "master_bytes": 12.0,
         "logit_bytes": 4.0,
+        "collective_calls": 4.0,
         "pipelined": 1.0,
     }
     return row(SOFTWARE, **values | changes)[0]
@@ -255,21 +252,12 @@ class World:
     def layers(self, **sizes: Any) -> Rows:
         """Return the four LAYER rows of one shard."""
         shards = np.array([shard(**sizes)], tables.SHARD).view(np.recarray)
-        return fill(self.rows, shards)[0]
+        return layers_of(self.rows, shards)[0]
 
     def run(self, **sizes: Any) -> Evaluated:
         """Return memory and time of one plan."""
         plans = np.array([plan(**sizes)], tables.PLAN).view(np.recarray)
-        shards = table(tables.SHARD, 1)
-        for name in tables.SHARD_FIELDS:
-            shards[name] = plans[name]
-        rows, layers = self.rows, fill(self.rows, shards)
-        memory, results = table(MEMORY, 1), table(tables.RESULT, 1)
-        four = (rows.cases, rows.chips, rows.models, rows.software)
-        fill_memory(*four, plans, layers, memory, table(MEMORY, 1))
-        scratch = pipeline_scratch(plans)
-        fill_steps(*four, rows.tiers, plans, layers, results, *scratch)
-        return Evaluated(plans, memory, results, layers)
+        return evaluate(self.rows, plans, only_fitting=False)
 
     def step(self, **sizes: Any) -> Record:
         """Return the RESULT row of one plan."""
@@ -278,17 +266,6 @@ class World:
     def memory(self, **sizes: Any) -> Record:
         """Return the MEMORY row of one plan."""
         return self.run(**sizes).memory[0]
-
-
-def fill(rows: Cases, shards: Rows) -> Rows:
-    """Return the LAYER rows of shards."""
-    layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
-    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(2)
-    fill_layers(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
-        operators, volumes,
-    )  # fmt: skip
-    return layers
 
 
 def world(**parts: Any) -> World:

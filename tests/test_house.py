@@ -81,6 +81,7 @@ def test_import_loads_nothing_heavy() -> None:
         ["search", "--help"],
         ["sweep", "run", "--help"],
         ["optimise", "--help"],
+        ["sensitivity", "--help"],
         ["gemm", "--help"],
         ["collective", "--help"],
         ["fabric", "--help"],

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from accelsim import catalog
+from accelsim.chip import neuron_lower
 from accelsim.chip.fused import SHARED_BYTES, fill_pass, highest_clock
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record
@@ -115,6 +116,8 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
     row.sram_bandwidth = np.inf if sram is None else float(sram) * share
     if chip.gemm is not None:
         fill_gpu(row, chip, chip.gemm, share)
+    if chip.neuron is not None:
+        fill_engines(row, chip)
     row.boost = highest_clock(chip) / float(chip.clock)
     row.shared_bandwidth = SHARED_BYTES * row.units * highest_clock(chip)
     kernel = attention_kernel(chip, attention)
@@ -123,6 +126,21 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
     row.kernel_latency = float(chip.kernel_latency)
     row.busy_power = float(chip.power.tdp) * share
     row.idle_power = float(chip.power.idle) * share
+
+
+def fill_engines(row: Record, chip: ChipSpec) -> None:
+    """Fill the NeuronCores of a worker, see `kernels.neuron_step`."""
+    engines = row.engines
+    engines.cores = min(2, chip.matrix.units // chip.workers_per_chip)
+    for index, precision in enumerate(tables.PRECISIONS):
+        if precision in neuron_lower.DTYPES and row.peak_rate[index] > 0.0:
+            core = neuron_lower.lower(chip, precision, int(engines.cores))
+            engines.core[index] = core[0]
+    core = engines.core[tables.BF16]
+    lanes = engines.cores * core.partitions
+    engines.pass_rate[0] = lanes * core.vector_clock
+    engines.pass_rate[1] = lanes * core.vector_clock * core.pair_mode / 2.0
+    engines.pass_rate[2] = lanes * core.scalar_clock
 
 
 def fill_kernel(row: Record, chip: ChipSpec, kernel: str) -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from accelsim.kernels.neuron_attention import ATTENTION
 from accelsim.kernels.neuron_decode import DECODE
-from accelsim.kernels.neuron_gemm import GEMM
 from accelsim.kernels.neuron_mlp import MLP
 from accelsim.kernels.neuron_rows import ROWS
+from accelsim.kernels.neuron_run import fill_shares
+from accelsim.kernels.neuron_tables import GEMM
 from accelsim.kernels.tables import Rows
 
 Sizes = Mapping[str, NDArray[Any]]
@@ -41,29 +42,14 @@ def fill(rows: Rows, values: Mapping[str, Any]) -> Rows:
 def gemm_cases(sizes: Sizes, chip: Any, cores: int, **more: Any) -> Rows:
     """Return GEMM rows of one core; a pair halves M or N, whichever is faster.
 
-    A is stationary, or B where that needs fewer cycles (few rows of A).
+    A is stationary, or B where that needs fewer cycles (few rows of A) and no blocks
+    are given.
     """
     m, n, k = (sizes[name].astype(np.float64) for name in ("m", "n", "k"))
     made = fill(table(GEMM, m.size), more)
-    halved = [(m, n)] if cores == 1 else [(np.ceil(m / 2), n), (m, np.ceil(n / 2))]
-    blocked = bool(np.any(made.block_m > 0.0))
-    ways = halved if blocked else [*halved, *((b, a) for a, b in halved)]
-    cycles = np.stack([_cycles(chip, a, b) for a, b in ways])
-    best = np.argmin(cycles, axis=0)
-    made.m = np.choose(best, [a for a, _ in ways])
-    made.n = np.choose(best, [b for _, b in ways])
-    made.k = k
+    made.m, made.n, made.k = m, n, k
+    fill_shares(chip, made, float(cores))
     return made
-
-
-def _cycles(chip: Any, m: NDArray[Any], n: NDArray[Any]) -> NDArray[Any]:
-    """Return the cycles of a product's tiles, K apart."""
-    moving, issue = float(chip.moving), float(chip.issue)
-    across = np.floor(n / moving)
-    rest = n - across * moving
-    least = np.maximum(rest, float(chip.least_moving)) + issue
-    each = across * (moving + issue) + np.where(rest > 0, least, 0.0)
-    return np.asarray(np.ceil(m / float(chip.columns)) * each)
 
 
 def mlp_cases(sizes: Sizes, cores: int, **more: Any) -> Rows:

@@ -20,6 +20,7 @@ from accelsim.cli.claim import claim_command
 from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
+from accelsim.cli.explore import explore_command
 from accelsim.cli.fabric import fabric_command
 from accelsim.cli.goodput import goodput_command
 from accelsim.cli.hbm import hbm_command
@@ -29,6 +30,7 @@ from accelsim.cli.optimise import optimise_command
 from accelsim.cli.output import nowhere, one_line, print_error, print_json
 from accelsim.cli.report import report_group
 from accelsim.cli.search import search_command
+from accelsim.cli.sensitivity import sensitivity_command
 from accelsim.cli.show import list_command, show_command
 from accelsim.cli.silicon import silicon_command
 from accelsim.cli.supply import supply_command
@@ -137,6 +139,7 @@ for _command in (
     compare_command,
     search_command,
     sweep_group,
+    sensitivity_command,
     optimise_command,
     gemm_command,
     attention_command,
@@ -152,6 +155,7 @@ for _command in (
     validate_group,
     calibrate_group,
     report_group,
+    explore_command,
 ):
     main.add_command(_command)
 for _command in KERNEL_COMMANDS:

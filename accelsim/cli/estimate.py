@@ -23,15 +23,7 @@ Examples:
 
 Exit code 1: no plan fits; the message says what is short and what comes nearest.""",
 )
-@click.argument("run", required=False, metavar="[RUN.toml]")
-@click.option("--model", metavar="M", help="Name, TOML or Hugging Face config.json.")
-@click.option("--system", metavar="S", help="Name or TOML of the system.")
-@click.option("--chips", type=int, metavar="N", help="Packages that work.")
-@click.option(
-    "--precision",
-    type=click.Choice(options.PRECISIONS),
-    help="Of the GEMMs in the layers.  [default: bf16]",
-)
+@options.run_options
 @options.batch_options
 @options.plan_options
 @click.option("--explain", is_flag=True, help="Where the time went, and what helps.")
@@ -71,19 +63,13 @@ def estimate_command(
     from accelsim.catalog import parse_overrides
     from accelsim.explore.estimate import estimate
     from accelsim.kernels.warm import compiling_beside
-    from accelsim.question import read_run, run_from
 
-    if run is None:
-        instead = " (or name a RUN.toml that says so)"
-        options.require(given, "model", "system", "chips", otherwise=instead)
     _check_files(figure, trace)
     overrides = parse_overrides(changes)
-    base = None if run is None else read_run(run)
-    given["training"] = options.training_of(given)
-    plan = options.plan_of(given)
     samples, seed = options.samples_of(given)
+    asked = options.run_of(run, given)
     with compiling_beside():
-        answer = estimate(run_from(given | {"plan": plan}, base), overrides)
+        answer = estimate(asked, overrides)
     told, more = answer.to_dict(), list[Any]()
     if explain:
         told["explanation"] = _explained(answer, more)

@@ -6,11 +6,14 @@ holds the two together.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from accelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from accelsim.specs.run import RunSpec
 
 PRECISIONS = (
     "fp32",
@@ -82,6 +85,19 @@ def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return add
 
 
+run_options = stack(
+    click.argument("run", required=False, metavar="[RUN.toml]"),
+    click.option(
+        "--model", metavar="M", help="Name, TOML or Hugging Face config.json."
+    ),
+    click.option("--system", metavar="S", help="Name or TOML of the system."),
+    click.option("--chips", type=int, metavar="N", help="Packages that work."),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        help="Of the GEMMs in the layers.  [default: bf16]",
+    ),
+)
 batch_options = stack(
     click.option("--global-batch", type=int, metavar="B", help="Sequences of a step."),
     click.option(
@@ -217,6 +233,25 @@ def training_of(options: dict[str, Any]) -> dict[str, Any] | None:
     """
     taken = {field: options.pop(name) for name, field in TRAINING_FIELDS.items()}
     return {field: v for field, v in taken.items() if v is not None} or None
+
+
+def run_of(run: str | None, options: dict[str, Any]) -> "RunSpec":
+    """Take the run out of a command's options: a file's, if one is named, and theirs.
+
+    Raises
+    ------
+    InputError
+        No file, and not all that a run needs.
+    """
+    from accelsim.question import read_run, run_from
+
+    if run is None:
+        instead = " (or name a RUN.toml that says so)"
+        require(options, "model", "system", "chips", otherwise=instead)
+    base = None if run is None else read_run(run)
+    options["training"] = training_of(options)
+    plan = plan_of(options)
+    return run_from(options | {"plan": plan}, base)
 
 
 def require(options: dict[str, Any], *fields: str, otherwise: str = "") -> None:

@@ -1,7 +1,7 @@
 """`accelsim sweep`: many estimates from one file, kept in a folder."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,11 @@ from accelsim.cli.progress import with_progress
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from accelsim.explore.sweep.run import Progress
     from accelsim.explore.sweep.store import Store
+    from accelsim.report.picture.marks import Drawing
 
 FOLDER = click.argument("folder", type=options.FilePath(path_type=Path))
 TOP = click.option(
@@ -28,6 +31,15 @@ DASK = click.option(
     "--dask", metavar="ADDRESS",
     help="Scheduler tcp://HOST:PORT, or local:N for a cluster of N processes here.",
 )  # fmt: skip
+
+# Pictures, and the options that each of them reads.
+KINDS = {
+    "lines": ("x", "y", "by"),
+    "scaling": ("x", "y", "by"),
+    "days": ("x", "by", "level", "tokens"),
+    "map": ("x", "y", "z", "level", "base"),
+}
+TOKENS = 15e12
 
 
 @click.group("sweep")
@@ -53,10 +65,11 @@ Example:
 @WORKERS
 @DASK
 @click.option("--yes", is_flag=True, help="Run more than ten million points.")
+@options.uncertain_options
 @options.json_option
 def run_command(
     file: str, out: Path | None, workers: int | None, dask: str | None, yes: bool,
-    as_json: bool,
+    as_json: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Run the sweep FILE, a name of the catalog or a TOML file.
 
@@ -64,8 +77,13 @@ def run_command(
     """
     from accelsim import catalog
     from accelsim.explore.sweep import run, store
+    from accelsim.specs.sweep import UncertainSpec
 
     spec = catalog.load("sweeps", file)
+    samples, seed = options.samples_of(given)
+    if samples is not None:
+        asked = UncertainSpec(samples=samples, seed=seed)
+        spec = spec.model_copy(update={"uncertain": asked})
     points = run.check(spec)
     if points > run.ASK_FIRST and not yes:
         raise InputError(
@@ -84,29 +102,34 @@ def run_command(
 @FOLDER
 @WORKERS
 @DASK
+@click.option(
+    "--verify", is_flag=True, help="Read all parts to their ends; damaged ones again."
+)
 @options.json_option
 def resume_command(
-    folder: Path, workers: int | None, dask: str | None, as_json: bool
+    folder: Path, workers: int | None, dask: str | None, verify: bool, as_json: bool
 ) -> None:
     """Go on with the sweep of a FOLDER, from what its manifest says."""
     from accelsim.explore.sweep.store import open_same
 
-    _go(open_same(folder), workers, dask, as_json=as_json)
+    _go(open_same(folder), workers, dask, as_json=as_json, verify=verify)
 
 
 def _go(
-    store: "Store", workers: int | None, dask: str | None, *, as_json: bool
-) -> None:
+    store: "Store", workers: int | None, dask: str | None, *, as_json: bool,
+    verify: bool = False,
+) -> None:  # fmt: skip
     from accelsim.explore.sweep.look import summary
     from accelsim.explore.sweep.run import run
 
     def compute(tell: "Callable[[Progress], None]") -> None:
         if dask is None:
-            run(store, workers=workers or len(os.sched_getaffinity(0)), tell=tell)
+            count = workers or len(os.sched_getaffinity(0))
+            run(store, workers=count, tell=tell, verify=verify)
             return
         from accelsim.explore.sweep.cluster import run_on_dask
 
-        run_on_dask(store, dask, tell=tell)
+        run_on_dask(store, dask, tell=tell, verify=verify)
 
     try:
         with_progress(store.manifest.spec.name, compute)
@@ -162,14 +185,26 @@ Examples:
     "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
     help="Draw --y against --x, a line for each --by; .png, .svg or .pdf.",
 )  # fmt: skip
+@click.option(
+    "--kind", type=click.Choice(list(KINDS)), default="lines", show_default=True,
+    help="Of the picture.",
+)  # fmt: skip
 @click.option("--x", metavar="COLUMN", help="[default: the last axis]")
 @click.option("--y", metavar="COLUMN", help="[default: tokens_per_s]")
 @click.option("--by", metavar="COLUMN", help="[default: the axis before it]")
+@click.option("--z", metavar="COLUMN", help="Of a map.  [default: tokens_per_s]")
+@click.option("--level", type=float, help="Where a map's line is; days of a deadline.")
+@click.option(
+    "--base", metavar="EXPRESSION",
+    help="True of the row whose figure a map's are divided by; --level is then 1.",
+)  # fmt: skip
+@click.option(
+    "--tokens", type=float, metavar="N", help=f"Of days.  [default: {TOKENS:g}]"
+)
 @options.json_option
 def show_command(
     folder: Path, sort: str | None, largest: bool, top: int, sql: str | None,
-    out: Path | None, figure: Path | None, x: str | None, y: str | None,
-    by: str | None, as_json: bool,
+    out: Path | None, figure: Path | None, as_json: bool, **picture: Any,
 ) -> None:  # fmt: skip
     """Show the rows of a FOLDER: some columns, or what a query finds."""
     from accelsim.explore.sweep import look
@@ -178,6 +213,7 @@ def show_command(
     from accelsim.report.figures import check_figure
     from accelsim.report.picture.raster import save
 
+    _check_picture(figure, picture)
     if figure is not None:
         check_figure(figure)
     if out is not None:
@@ -190,15 +226,52 @@ def show_command(
     if out is not None:
         look.export(rows, out)
     if figure is not None:
-        axes = report.axes_of_picture(look.axis_columns(store), x, y, by)
         title = store.manifest.spec.question or folder.name
-        save(report.rows_figure(title, rows, *axes), figure)
+        save(_drawing(title, rows, look.axis_columns(store), picture), figure)
     if sql is None:
         rows = rows.select(look.shown_columns(store))
     if as_json:
         print_json({"rows": rows.slice(0, top).to_pylist(), "count": rows.num_rows})
     else:
         print_tables(report.rows_tables(store.manifest.spec.question, rows, top))
+
+
+def _check_picture(figure: Path | None, picture: dict[str, Any]) -> None:
+    """Refuse an option of a picture that would do nothing."""
+    kind = picture["kind"]
+    for name, value in picture.items():
+        if value is None or name == "kind":
+            continue
+        if figure is None:
+            raise InputError(f"--{name}: says nothing without --figure")
+        if name not in KINDS[kind]:
+            raise InputError(f"--{name}: says nothing of --kind {kind}")
+
+
+def _drawing(
+    title: str, rows: "pa.Table", axes: Sequence[str], picture: dict[str, Any]
+) -> "Drawing":
+    """Return the picture of rows that is asked for."""
+    from accelsim.explore.sweep.look import column_named
+    from accelsim.report import sweep as report
+    from accelsim.report import sweep_figure as more
+
+    kind, level = picture["kind"], picture["level"]
+    x, y, by, z = (column_named(rows, picture[name]) for name in ("x", "y", "by", "z"))
+    if kind == "map":
+        up, across = ([*axes, *axes])[-2:]
+        x, y, z = x or across, y or up, z or "tokens_per_s"
+        grid = more.grid_of(rows, x, y, z, picture["base"])
+        level = 1.0 if level is None and picture["base"] else level
+        shown = f"{z} over the base's" if picture["base"] else z
+        return more.map_figure(title, grid, (x, y, shown), level)
+    x, y, by = report.axes_of_picture(axes, x, y, by)
+    if kind == "scaling":
+        return more.scaling_figure(title, rows, x, y, by)
+    if kind == "days":
+        tokens = picture["tokens"] or TOKENS
+        return more.days_figure(title, rows, x, by, tokens, level)
+    return report.rows_figure(title, rows, x, y, by)
 
 
 @sweep_group.command("diff")

@@ -41,52 +41,83 @@ class PhaseTimes:
         return self.matrix + self.streaming + self.communication + self.idle
 
 
-def streaming_power(q: Question) -> float:
-    """Return what a chip draws while it only moves memory [W]."""
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What a job draws. A number each, or an array over plans.
+
+    chips : how many. tdp, streaming, idle : of one chip that multiplies, that only
+    moves memory, that waits [W]. host, nic, switch, optics : of all machines, all the
+    time [W]; outside : part of the switches' that is not in boxes. hall : share that
+    the hall adds.
+    """
+
+    chips: Any
+    tdp: Any
+    streaming: Any
+    idle: Any
+    host: Any
+    nic: Any
+    switch: Any
+    optics: Any
+    outside: Any
+    hall: Any
+
+
+def draw_of(q: Question) -> Draw:
+    """Return what the job of a question draws."""
+    still = steady(q)
     tdp, idle = float(q.chip.power.tdp), float(q.chip.power.idle)
-    return idle + STREAMING * max(0.0, tdp - idle)
+    switch = still.node_switch + still.network_switch
+    return Draw(
+        chips=q.run.chips,
+        tdp=tdp,
+        streaming=idle + STREAMING * max(0.0, tdp - idle),
+        idle=idle,
+        host=still.host,
+        nic=still.nic,
+        switch=switch,
+        optics=still.optics,
+        outside=still.network_switch / switch if switch > 0.0 else 0.0,
+        hall=max(1.0, float(q.system.pue)) - 1.0,
+    )
 
 
 def energy_by_phase(
-    q: Question, phases: PhaseTimes, link_joules: Any
+    draw: Draw, phases: PhaseTimes, link_joules: Any
 ) -> dict[str, dict[str, Any]]:
     """Return the energy of a step by phase and part, for the whole job [J].
 
     Parameters
     ----------
+    draw : Draw
     phases : PhaseTimes
         Of one worker; all workers run alike.
     link_joules : float or array
         Energy that all bytes of a step add [J]; it stands with the communication, also
         of bytes that travel behind computation.
     """
-    chips, power = q.run.chips, q.chip.power
-    busy = float(power.tdp) * phases.matrix + streaming_power(q) * phases.streaming
-    idle = float(power.idle)
+    busy = draw.tdp * phases.matrix + draw.streaming * phases.streaming
+    idle = draw.idle
     drawn = (busy, idle * phases.communication, idle * phases.idle)
     times = (phases.matrix + phases.streaming, phases.communication, phases.idle)
-    still, hall = steady(q), max(1.0, float(q.system.pue)) - 1.0
     made = {}
     for phase, chip, seconds in zip(PHASES, drawn, times, strict=True):
         parts = {
-            "chip": chips * chip,
+            "chip": draw.chips * chip,
             "links": link_joules if phase == "communication" else 0.0 * seconds,
-            "host": still.host * seconds,
-            "nic": still.nic * seconds,
-            "switch": (still.node_switch + still.network_switch) * seconds,
-            "optics": still.optics * seconds,
+            "host": draw.host * seconds,
+            "nic": draw.nic * seconds,
+            "switch": draw.switch * seconds,
+            "optics": draw.optics * seconds,
         }
-        made[phase] = parts | {"facility": hall * sum(parts.values())}
+        made[phase] = parts | {"facility": draw.hall * sum(parts.values())}
     return made
 
 
-def energy_parts(q: Question, by_phase: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def energy_parts(draw: Draw, by_phase: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the same energy by cause [J]: chips by phase, boxes, network, hall."""
-    still = steady(q)
     told = {part: sum(by_phase[p][part] for p in PHASES) for part in PARTS}
-    outside = still.node_switch + still.network_switch
-    share = still.network_switch / outside if outside > 0.0 else 0.0
-    network = told["switch"] * share
+    network = told["switch"] * draw.outside
     communication = by_phase["communication"]
     return {
         "compute": by_phase["compute"]["chip"],

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from accelsim import catalog
 from accelsim.fabric.lower import ports
 from accelsim.fabric.stages import circuit_count
-from accelsim.kernels.tables import Rows
-from accelsim.link.port import Port, carried_energy, steady_energy
+from accelsim.link.port import Port, steady_energy
 from accelsim.question import Question
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.switch import SwitchSpec
@@ -120,22 +119,6 @@ def _of_a_chip(tier: TierSpec, one: Port, inner: int) -> float:
     else:
         return sum(tier.links_per_chip) * _per_port(tier, one)
     return count * float(_switch(tier).power) / tier.chips
-
-
-def by_bytes(q: Question, tiers: Rows) -> Rows:
-    """Return the tiers of a case with the energy that a byte adds to a steady link.
-
-    Modules and retimers on the wires of a fat tree draw the same with data and without:
-    `steady` counts them.
-    """
-    made = tiers.copy()
-    names = list(ports(q.system, q.links, q.run.chips))
-    first = int(q.chip.core_link is not None and q.chip.workers_per_chip > 1)
-    for index, name in enumerate(names):
-        tier = q.system.tiers[name]
-        if tier.topology == "fat-tree":
-            made[first + index].energy = carried_energy(q.links[tier.link])
-    return made
 
 
 def rack(q: Question, chip_watts: float, still: Steady) -> Mapping[str, float] | None:

@@ -90,8 +90,11 @@ def supply(
     scenario: Scenario | None = None,
     samples: int = 1000,
     seed: int = 1,
+    draws: Draws | None = None,
 ) -> Supply:
     """Return the good chips of every month to a date, for every sample.
+
+    draws : in the place of samples and seed, where others share them.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def supply(
     wrong = scenario or Scenario()
     _check(wrong, samples)
     chip: ChipSpec = catalog.load("chips", spec.chip)
-    draws = Draws(samples, seed)
+    draws = Draws(samples, seed) if draws is None else draws
     rows, limits = [], []
     months = _months(spec.start, until)
     if wrong.lose_fab is not None and not _within(wrong, months):

@@ -7,29 +7,31 @@ questions and answers; it knows no physics.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from accelsim.errors import AccelsimError, InputError
+from accelsim.errors import InputError
 from accelsim.explore.estimate import answer, estimate, time_parts
 from accelsim.explore.held import asked_again, held, moved, named_figures
 from accelsim.explore.result import Estimate, TimeParts
+from accelsim.explore.sensitivity import FELT, sways
 from accelsim.overrides import Overrides
 from accelsim.question import Question
 from accelsim.specs.figure import Figure
 from accelsim.specs.run import RunSpec
 from accelsim.workload.lower import flops_parts
 
-STEP = 0.01  # either way, of each figure
 ROOM = 0.1  # more of the memory: what fits changes in jumps
 CAPACITY = "chip.hbm.capacity"
 # Figures of the hardware and of the host that a step's time may rest on.
 READ = (
     *("chip.clock", "chip.matrix.sustained.*", "chip.gemm.issue.*", "chip.vector.*"),
     *("chip.sram.*", "chip.hbm.bandwidth", "chip.power.tdp", "chip.kernel_latency"),
+    *("chip.neuron.*.clock", "chip.neuron.dma.queue_rate", "chip.neuron.dma.start"),
+    *("chip.neuron.dma.descriptor", "chip.neuron.tensor.ramp_time"),
     *("chip.core_link.*", "system.node.host_bandwidth", "system.tiers.*.latency"),
     *("link.*.bandwidth", "link.*.latency", "link.*.controller"),
     *("software.launch", "software.collective_start", "software.step_overhead"),
@@ -153,30 +155,20 @@ def elasticities(found: Estimate) -> tuple[Elasticity, ...]:
     for again.
     """
     q = held(found)
-    asked: list[Question] = []
-    places: list[tuple[str, Figure, list[float]]] = []
-    for path, figure in hardware(q).items():
-        steps = []
-        for step in (-STEP, STEP):
-            try:
-                asked.append(_changed(q, path, figure, step))
-            except InputError:  # a share of one has nothing above it
-                continue
-            steps.append(step)
-        places.append((path, figure, steps))
-    more = named_figures(q)[CAPACITY]
-    asked.append(_changed(found.question, CAPACITY, more, ROOM))
-    *answers, roomy = answer(asked, must_fit=False)
-    left = iter(answers)
     made = [
-        Elasticity(path, figure.text, _slope(found, steps, [next(left) for _ in steps]))
-        for path, figure, steps in places
+        Elasticity(row.path, row.text, row.slope["tokens_per_s"])
+        for row in sways(found, hardware(q), ends=False)
     ]
+    more = named_figures(q)[CAPACITY]
+    asked = moved(found.question, CAPACITY, more.scaled(1.0 + ROOM, f"{ROOM:+.0%}"))
+    roomy = answer([asked], must_fit=False)[0]
     plan = roomy.plan.text() if isinstance(roomy, Estimate) else ""
     other = plan if plan != found.plan.text() else ""
-    gain = _slope(found, [ROOM], [roomy]) if other else 0.0
+    gain = 0.0
+    if other and isinstance(roomy, Estimate):
+        gain = math.log(found.step_time / roomy.step_time) / math.log1p(ROOM)
     made.append(Elasticity(CAPACITY, more.text, gain, other))
-    felt = [one for one in made if abs(one.gain) >= 5e-5]
+    felt = [one for one in made if abs(one.gain) >= FELT]
     return tuple(sorted(felt, key=lambda one: -abs(one.gain)))
 
 
@@ -198,21 +190,3 @@ def hardware(q: Question) -> dict[str, Figure]:
         if figure.value > 0.0
         and any(fnmatchcase(path, pattern) for pattern in (*READ, *peaks, *lanes))
     }
-
-
-def _changed(q: Question, path: str, figure: Figure, step: float) -> Question:
-    return moved(q, path, figure.scaled(1.0 + step, f"{step:+.0%}"))
-
-
-def _slope(
-    found: Estimate, steps: list[float], answers: Sequence[Estimate | AccelsimError]
-) -> float:
-    """Return d ln throughput / d ln figure between the outermost points known."""
-    x, y = [0.0], [0.0]
-    for step, one in zip(steps, answers, strict=True):
-        if isinstance(one, Estimate):
-            x.append(math.log1p(step))
-            y.append(math.log(found.step_time / one.step_time))
-    ends = sorted(zip(x, y, strict=True))
-    (low, before), (high, after) = ends[0], ends[-1]
-    return (after - before) / (high - low) if high > low else 0.0

@@ -41,7 +41,9 @@ WHOLE: dict[str, Reader] = {
 SILICON = "silicon."  # how the names of a chip's cost, area, edge and power begin
 
 
-def figure_named(name: str, where: str) -> Reader:
+def figure_named(
+    name: str, where: str, known: Mapping[str, Reader] = FIGURES
+) -> Reader:
     """Return what reads a figure.
 
     Raises
@@ -49,10 +51,10 @@ def figure_named(name: str, where: str) -> Reader:
     InputError
         No such figure; the nearest is named.
     """
-    if name not in FIGURES:
-        hint = nearest(name, FIGURES)
+    if name not in known:
+        hint = nearest(name, known)
         raise InputError(f"{where}: unknown figure {name!r}; {hint}".rstrip("; "))
-    return FIGURES[name]
+    return known[name]
 
 
 def silicon_figures(chip: Any) -> dict[str, float]:

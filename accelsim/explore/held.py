@@ -3,6 +3,7 @@
 This file knows questions; it does not know what is asked of the answers.
 """
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,10 @@ from accelsim.specs.run import PlanSpec
 from accelsim.training.evaluate import Evaluated, evaluate
 from accelsim.training.lower import Cases, lower
 from accelsim.training.plans import candidates
+
+_QUANTITY = re.compile(
+    r"([0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?)\s*([^.~0-9].*)?"
+)
 
 
 def held(estimate: Estimate) -> Question:
@@ -54,8 +59,40 @@ def named_figures(q: Question) -> dict[str, Figure]:
     }
 
 
-def moved(q: Question, path: str, figure: Figure) -> Question:
-    """Return a question with another figure at a path, and what follows from it.
+def counts(q: Question) -> dict[str, int]:
+    """Return every whole number of a question's specs by the path that overrides it."""
+    parts: dict[str, Any] = {"chip": q.chip, "system": q.system, "model": q.model}
+    parts |= {f"link.{name}": link for name, link in q.links.items()}
+    found: dict[str, int] = {}
+    for root, spec in parts.items():
+        _collect(spec.model_dump(), root, found)
+    return found
+
+
+def _collect(value: Any, path: str, found: dict[str, int]) -> None:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        found[path] = value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _collect(item, f"{path}.{key}", found)
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            _collect(item, f"{path}.{index}", found)
+
+
+def at(figure: Figure, value: float) -> Figure:
+    """Return a figure with another value [SI] and no spread."""
+    made = figure.scaled(value / figure.value, "moved")
+    told = _QUANTITY.fullmatch(figure.text)
+    text = made.text
+    if told is not None:  # in the unit of the figure
+        number = float(told[1].replace("_", "")) * value / figure.value
+        text = f"{number:.4g} {told[2] or ''}".strip()
+    return replace(made, value=value, text=text, spread=None)
+
+
+def moved(q: Question, path: str, figure: Figure | int) -> Question:
+    """Return a question with another number at a path, and what follows from it.
 
     Raises
     ------

@@ -123,7 +123,7 @@ def _batches(
         missing, progress = missing_chunks(kept)
         tell(progress)
         # a batch rests on those before it: what lies after a gap is tried again
-        first = min(missing, default=kept.manifest.chunks)
+        first = next(missing, kept.manifest.chunks)
         yield from _tried(design, range(kept.manifest.chunks), kept, tell, first)
 
 

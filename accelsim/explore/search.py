@@ -1,33 +1,32 @@
 """The best plan of a question, the next best, and why each of them loses.
 
-This file knows objectives, constraints and ranking. Which plans are legal is known to
-`training.plans`, what a plan takes to the kernels: a search evaluates every legal plan,
-so that its best is exact.
+This file knows objectives, constraints and ranking. Which plans there are is known to
+`training.space`, what they take to the kernels; `scan` evaluates every legal one, so
+that the best is exact.
 """
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.economics.energy import draw_of
 from accelsim.economics.price import choose_offer, usd_per_second
 from accelsim.errors import InputError, NoAnswerError, nearest
-from accelsim.explore.estimate import explain, job_energy, short_of_memory
+from accelsim.explore.estimate import energies, explain, failure_of, short_of_memory
 from accelsim.explore.result import Estimate
-from accelsim.kernels import tables
-from accelsim.kernels.memory_tables import MEMORY
+from accelsim.explore.scan import MOST_KEPT, Goal, Scan, Score, front, scan
 from accelsim.kernels.tables import Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.run import RunSpec
-from accelsim.training.evaluate import Evaluated, evaluate, settle
-from accelsim.training.lower import Cases, lower
-from accelsim.training.plans import candidates, why_none
+from accelsim.training.evaluate import evaluate
+from accelsim.training.lower import Cases
+from accelsim.training.plans import why_none
 
 # What is sought, and whether less of it is better.
 OBJECTIVES = {
@@ -48,8 +47,8 @@ SHOWN = (
     "j_per_token",
     "usd_per_million_tokens",
 )
-CHUNK = 16_384  # plans that are evaluated together
 MANY = 1_000  # most plans that are ranked
+SPARE = 4  # times as many are kept at first
 
 Floats = NDArray[np.float64]
 
@@ -134,6 +133,7 @@ def search(
     chips: Sequence[int] = (),
     global_batches: Sequence[int] = (),
     against: str | None = None,
+    whole: bool = True,
     workers: int = 2,
 ) -> Search:
     """Return the best plans of a run by an objective, after trying every legal one.
@@ -144,12 +144,14 @@ def search(
         Sizes of the plan that it states are kept.
     objective, top
         One of `OBJECTIVES`, and how many plans are ranked by it.
-    head_room : float
+    head_room
         Share of the memory that must stay free.
     chips, global_batches
         Tried in place of the run's own, all with all.
     against : str, optional
         A second objective: also return the plans that no other beats in both.
+    whole : bool
+        Try all that can be legal; otherwise what an estimate tries.
     workers : int
         Threads.
 
@@ -161,28 +163,60 @@ def search(
     began = time.perf_counter()
     _check(objective, against, top, head_room)
     questions = _questions(run, overrides, chips, global_batches)
-    bounds = against is None  # a front needs every plan's own time
-    found = [_searched(q, head_room, workers, bounds=bounds) for q in questions]
-    rejected: Counter[str] = Counter()
-    for one in found:
-        rejected.update(one.rejected)
-        one.settle(objective, top)
-    pool = _pool(found, objective)
-    order = np.argsort(pool.score, kind="stable")
-    ranked = _explained(questions, found, pool, order, objective, top)
+    aims = (objective, against, top)
+    limits: dict[str, Any] = {"head_room": head_room, "workers": workers}
+    found, pool, ranked = _ranked(questions, *aims, whole=whole, **limits)
     if not ranked:
-        raise _none(questions, found, head_room)
+        raise _none(found[0], head_room)
     other = None if against is None else _pool(found, against).score
-    kept = order[:0] if other is None else _front(pool.score, other)[:MANY]
+    kept = np.arange(0) if other is None else front(pool.score, other)[:MANY]
     return Search(
         objective=objective,
         plans_legal=sum(one.legal for one in found),
-        plans_fit=len(pool.score),
-        rejected=dict(rejected.most_common()),
+        plans_fit=sum(one.fit for one in found),
+        rejected=dict(sum((one.rejected for one in found), _Counts()).most_common()),
         wall=time.perf_counter() - began,
         top=ranked,
-        front=_explained(questions, found, pool, kept, objective, MANY),
+        front=_explained(found, pool, kept, objective, MANY),
     )
+
+
+_Counts = Counter[str]
+
+
+def _ranked(
+    questions: Sequence[Question],
+    objective: str,
+    against: str | None,
+    top: int,
+    **limits: Any,
+) -> tuple[list[Scan], "_Pool", tuple[Ranked, ...]]:
+    """Return what was scanned, what was kept of it, and its best.
+
+    More is kept than is ranked: a plan may fit by its tensors and yet not as its
+    allocator cuts them up, which only an estimate tells.
+    """
+    most = SPARE * (top + SPARE)
+    while True:
+        goals = [_goal(q, objective, against, most) for q in questions]
+        pairs = zip(questions, goals, strict=True)
+        found = [scan(q, goal, **limits) for q, goal in pairs]
+        pool = _pool(found, objective)
+        order = np.argsort(pool.score, kind="stable")
+        ranked = _explained(found, pool, order, objective, top)
+        every = len(order) == sum(one.fit for one in found)
+        if len(ranked) == top or every or most > MOST_KEPT:
+            return found, pool, ranked
+        most *= SPARE**3
+
+
+def _goal(q: Question, objective: str, against: str | None, top: int) -> Goal:
+    """Return what is sought; refuse what has no answer before the long search."""
+    failure = failure_of(q)
+    if failure is not None:
+        raise failure
+    other = None if against is None else _score_of(q, against)
+    return Goal(_score_of(q, objective), top, other)
 
 
 def _check(objective: str, against: str | None, top: int, head_room: float) -> None:
@@ -212,88 +246,41 @@ def _questions(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The plans of one question that fit, and what they take."""
+def _score_of(q: Question, objective: str) -> Score:
+    """Return the objective of plans of a question, turned so that less is better."""
+    tokens = float(q.global_batch) * q.seq_len
+    if objective == "step_time":
+        return lambda _rows, _plans, results: np.asarray(results.step_time)
+    if objective == "tokens_per_s":
+        return lambda _rows, _plans, results: np.asarray(-tokens / results.step_time)
+    if objective == "j_per_token":
+        draw = draw_of(q)
 
-    question: Question
-    tried: Rows
-    legal: int
-    rejected: Counter[str]
-    plans: Rows
-    memory: Rows
-    results: Rows
-    rows: Cases
+        def joules(rows: Cases, plans: Rows, results: Rows) -> Floats:
+            parts = energies(draw, rows, plans, results).values()
+            return np.asarray(sum(sum(part.values()) for part in parts) / tokens)
 
-    def settle(self, objective: str, top: int) -> None:
-        """Time exactly what might be among the first `top` of this question."""
-
-        def score(plans: Rows, results: Rows) -> Floats:
-            return _scores(self.question, self.rows, plans, results, objective)
-
-        none = self.results[:0]  # layers are not read again
-        done = Evaluated(self.plans, self.memory, self.results, none)
-        settle(self.rows, done, np.arange(len(self.plans)), score, top)
-
-
-def _searched(q: Question, head_room: float, workers: int, *, bounds: bool) -> _Found:
-    if q.run.chips > q.system.max_chips:
-        raise InputError(
-            f"run: chips: {q.run.chips} exceeds the {q.system.max_chips} chips of "
-            f"{q.system.name}"
-        )
-    if q.price is not None:  # refuse a date or an offer before the long search
-        choose_offer(q.price, q.run.offer, q.run.price_date)
-    rows, tried = lower([q]), candidates(q, 0)
-    legal = tried[tried.reason == tables.OK]
-    counts = np.bincount(tried.reason, minlength=len(tables.REASONS))
-    rejected = Counter(
-        {tables.REASONS[i]: int(n) for i, n in enumerate(counts) if n and i}
+        return joules
+    if q.price is None:
+        raise InputError(f"search: {q.system.name} has no price; try another objective")
+    rate = usd_per_second(q, choose_offer(q.price, q.run.offer, q.run.price_date))
+    return lambda _rows, _plans, results: np.asarray(
+        rate * 1e6 / tokens * results.step_time
     )
-    parts = list(_evaluated(rows, legal, workers, bounds=bounds))
-    room = float(rows.chips.memory_capacity[0]) * (1.0 - head_room)
-    fits = [part.memory.total <= room for part in parts]
-    if len(legal) > sum(int(f.sum()) for f in fits):
-        rejected[tables.REASONS[-1]] += len(legal) - sum(int(f.sum()) for f in fits)
-
-    def kept(name: str, dtype: "np.dtype[np.void]") -> Rows:
-        chosen = [getattr(p, name)[f] for p, f in zip(parts, fits, strict=True)]
-        joined = np.concatenate(chosen) if chosen else np.zeros(0, dtype)
-        return joined.view(np.recarray)
-
-    plans, memory = kept("plans", tables.PLAN), kept("memory", MEMORY)
-    results = kept("results", tables.RESULT)
-    return _Found(q, tried, len(legal), rejected, plans, memory, results, rows)
-
-
-def _evaluated(
-    rows: Cases, plans: Rows, workers: int, *, bounds: bool
-) -> Iterator[Evaluated]:
-    """Yield chunks of plans with what they take, in order."""
-    parts = [plans[i : i + CHUNK] for i in range(0, len(plans), CHUNK)]
-
-    def one(part: Rows) -> Evaluated:
-        return evaluate(rows, part, only_fitting=True, bounds=bounds)
-
-    if len(parts) < 2 or workers < 2:
-        yield from map(one, parts)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(one, parts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """All plans that fit: score (less is better), question and row in it."""
+    """All plans that may be among the best: score, question and row in its scan."""
 
     score: Floats
     question: NDArray[np.int64]
     row: NDArray[np.int64]
 
 
-def _pool(found: Sequence[_Found], objective: str) -> _Pool:
+def _pool(found: Sequence[Scan], objective: str) -> _Pool:
     scores = [
-        _scores(one.question, one.rows, one.plans, one.results, objective)
+        _score_of(one.question, objective)(one.rows, one.kept.plans, one.kept.results)
         for one in found
     ]
     counts = [len(score) for score in scores]
@@ -304,26 +291,8 @@ def _pool(found: Sequence[_Found], objective: str) -> _Pool:
     )
 
 
-def _scores(
-    q: Question, rows: Cases, plans: Rows, results: Rows, objective: str
-) -> Floats:
-    """Return the objective of each plan, turned so that less is better."""
-    tokens = float(q.global_batch) * q.seq_len
-    if objective == "step_time":
-        return np.asarray(results.step_time)
-    if objective == "tokens_per_s":
-        return np.asarray(-tokens / results.step_time)
-    if objective == "j_per_token":
-        return np.asarray(job_energy(q, rows, 0, plans, results) / tokens)
-    if q.price is None:
-        raise InputError(f"search: {q.system.name} has no price; try another objective")
-    rate = usd_per_second(q, choose_offer(q.price, q.run.offer, q.run.price_date))
-    return np.asarray(rate * 1e6 / tokens * results.step_time)
-
-
 def _explained(
-    questions: Sequence[Question],
-    found: Sequence[_Found],
+    found: Sequence[Scan],
     pool: _Pool,
     chosen: NDArray[np.int64],
     objective: str,
@@ -336,9 +305,9 @@ def _explained(
             break
         one = found[int(pool.question[i])]
         row = int(pool.row[i])
-        done = evaluate(one.rows, one.plans[row : row + 1], only_fitting=False)
-        q = questions[int(pool.question[i])]
-        estimate = explain(q, one.rows, 0, done, 0)
+        plans = one.kept.plans[row : row + 1]
+        done = evaluate(one.rows, plans, only_fitting=False)
+        estimate = explain(one.question, one.rows, done, 0)
         if not estimate.fits:
             continue
         sign = 1.0 if OBJECTIVES[objective] else -1.0
@@ -362,27 +331,13 @@ def _why(first: Estimate, other: Estimate) -> str:
     return f"{share:+.1%}: {', '.join(words[:3])}" if words else f"{share:+.1%}"
 
 
-def _front(a: Floats, b: Floats) -> NDArray[np.int64]:
-    """Return the rows that no other beats in both columns, in order of the first."""
-    order = np.lexsort((b, a))
-    least = np.minimum.accumulate(b[order])
-    better = np.r_[True, b[order][1:] < least[:-1]]
-    return np.asarray(order[better])
-
-
-def _none(
-    questions: Sequence[Question], found: Sequence[_Found], head_room: float
-) -> Exception:
-    """Return why no question has a plan: what is said of the first one."""
-    q, one = questions[0], found[0]
+def _none(one: Scan, head_room: float) -> Exception:
+    """Return why a question has no plan."""
+    q = one.question
     if not one.legal:
-        reason = why_none(q, one.tried)
+        reason = why_none(q, one.furthest)
         fixed = [v for v in q.plan.model_dump().values() if v is not None]
         return (
             InputError(reason) if fixed else NoAnswerError(f"no legal plan: {reason}")
         )
-    done = evaluate(
-        one.rows, one.tried[one.tried.reason == tables.OK], only_fitting=True
-    )
-    least = int(np.argmin(done.memory.total))
-    return NoAnswerError(short_of_memory(q, one.rows, done, least, head_room))
+    return NoAnswerError(short_of_memory(q, one.rows, one.least, 0, head_room))

@@ -6,7 +6,7 @@ from accelsim.errors import NoAnswerError
 from accelsim.fabric.nccl import FITTED, Fitted, fill_nccl
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
-from accelsim.link.port import Port, port
+from accelsim.link.port import Port, carried_energy, port
 from accelsim.specs.chip import ChipSpec
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.system import SystemSpec, TierSpec
@@ -45,7 +45,7 @@ def fill_tiers(
         row.workers = chip.workers_per_chip
         row.bandwidth = float(chip.core_link.bandwidth) * share
         row.latency = float(chip.core_link.latency)
-        row.energy = _ON_PACKAGE_ENERGY
+        row.energy = row.carried = _ON_PACKAGE_ENERGY
         row.neuron = 2.0 if neuron else 0.0
         index = 1
     inner = 1
@@ -54,10 +54,12 @@ def fill_tiers(
         if name in found:
             row = rows[index]
             row.workers = filled(tier.chips, chips) * chip.workers_per_chip
-            _fill_tier(row, tier, found[name], tier.chips // inner, share)
+            _fill_tier(
+                row, tier, found[name], links[tier.link], tier.chips // inner, share
+            )
             row.neuron = float(neuron)
             if tier.library is not None and not neuron:
-                fill_nccl(row, tier.library, fitted)
+                fill_nccl(row, tier.library, fitted, found[name].latency)
             index += 1
         inner = tier.chips
     if chip.core_link is not None and chip.core_link.touches is not None:
@@ -97,7 +99,7 @@ def filled(domain: int, chips: int) -> int:
 
 
 def _fill_tier(
-    row: Record, tier: TierSpec, one: Port, joined: int, share: float
+    row: Record, tier: TierSpec, one: Port, link: LinkSpec, joined: int, share: float
 ) -> None:
     bandwidth = one.bandwidth * float(tier.efficiency) * share
     if tier.oversubscription is not None:
@@ -110,6 +112,8 @@ def _fill_tier(
         row.reduce_bandwidth = row.bandwidth * adding
     row.chunk = 0.0 if tier.chunk is None else float(tier.chunk) * share
     row.energy = one.energy
+    # modules and retimers on a tree's wires draw the same with data and without
+    row.carried = carried_energy(link) if tier.topology == "fat-tree" else one.energy
     row.loss, row.tail = one.loss, one.tail
     row.failures = sum(tier.links_per_chip) * one.failures * share
     row.nccl.simple_only = tier.protocols == "simple"
@@ -121,13 +125,3 @@ def _fill_tier(
         ports = tier.links_per_chip[0] / len(tier.dims) if count is None else count
         row.extent[d] = extent
         row.port_bandwidth[d] = ports * bandwidth
-
-
-def energy_per_byte(tiers: Rows, span: float) -> float:
-    """Return the energy of a byte [J] that a group spanning `span` workers sends.
-
-    It is that of the innermost tier that holds the whole group.
-    """
-    built = [tier for tier in tiers if tier.workers > 0.0]
-    inside = [tier for tier in built if tier.workers >= span]
-    return float((inside or built[-1:])[0].energy)

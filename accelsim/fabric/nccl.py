@@ -14,6 +14,8 @@ from accelsim.kernels.tables import Record
 # hwLatencies NVLINK and PCI, Ring [s]: what the tuner takes a hop for, by protocol.
 NVLINK_STEP = (0.6e-6, 1.9e-6, 3.4e-6)
 PCI_STEP = (1.0e-6, 2.5e-6, 5.7e-6)
+# Ports of the machines that were fitted [s]: the hops of configs/links.
+NVLINK_HOP, PCI_HOP = 500e-9, 250e-9
 # Gen4 x16 as the tuner counts it, also where the way is really much slower.
 PCI_RATE = 24e9
 NOTHING = 1.0  # B/s of a protocol that is switched off
@@ -121,12 +123,17 @@ class Fitted:
 FITTED = Fitted()
 
 
-def fill_nccl(row: Record, library: str, fitted: Fitted = FITTED) -> None:
+def fill_nccl(
+    row: Record, library: str, fitted: Fitted = FITTED, hop: float = 0.0
+) -> None:
     """Fill the `nccl` fields of a TIER row whose `bandwidth` is known.
 
     library : name of a generation. `reduce_bandwidth` follows, too.
+    hop : latency of a port [s]. What it is slower than those that were fitted, each
+    step waits for twice: on the way to the switch and on the way from it.
     """
     found = GENERATIONS[library]
+    late = 2.0 * max(0.0, hop - (PCI_HOP if found.pci else NVLINK_HOP))
     pace, nccl = float(getattr(fitted, found.pace)), row.nccl
     # busBw of tuning.cc: half the wire for LL, 0.92 of it for LL128, all for Simple
     wire = PCI_RATE if found.pci else row.bandwidth
@@ -143,20 +150,20 @@ def fill_nccl(row: Record, library: str, fitted: Fitted = FITTED) -> None:
     nccl.on = 1.0
     for p in range(3):
         nccl.start[p] = pace * starts[p]
-        nccl.step[p] = pace * steps[p] * hops[p] / NVLINK_STEP[p]
+        nccl.step[p] = pace * steps[p] * hops[p] / NVLINK_STEP[p] + late
         nccl.rate[p] = reached[p]
         nccl.believed_step[p] = hops[p]
         nccl.believed_rate[p] = believed[p]
     copies = 0.0 if found.pci else 1.0  # a copy within a GPU is no copy over PCIe
     nccl.gather_slots = copies * fitted.gather_slots
     nccl.reduce_slots = copies * fitted.reduce_slots
-    nccl.add_start = pace * fitted.add_start
+    nccl.add_start = pace * fitted.add_start + late
     nccl.add_chunk = pace * fitted.add_chunk
     nccl.add_ranks = found.add_ranks
     # the switch halves what a ring of two passes would carry: the tuner counts it twice
     nccl.believed_add_rate = max(NOTHING, 2.0 * found.adds * row.bandwidth)
     nccl.believed_tree_rate = found.tree
-    nccl.pair_start = pace * fitted.pair_start
+    nccl.pair_start = pace * fitted.pair_start + late
     nccl.pair_slots = 0.0 if found.pci else getattr(fitted, f"{found.pace}_pairs")
     nccl.pair_chunk = pace * fitted.pair_chunk
     nccl.most_chunks = fitted.most_chunks

@@ -142,7 +142,7 @@ def comparison_tables(comparison: Comparison) -> list[RenderableType]:
         "",
         *_tables(comparison),
         *notes(_failures(comparison), "No answer"),
-        *notes(_notes(comparison)),
+        *notes(notes_of(comparison)),
         *notes(_soft(comparison), SOFT_TITLE),
     ]
 
@@ -197,6 +197,10 @@ def _table(comparison: Comparison, rows: Sequence[Row]) -> Table:
     for metric in (*METRICS, *(WHOLE if told else ())):
         cells = zip(rows, ratios, strict=True)
         made.add_row(metric.label, *(_cell(metric, row, r, room) for row, r in cells))
+    evens = [None if not r else comparison.break_even_mfu(row)
+             for row, r in zip(rows, ratios, strict=True)]  # fmt: skip
+    if any(even is not None for even in evens):  # whose tokens cost the baseline's
+        made.add_row("break-even MFU", *(numbers.percent(even) for even in evens))
     return made
 
 
@@ -220,7 +224,7 @@ def _failures(comparison: Comparison) -> list[str]:
     return [f"{row.system}: {row.failure}" for row in rows if row.estimate is None]
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def notes_of(comparison: Comparison) -> list[str]:
     """Return the notes, those that several systems share only once."""
     by_note: dict[str, list[str]] = {note: [] for note in comparison.notes}
     for row in comparison.rows:

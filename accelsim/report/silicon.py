@@ -108,11 +108,13 @@ def _power(power: Mapping[str, Any]) -> list[RenderableType]:
     for name, point in power["at_work"].items():
         cells = (f"{point[k]:.0f} W" for k in parts)
         made.add_row(name, numbers.percent(point["clock_share"]), *cells)
+    each = ", ".join(f"{k} {v:.2f}" for k, v in power["pj_per_flop"].items())
+    line = f"pJ a FLOP: {each}; a bit of memory {power['memory_pj_per_bit']:.1f}"
     told = power["clock_by_energies"]
     if told is None:
-        return [made]
+        return [made, line]
     words = "clock of large bf16 products by the energies of A100 and H100"
-    return [made, f"{words}: {numbers.percent(told)}"]
+    return [made, line, f"{words}: {numbers.percent(told)}"]
 
 
 def _moved(moved: Mapping[str, Any]) -> list[RenderableType]:

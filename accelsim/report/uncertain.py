@@ -69,7 +69,7 @@ def claim_tables(found: Mapping[str, Any]) -> list[RenderableType]:
         made,
         "",
         *_sides(found),
-        flowing(f"It holds when {found['holds_when']}."),
+        flowing(f"Holds when: {found['holds_when']}."),
         "",
         *_dates(found),
         drive,

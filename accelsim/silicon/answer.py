@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.errors import NoAnswerError
 from accelsim.silicon.budget import budget_of
 from accelsim.silicon.cost import MODEL, PARTS, ChipCost, chip_cost, die_of, yield_of
+from accelsim.silicon.design import design_point
 from accelsim.silicon.draws import Draws, drivers
 from accelsim.silicon.power import WORK, energies_of, operating_point, predict
 from accelsim.silicon.scale import Ported, moved, ratios
 from accelsim.silicon.wafer import MODELS
 from accelsim.specs.chip import ChipSpec
 
-MM2, MM = 1e6, 1e3
+MM2, MM, PICO = 1e6, 1e3, 1e12
 
 
 def examine(
@@ -50,6 +52,7 @@ def examine(
         "cost_parts_usd": parts(cost),
         "budget": _budget(chip),
         "power": _power(chip),
+        "design": _design(chip),
     }
 
 
@@ -67,9 +70,44 @@ def _power(chip: ChipSpec) -> dict[str, Any]:
         }
         for name, point in ((n, operating_point(chip, w)) for n, w in WORK.items())
     }
+    made |= {"pj_per_flop": _flop_energies(chip), "memory_pj_per_bit": _bit(chip)}
     of_gpu = chip.vendor == "NVIDIA"  # whose units the energies are fitted to
     made["clock_by_energies"] = predict(chip, energies_of()) if of_gpu else None
     return made
+
+
+def _flop_energies(chip: ChipSpec) -> dict[str, float]:
+    """Return what a FLOP of large products takes by precision, all counted [pJ].
+
+    Power under the TDP over the rate that the clock (of a GPU) or the sustained share
+    leaves: units draw alike in every precision, so that narrow FLOPs take less.
+    """
+    point = operating_point(chip, WORK["products"])
+    shares = chip.matrix.sustained
+    made = {}
+    for kind, peak in chip.matrix.peak.items():
+        share = shares.get(kind, shares.get("bf16"))
+        kept = point.clock if chip.gemm or share is None else float(share)
+        made[str(kind)] = point.power / (float(peak) * kept) * PICO
+    return made
+
+
+def _bit(chip: ChipSpec) -> float:
+    """Return what a bit of the memory takes, device and port [pJ]."""
+    die, _ = die_of(chip)
+    half = float(chip.hbm.bandwidth) * 8.0 / 2.0
+    return float(die.hbm_power) * float(chip.power.tdp) / half * PICO
+
+
+def _design(chip: ChipSpec) -> dict[str, float] | None:
+    """Return what a changed chip draws at its clock, and the clock that it keeps."""
+    try:
+        point = design_point(chip)
+    except NoAnswerError:
+        return None
+    names = ("logic", "sram", "leakage", "links", "memory", "full")
+    made = {f"{name}_w": float(getattr(point, name)) for name in names}
+    return made | {"clock_share": point.clock}
 
 
 def uncertain_cost(

@@ -58,8 +58,35 @@ class SiliconClaim(Spec):
     ]
 
 
+class ProcessClaim(Spec):
+    """Wafers of a process on the claim's date, over those of another if one is named.
+
+    measure : `wafer_usd`, the price of one; `wafers_per_month`, of all customers.
+    """
+
+    process: str
+    over: str = ""
+    measure: Literal["wafer_usd", "wafers_per_month"]
+
+
+class SupplyClaim(Spec):
+    """A fleet at a date where something goes wrong, as `accelsim supply` tells it.
+
+    measure : `fleet_share_kept`, of the plan's fleet; `fleet_chips`.
+    """
+
+    supply: str
+    until: date
+    measure: Literal["fleet_share_kept", "fleet_chips"]
+    lose_fab: date | None = None
+    months: int = Field(default=6, ge=1, le=240)
+    lost: float = Field(default=1.0, ge=0.0, le=1.0)
+    packaging_late: int = Field(default=0, ge=0, le=120)
+    slow_learning: float = Field(default=1.0, ge=1.0, le=100.0)
+
+
 class ClaimSpec(NamedSpec):
-    """One claim: the ratio of subject to against is at most or at least a number."""
+    """One claim: what is asked (mostly a ratio) is at most or at least a number."""
 
     statement: str = Field(min_length=10)
     date: date
@@ -67,11 +94,16 @@ class ClaimSpec(NamedSpec):
     at_least: Bound | None = None
     run: RunClaim | None = None
     silicon: SiliconClaim | None = None
+    process: ProcessClaim | None = None
+    supply: SupplyClaim | None = None
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
         if (self.at_most is None) == (self.at_least is None):
             raise ValueError("give at_most or at_least, one of them")
-        if (self.run is None) == (self.silicon is None):
-            raise ValueError("give [run] or [silicon], one of them")
+        kinds = (self.run, self.silicon, self.process, self.supply)
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError(
+                "give [run], [silicon], [process] or [supply], one of them"
+            )
         return self

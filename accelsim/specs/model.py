@@ -25,6 +25,8 @@ class MoeSpec(Spec):
         The first layers, which stay dense.
     every : int
         One layer in `every` is a mixture, the rest are dense.
+    node_limit : int
+        Nodes that the experts of one token may lie on at most; 0 for any number.
     """
 
     experts: int = Field(gt=1, le=MAX_SIZE)
@@ -34,6 +36,7 @@ class MoeSpec(Spec):
     shared_ffn: int = Field(default=0, ge=0, le=MAX_SIZE)
     dense_layers: int = Field(default=0, ge=0, le=MAX_SIZE)
     every: int = Field(default=1, gt=0, le=MAX_SIZE)
+    node_limit: int = Field(default=0, ge=0, le=MAX_SIZE)
 
     @model_validator(mode="after")
     def _routes(self) -> "MoeSpec":

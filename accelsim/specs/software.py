@@ -173,11 +173,18 @@ class SoftwareSpec(NamedSpec):
         Phases of a hierarchical collective overlap (NCCL) or follow each other.
     collective_start : Time
         From the call of a collective to its first byte.
+    collective_calls : float
+        Launches that the host could do in the time that a collective of a layer takes
+        it. Four are the driver's: an event is recorded and waited for, the kernel
+        starts, an event is recorded (`collective` in PyTorch's ProcessGroupNCCL.cpp).
     bucket : Bytes or None
         Gradients that plain replicas reduce in one collective; all if not given.
     communication_share : Fraction
         Part of a GPU's multiprocessors that collectives occupy while they run behind
         computation. Chips of other families have engines for them.
+    dispatch_once : bool
+        A token is sent once to each worker, and across nodes once to each node, that
+        holds some of its experts (DeepEP, HybridEP); else once to each expert.
     step_overhead : Time
         Host work of a step: loader, norm, scheduler, logging.
     memory : MemorySpec
@@ -212,8 +219,10 @@ class SoftwareSpec(NamedSpec):
     fragmentation: Ratio
     pipelined_collectives: bool
     collective_start: Time
+    collective_calls: float = Field(default=4.0, ge=0, le=MAX_PASSES)
     bucket: Bytes | None = None
     communication_share: Fraction
+    dispatch_once: bool = False
     step_overhead: Time
     memory: MemorySpec = MemorySpec()
     defaults: DefaultsSpec

@@ -120,6 +120,16 @@ class AssignSpec(Spec):
     whole: bool = False
 
 
+class UncertainSpec(Spec):
+    """Samples of the figures that have a spread, the same for all points.
+
+    With them each row has `…_p5`, `…_p50` and `…_p95` of what `--uncertain` tells.
+    """
+
+    samples: int = Field(ge=2, le=10_000_000)
+    seed: int = Field(default=1, ge=0, le=2**32 - 1)
+
+
 class PointsSpec(NamedSpec):
     """What sweeps and designs have in common: a base run, changed along axes.
 
@@ -135,6 +145,8 @@ class PointsSpec(NamedSpec):
         Further paths, each a value that follows from the axes.
     columns : dict
         Further columns: name = "expression over other columns".
+    uncertain : UncertainSpec, optional
+        Intervals of every row.
     show : list of str
         Columns that are printed; all axes and the usual figures if left out.
     """
@@ -144,6 +156,7 @@ class PointsSpec(NamedSpec):
     axes: tuple[AxisSpec, ...] = Field(min_length=1, max_length=32)
     assign: dict[str, AssignSpec] = Field(default_factory=dict)
     columns: dict[str, str] = Field(default_factory=dict)
+    uncertain: UncertainSpec | None = None
     show: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -14,9 +14,11 @@ from accelsim.kernels import tables
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory, fill_stages
 from accelsim.kernels.memory_tables import MEMORY
-from accelsim.kernels.step import fill_steps
-from accelsim.kernels.tables import Record, Rows
-from accelsim.training.lower import Cases, table
+from accelsim.kernels.plan_tables import EXCHANGE, STAGE
+from accelsim.kernels.space import EMPTY, index_shards
+from accelsim.kernels.steps import Scratch, fill_steps
+from accelsim.kernels.tables import Rows
+from accelsim.training.lower import SHARDINGS, Cases
 
 Score: TypeAlias = Callable[[Rows, Rows], np.ndarray]
 AT_ONCE = 8  # bounds that are replaced beyond those that must be
@@ -37,47 +39,58 @@ class Evaluated:
 
     def fits(self, rows: Cases) -> np.ndarray:
         """Return which plans fit into their worker's memory."""
-        capacity = rows.chips.memory_capacity[self.plans.case]
-        return np.asarray(self.memory.total <= capacity)
+        return np.asarray(self.memory.total <= rows.capacity(self.plans.case))
 
 
 def evaluate(
-    rows: Cases, plans: Rows, *, only_fitting: bool, bounds: bool = False
+    rows: Cases,
+    plans: Rows,
+    *,
+    only_fitting: bool,
+    bounds: bool = False,
+    layers: Rows | None = None,
 ) -> Evaluated:
     """Return memory and time of legal plans.
 
     only_fitting : time none of the plans that do not fit (a search); otherwise all.
+    layers : the LAYER rows that the plans point to already, if they do.
     bounds : where a schedule has no closed form give a lower bound of the step time,
     which `settle` replaces where it matters; the results say which (`bound`).
     """
-    keys = np.stack([plans[name] for name in tables.SHARD_FIELDS], axis=1)
-    distinct, index = np.unique(keys, axis=0, return_inverse=True)
-    shards = table(tables.SHARD, len(distinct))
-    for column, name in enumerate(tables.SHARD_FIELDS):
-        shards[name] = distinct[:, column]
-    plans.shard = index.reshape(-1)
-    layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
-    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(2)
-    fill_layers(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
-        operators, volumes,
-    )  # fmt: skip
-    memory = table(MEMORY, len(plans))
+    if layers is None:
+        layers = layers_of(rows, shards_of(plans))
+    count, (cases, chips, models, software, tiers) = len(plans), rows.bare
+    ours, four = plans.view(np.ndarray), layers.view(np.ndarray)
+    memory, results = np.zeros(count, MEMORY), np.zeros(count, tables.RESULT)
     fill_memory(
-        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory,
-        table(MEMORY, 1),
+        cases, chips, models, software, ours, four, memory, np.zeros(3, STAGE),
+        np.zeros(1, MEMORY),
     )  # fmt: skip
-    done = Evaluated(plans, memory, table(tables.RESULT, len(plans)), layers)
-    timed = done.fits(rows) if only_fitting else np.ones(len(plans), dtype=bool)
-    chosen = plans[timed]
-    results = table(tables.RESULT, len(chosen))
+    timed = np.ones(count, dtype=bool)
+    if only_fitting:
+        timed = memory["total"] <= rows.capacity(ours["case"])
+    results["step_time"] = np.nan
     fill_steps(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, chosen, layers,
-        results, *pipeline_scratch(chosen, bounds=bounds),
+        cases, chips, models, software, tiers, ours, four, timed, results,
+        step_scratch(plans, bounds=bounds),
     )  # fmt: skip
-    done.results.step_time = np.nan
-    done.results[timed] = results
-    return done
+    return Evaluated(plans, memory.view(np.recarray), results.view(np.recarray), layers)
+
+
+def shards_of(plans: Rows) -> Rows:
+    """Return the distinct shards of plans (SHARD), and point the plans to them."""
+    shards = np.zeros(len(plans), tables.SHARD)
+    slots = np.full(2 << len(plans).bit_length(), EMPTY)
+    count = index_shards(plans.view(np.ndarray), shards, slots)
+    return shards[:count].view(np.recarray)
+
+
+def layers_of(rows: Cases, shards: Rows) -> Rows:
+    """Return the four LAYER rows of each shard."""
+    layers = np.zeros((len(shards), tables.N_LAYER_KINDS), tables.LAYER)
+    operators = np.zeros(tables.MAX_OPERATORS, tables.OPERATOR)
+    fill_layers(*rows.bare, shards.view(np.ndarray), layers, operators, np.zeros(2))
+    return layers.view(np.recarray)
 
 
 def settle(
@@ -89,6 +102,8 @@ def settle(
     step time rises, from rows of PLAN and RESULT. Bounds that might be among the best
     are replaced in `done`.
     """
+    if len(among) == 1 and done.results["bound"][among[0]] == 0.0:
+        return among
     while True:
         scores = score(done.plans[among], done.results[among])
         order = among[np.argsort(scores, kind="stable")]
@@ -105,18 +120,24 @@ def step_time(_plans: Rows, results: Rows) -> np.ndarray:
     return np.asarray(results.step_time)
 
 
-def pipeline_scratch(plans: Rows, *, bounds: bool = False) -> tuple[Rows, np.ndarray]:
-    """Return what `fill_steps` works in: a row of PIPELINE and sums over the stages."""
-    pipe = table(tables.PIPELINE, 1)
-    pipe.bound = bounds
-    return pipe, np.empty((4, int(plans.pp.max(initial=1))))
+def step_scratch(plans: Rows, *, bounds: bool = False) -> Scratch:
+    """Return what `fill_steps` works in."""
+    pipe = np.zeros(1, tables.PIPELINE)
+    pipe["bound"] = bounds
+    stages = int(plans["pp"].max(initial=1))
+    return Scratch(
+        work=np.zeros(1, tables.RESULT),
+        nothing=np.zeros(1, tables.RESULT),
+        exchange=np.zeros(len(SHARDINGS), EXCHANGE),
+        pipe=pipe,
+        sums=np.empty((4, stages)),
+    )
 
 
-def memory_by_stage(rows: Cases, case: int, plan: Record, layers: Rows) -> Rows:
+def memory_by_stage(rows: Cases, done: Evaluated, i: int) -> Rows:
     """Return one row of MEMORY for each stage of a plan that was evaluated."""
-    memory = table(MEMORY, int(plan.pp))
-    fill_stages(
-        rows.cases[case], rows.chips[case], rows.models[case], rows.software[case],
-        plan, layers[plan.shard], memory,
-    )  # fmt: skip
-    return memory
+    plans, layers = done.plans.view(np.ndarray), done.layers.view(np.ndarray)
+    memory = np.zeros(int(plans["pp"][i]), MEMORY)
+    one, held = plans[i : i + 1], np.zeros(1, STAGE)
+    fill_stages(*rows.bare[:4], one, layers, memory, held)
+    return memory.view(np.recarray)

@@ -1,7 +1,13 @@
-"""From questions to the tables that the kernels read: one row of each a question."""
+"""From questions to the tables that the kernels read.
 
-from collections.abc import Sequence
+Each question has a row of CASE; that points to its rows of the other tables, which have
+one for each distinct spec: a sweep over links fills its chip's row once.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +17,17 @@ from accelsim.kernels import streams, tables
 from accelsim.kernels.software_tables import ALLOCATORS, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
+from accelsim.specs.chip import ChipSpec
+from accelsim.specs.model import ModelSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.stamps import Kept
 from accelsim.training.spread import slowest
 from accelsim.workload.lower import fill_model
 
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
 OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
+_ROWS = Kept(8192)  # a sweep over two thousand links has as many fabrics
 LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
@@ -30,8 +40,9 @@ def table(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
 class Cases:
     """The rows of n questions, in the order in which the kernels take them.
 
-    cases, chips, models, software : n rows of CASE, CHIP, MODEL, SOFTWARE.
-    tiers : n x MAX_TIERS rows of TIER.
+    cases : n rows of CASE, which point to rows of the others.
+    chips, models, software : rows of CHIP, MODEL, SOFTWARE, one a distinct spec.
+    tiers : rows of MAX_TIERS times TIER, one a distinct fabric.
     """
 
     cases: Rows
@@ -40,33 +51,124 @@ class Cases:
     software: Rows
     tiers: Rows
 
+    def of(self, case: int) -> tuple[Record, Record, Record, Record, Rows]:
+        """Return the rows of one case: its own, chip, model, software and tiers."""
+        row = self.cases[case]
+        return (
+            row,
+            self.chips[row.chip],
+            self.models[row.model],
+            self.software[row.software],
+            self.tiers[row.tiers],
+        )
+
+    @property
+    def bare(self) -> tuple[Rows, Rows, Rows, Rows, Rows]:
+        """Return the five tables for kernels, which take a plain array much faster."""
+        cases, chips = self.cases.view(np.ndarray), self.chips.view(np.ndarray)
+        models, software = self.models.view(np.ndarray), self.software.view(np.ndarray)
+        return cases, chips, models, software, self.tiers.view(np.ndarray)
+
+    def capacity(self, cases: Any) -> np.ndarray:
+        """Return the memory of a worker of each of some cases [B]."""
+        return np.asarray(self.chips["memory_capacity"][self.cases["chip"][cases]])
+
 
 def lower(questions: Sequence[Question]) -> Cases:
-    """Return the tables of the questions."""
-    n = len(questions)
-    rows = Cases(
-        table(tables.CASE, n),
-        table(tables.CHIP, n),
-        table(tables.MODEL, n),
-        table(SOFTWARE, n),
-        table(tables.TIER, n, tables.MAX_TIERS),
-    )
-    for i, q in enumerate(questions):
-        _fill_case(rows.cases[i], q)
-        fill_chip(rows.chips[i], q.chip, attention_of(q))
-        rows.chips[i].lag = slowest(q.chip, q.run.chips)
-        fill_model(rows.models[i], q.model)
-        _fill_software(rows.software[i], q.software)
-        if q.chip.family != "gpu":
-            rows.software[i].communication_share = 0.0
-        fill_tiers(rows.tiers[i], q.system, q.chip, q.links, q.run.chips)
-    return rows
+    """Return the tables of the questions; specs that are one object share a row."""
+    cases = table(tables.CASE, len(questions))
+    chips, models = _Shared(tables.CHIP), _Shared(tables.MODEL)
+    software, tiers = _Shared(SOFTWARE), _Shared(tables.TIER, tables.MAX_TIERS)
+    for row, q in zip(cases, questions, strict=True):
+        _fill_case(row, q)
+        chip, count = q.chip, q.run.chips
+        attention, lag = attention_of(q), slowest(chip, count)
+        row.chip = chips.index(
+            (chip,), (attention, lag), partial(_fill_chip, chip, attention, lag)
+        )
+        row.model = models.index((q.model,), 0, partial(_fill_model, q.model))
+        row.software = software.index(
+            (q.software,), chip.family, partial(_fill_stack, q.software, chip.family)
+        )
+        # of a chip, a fabric knows how a package is shared
+        fabric = (q.system, *q.links.values(), chip.core_link)
+        row.tiers = tiers.index(
+            fabric, (chip.workers_per_chip, count), partial(_fill_fabric, q)
+        )
+    return Cases(cases, chips.rows, models.rows, software.rows, tiers.rows)
+
+
+def lower_rules(q: Question) -> tuple[Rows, Rows, Rows]:
+    """Return the rows of CASE, MODEL and SOFTWARE that tell which plans are legal."""
+    case = table(tables.CASE, 1)
+    _fill_case(case[0], q)
+    models, software = _Shared(tables.MODEL), _Shared(SOFTWARE)
+    models.index((q.model,), 0, partial(_fill_model, q.model))
+    family = q.chip.family
+    software.index((q.software,), family, partial(_fill_stack, q.software, family))
+    return case, models.rows, software.rows
+
+
+class _Shared:
+    """The rows of a table, filled once for each spec, and kept for other questions."""
+
+    def __init__(self, dtype: "np.dtype[np.void]", *shape: int) -> None:
+        self._dtype, self._shape = dtype, shape
+        self._found: dict[Hashable, int] = {}
+        self._filled: list[Rows] = []
+
+    def index(
+        self, specs: tuple[object, ...], words: Hashable, fill: Callable[[Rows], None]
+    ) -> int:
+        """Return the row of some specs and words, which `fill` fills if it is new."""
+        key = (*map(id, specs), words)
+        if key not in self._found:
+            self._found[key] = len(self._filled)
+            kind = (self._dtype.itemsize, words)
+            self._filled.append(_ROWS.of(specs, kind, partial(self._row, fill)))
+        return self._found[key]
+
+    def _row(self, fill: Callable[[Rows], None]) -> Rows:
+        rows = table(self._dtype, 1, *self._shape)
+        fill(rows[0])
+        return rows
+
+    @property
+    def rows(self) -> Rows:
+        """Return a copy of the rows in the order of their indices."""
+        if not self._filled:
+            return table(self._dtype, 0, *self._shape)
+        return np.concatenate(self._filled).view(np.recarray)
+
+
+def _fill_chip(chip: ChipSpec, attention: str, lag: float, row: Record) -> None:
+    fill_chip(row, chip, attention)
+    row.lag = lag
+
+
+def _fill_model(model: ModelSpec, row: Record) -> None:
+    fill_model(row, model)
+
+
+def _fill_stack(software: SoftwareSpec, family: str, row: Record) -> None:
+    _fill_software(software, row)
+    if family != "gpu":  # their collectives have engines of their own
+        row.communication_share = 0.0
+
+
+def _fill_fabric(q: Question, rows: Rows) -> None:
+    fill_tiers(rows, q.system, q.chip, q.links, q.run.chips)
 
 
 def attention_of(q: Question) -> str:
     """Return the attention kernel of a run; fused ones exist for 16 bits and less."""
     wide = q.precision in ("fp32", "tf32")
     return "unfused" if wide else q.software.attention
+
+
+def _bits(chosen: Iterable[str], order: tuple[str, ...]) -> int:
+    """Return a set of names as a number, a bit each."""
+    return sum(1 << order.index(name) for name in set(chosen))
 
 
 def _fill_case(row: Record, q: Question) -> None:
@@ -83,11 +185,26 @@ def _fill_case(row: Record, q: Question) -> None:
     row.seq_len = q.seq_len
     row.global_batch = q.global_batch
     row.workers = q.workers
+    plan = q.plan
+    for bit, value in (
+        (tables.STATED_PP, plan.pp),
+        (tables.STATED_VP, plan.vp),
+        (tables.STATED_SHARDING, plan.sharding),
+        (tables.STATED_SCHEDULE, plan.schedule),
+    ):
+        row.stated |= (value is not None) << bit
+    if plan.schedule is not None:
+        row.stated_schedule = tables.SCHEDULES.index(plan.schedule)
     host = q.system.node.host_bandwidth
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
-def _fill_software(row: Record, software: SoftwareSpec) -> None:
+def _fill_software(software: SoftwareSpec, row: Record) -> None:
+    row.shardings = _bits(software.sharding, SHARDINGS)
+    row.recomputes = _bits(software.recompute, RECOMPUTES)
+    row.schedules = _bits(software.schedules, tables.SCHEDULES)
+    for name in ("tensor", "pipeline", "interleaved"):
+        row[name] = getattr(software, name)
     row.fused_norms = software.fused_norms
     row.fused_optimizer = software.fused_optimizer
     row.fused_loss = software.fused_loss
@@ -116,8 +233,10 @@ def _fill_software(row: Record, software: SoftwareSpec) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
+    row.collective_calls = software.collective_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
+    row.dispatch_once = software.dispatch_once
     row.step_overhead = float(software.step_overhead)
     memory = software.memory
     fused = LOGITS[software.fused_loss]

@@ -1,201 +1,37 @@
-"""Which plans are legal: the axes of a search and the tests that a plan must pass.
+"""Which plans are legal, and in words why others are not.
 
-Legality is arithmetic on integers, done for whole tables before anything is timed.
+Legality is arithmetic on integers (`kernels.legal`), done for whole tables before
+anything is timed; which plans there are is known to `space`.
 """
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
 from accelsim.kernels import tables
+from accelsim.kernels.legal import STACK, judge
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
-from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
-from accelsim.training.schedules import offered, schedule_error, unfit, unoffered
+from accelsim.training.lower import lower_rules
+from accelsim.training.schedules import schedule_error
+from accelsim.training.space import divisors, space_of
 
-MAX_TP = 128
-MAX_MICRO_BATCH = 16
-MAX_VP = 8
-SIZES = ("tp", "cp", "pp", "ep", "micro_batch", "vp", "schedule")
-LONG_SEQUENCE = 8192  # tokens that one context-parallel rank keeps at least
-
-
-def divisors(number: int) -> list[int]:
-    """Return the divisors of a positive integer in rising order."""
-    small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
-    return sorted({*small, *(number // d for d in small)})
+__all__ = ["candidates", "divisors", "fixed_sizes_error", "why_none"]
 
 
 def candidates(q: Question, case: int) -> Rows:
-    """Return every plan to be tried for a question as a PLAN table.
+    """Return every plan of the usual space as a PLAN table, with its reason.
 
-    What the run fixes is kept; each other axis takes every value that can be legal:
-    divisors of the workers for the parallel sizes, powers of two for the micro-batch,
-    what the software offers for the rest.
+    The reason is the index in `tables.REASONS` of the first test that it fails, 0 if it
+    is legal.
     """
-    rows = [
-        (tp, cp, pp, ep, mb, vp, schedule)
-        for tp, cp, pp in _sizes(q)
-        for ep in _expert_sizes(q, tp, cp, pp)
-        for mb in _micro_batches(q, tp, cp, pp)
-        for vp in _virtual_stages(q, pp)
-        for schedule in offered(q, pp, vp)
-    ]
-    options = [
-        (sharding, recompute)
-        for sharding in _choice(q.plan.sharding, q.software.sharding, SHARDINGS)
-        for recompute in _choice(q.plan.recompute, q.software.recompute, RECOMPUTES)
-    ]
-    plans = table(tables.PLAN, len(rows) * len(options))
-    if not len(plans):
-        return plans
-    sizes = np.repeat(np.array(rows, dtype=np.int64), len(options), axis=0)
-    kinds = np.tile(np.array(options, dtype=np.int64), (len(rows), 1))
+    space = space_of(q, whole=False)
+    plans = space.plans(0, len(space))
+    judge(*lower_rules(q), plans)
     plans.case = case
-    for name, column in zip(SIZES, sizes.T, strict=True):
-        plans[name] = column
-    plans.sharding, plans.recompute = kinds.T
-    plans.sp = _sequence_parallel(q) & (plans.tp > 1)
-    inner = plans.tp * plans.cp * plans.pp
-    plans.dp = q.plan.dp if q.plan.dp is not None else np.maximum(1, q.workers // inner)
-    plans.micro_batches = np.maximum(
-        1, q.global_batch // (plans.dp * plans.micro_batch)
-    )
-    _fill_memory_options(plans, q)
-    plans.reason = legality(plans, q)
+    if _option_error(q):
+        plans.reason[plans.reason == tables.OK] = STACK
     return plans
-
-
-def _fill_memory_options(plans: Rows, q: Question) -> None:
-    """Fill what a run says of recomputed layers, optimizer and offloading."""
-    plan = q.plan
-    if plan.recompute_layers is not None:
-        here = -(-q.model.layers // (plans.pp * plans.vp)) * plans.vp
-        plans.recompute_layers = plan.recompute_layers
-        plans.kept_share = np.maximum(0.0, 1.0 - plan.recompute_layers / here)
-    plans.optimizer = OPTIMIZERS.index(plan.optimizer or "adam")
-    plans.offload = plan.offload_activations or 0.0
-    plans.offload_optimizer = bool(plan.offload_optimizer)
-
-
-def _sequence_parallel(q: Question) -> bool:
-    return q.software.defaults.sp if q.plan.sp is None else q.plan.sp
-
-
-def _choice(
-    fixed: str | None, offered: Iterable[str], order: tuple[str, ...]
-) -> list[int]:
-    return [order.index(name) for name in ([fixed] if fixed else offered)]
-
-
-def _sizes(q: Question) -> Iterable[tuple[int, int, int]]:
-    sizes = divisors(q.workers)
-    tps = [q.plan.tp] if q.plan.tp else [d for d in sizes if d <= MAX_TP]
-    if not q.plan.tp and not q.software.tensor:
-        tps = [1]
-    cps = [q.plan.cp] if q.plan.cp else [
-        d for d in sizes if d == 1 or q.seq_len // d >= LONG_SEQUENCE
-    ]  # fmt: skip
-    pps = [q.plan.pp] if q.plan.pp else [d for d in sizes if d <= q.model.layers]
-    if not q.plan.pp and not q.software.pipeline:
-        pps = [1]
-    for tp in tps:
-        if q.plan.tp is None and (q.model.heads % tp or tp > q.model.heads):
-            continue
-        for cp in cps:
-            for pp in pps:
-                inner = tp * cp * pp
-                if q.plan.dp is None and q.workers % inner and _free(q):
-                    continue
-                if (
-                    q.plan.dp is not None
-                    and inner * q.plan.dp != q.workers
-                    and _free(q)
-                ):
-                    continue
-                yield tp, cp, pp
-
-
-def _free(q: Question) -> bool:
-    return None in (q.plan.tp, q.plan.cp, q.plan.pp)
-
-
-def _expert_sizes(q: Question, tp: int, cp: int, pp: int) -> list[int]:
-    if q.plan.ep:
-        return [q.plan.ep]
-    if q.model.moe is None:
-        return [1]
-    replicas = (q.plan.dp or max(1, q.workers // (tp * cp * pp))) * cp
-    return [d for d in divisors(q.model.moe.experts) if replicas % d == 0]
-
-
-def _micro_batches(q: Question, tp: int, cp: int, pp: int) -> list[int]:
-    if q.plan.micro_batch:
-        return [q.plan.micro_batch]
-    dp = q.plan.dp or max(1, q.workers // (tp * cp * pp))
-    each = q.global_batch // dp
-    return [2**i for i in range(5) if 2**i <= MAX_MICRO_BATCH and each % 2**i == 0] or [
-        1
-    ]
-
-
-def _virtual_stages(q: Question, pp: int) -> list[int]:
-    if q.plan.vp:
-        return [q.plan.vp]
-    wanted = q.plan.schedule or "interleaved"
-    if wanted != "interleaved" or pp == 1 or not q.software.interleaved:
-        return [1]
-    if q.model.layers % pp:
-        return [1]
-    least = 2 if q.plan.schedule else 1
-    return [v for v in divisors(q.model.layers // pp) if least <= v <= MAX_VP]
-
-
-def legality(plans: Rows, q: Question) -> np.ndarray:
-    """Return for each plan the index of the first test it fails (0 = legal).
-
-    The tests are `tables.REASONS`, in that order.
-    """
-    experts = q.model.moe.experts if q.model.moe else 1
-    batches = plans.dp * plans.micro_batch
-    chunks = plans.pp * plans.vp
-    stack = q.software
-    shardings = [SHARDINGS.index(s) for s in stack.sharding]
-    recomputes = [RECOMPUTES.index(r) for r in stack.recompute]
-    # weights that are gathered layer by layer have no stage to belong to
-    staged = (plans.sharding >= tables.ZERO2) & (plans.pp > 1) & (q.plan.pp is None)
-    # one replica has nobody to share with
-    free = q.plan.sharding is None and tables.UNSHARDED in shardings
-    lonely = (plans.sharding != tables.UNSHARDED) & (plans.dp * plans.cp == 1) & free
-    undone = (
-        lonely
-        | ~np.isin(plans.sharding, shardings)
-        | ~np.isin(plans.recompute, recomputes)
-        | staged
-        | ((plans.tp > 1) & (not stack.tensor))
-        | ((plans.pp > 1) & (not stack.pipeline))
-        | ((plans.vp > 1) & (not stack.interleaved))
-        | unoffered(plans, q)
-        | bool(_option_error(q))
-    )
-    tests = [
-        q.model.heads % plans.tp != 0,
-        plans.pp > q.model.layers,
-        (plans.vp > 1) & ((chunks > q.model.layers + 2) | (plans.pp == 1)),
-        (plans.vp > 1) & (plans.micro_batches % plans.pp != 0) & (q.plan.vp is None),
-        q.global_batch % batches != 0,
-        experts % plans.ep != 0,
-        (plans.dp * plans.cp) % plans.ep != 0,
-        q.seq_len % plans.cp != 0,
-        plans.tp * plans.cp * plans.pp * plans.dp != q.workers,
-        undone,
-        unfit(plans, q),
-    ]
-    reason = np.zeros(len(plans), dtype=np.int64)
-    for index, failed in reversed(list(enumerate(tests, start=1))):
-        reason[failed] = index
-    return reason
 
 
 def why_none(q: Question, plans: Rows) -> str:

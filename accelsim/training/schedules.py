@@ -1,12 +1,11 @@
-"""Which schedules a pipeline may follow, and what each asks of a plan.
+"""Which schedules a pipeline is to try, and what is wrong with one that is stated.
 
-This file knows the rules of the papers (`kernels/orders.py`), not how long it takes.
+This file knows what a run and a stack say; what a schedule asks of a plan is known to
+`kernels.legal`.
 """
 
-import numpy as np
-
 from accelsim.kernels import tables
-from accelsim.kernels.tables import DUALPIPE, INTERLEAVED, SCHEDULES, ZB_V, Rows
+from accelsim.kernels.tables import INTERLEAVED, SCHEDULES
 from accelsim.question import Question
 
 
@@ -18,29 +17,6 @@ def offered(q: Question, pp: int, vp: int) -> list[int]:
         return [INTERLEAVED]
     names = [q.plan.schedule] if q.plan.schedule else q.software.schedules
     return [SCHEDULES.index(name) for name in names if name != "interleaved"]
-
-
-def unoffered(plans: Rows, q: Question) -> np.ndarray:
-    """Return which plans follow a schedule that the stack does not have."""
-    kinds = [SCHEDULES.index(name) for name in (*q.software.schedules, "interleaved")]
-    wrong = (plans.vp > 1) != (q.plan.schedule == "interleaved")
-    clash = wrong & (q.plan.schedule is not None) & (plans.pp > 1)
-    return np.asarray(((plans.pp > 1) & ~np.isin(plans.schedule, kinds)) | clash)
-
-
-def unfit(plans: Rows, q: Question) -> np.ndarray:
-    """Return which plans have stages or micro-batches that their schedule cannot take.
-
-    ZB-V cuts the layers into two chunks a stage and needs 2 pp - 1 micro-batches;
-    DualPipe feeds an even number of stages from both ends, with 2 pp at least.
-    """
-    count, pp = plans.micro_batches, plans.pp
-    v = plans.schedule == ZB_V
-    dual = plans.schedule == DUALPIPE
-    short = (v & (count < 2 * pp - 1)) | (dual & (count < 2 * pp))
-    odd = dual & ((pp % 2 != 0) | (count % 2 != 0))
-    uneven = (v & (q.model.layers % (2 * pp) != 0)) & (q.plan.pp is None)
-    return np.asarray(short | odd | uneven)
 
 
 def schedule_error(q: Question) -> str:

@@ -17,14 +17,10 @@ from accelsim.kernels.makespan import fill_seconds
 from accelsim.kernels.orders import WEIGHT, slots_of
 from accelsim.kernels.pipeline import layers_of_stage, schedule_of
 from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
-from accelsim.kernels.step import (
-    add_layers,
-    fill_pipeline,
-    fill_steps,
-    repeated,
-)
+from accelsim.kernels.step import add_layers, fill_pipeline, repeated
+from accelsim.kernels.steps import fill_steps
 from accelsim.kernels.tables import EMBED, HEAD, Record, Rows
-from accelsim.training.evaluate import Evaluated, pipeline_scratch
+from accelsim.training.evaluate import Evaluated, step_scratch
 from accelsim.training.lower import Cases, table
 
 LETTERS = "FBW"  # forward, backward for the inputs or whole, for the weights
@@ -156,19 +152,18 @@ def _pipelines(
 ) -> tuple[Record, dict[str, Record]]:
     """Return the PIPELINE of a plan, and that of each kind of exposed traffic alone."""
     case, layers = plan.case, done.layers[plan.shard]
-    chip, model, software = rows.chips[case], rows.models[case], rows.software[case]
-    full, rest = layers_of_stage(model, plan)
+    _, chip, model, software, _ = rows.of(case)
+    full, rest = layers_of_stage(model, software, plan)
     part = table(tables.RESULT, 1)[0]
     forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
     one = table(tables.PLAN, 1)
     one[0] = plan
-    whole, sums = pipeline_scratch(one)
-    result = table(tables.RESULT, 1)
+    scratch, result = step_scratch(one), table(tables.RESULT, 1)
     fill_steps(
         rows.cases, rows.chips, rows.models, rows.software, rows.tiers, one,
-        done.layers, result, whole, sums,
+        done.layers, np.ones(1, dtype=bool), result, scratch,
     )  # fmt: skip
-    pipe = whole[0]
+    pipe = scratch.pipe.view(np.recarray)[0]
     if plan.pp == 1:
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)

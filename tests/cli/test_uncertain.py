@@ -17,7 +17,7 @@ def test_claims_are_listed_and_judged(accelsim: Program) -> None:
     found = json.loads(accelsim(*words, "--json").stdout)
     assert found["claim"] == "n2-cost"
     text = accelsim(*words).stdout
-    assert "It holds when" in text
+    assert "Holds when: " in text
 
 
 def test_an_estimate_has_intervals(accelsim: Program) -> None:

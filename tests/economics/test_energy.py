@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim import catalog
-from accelsim.economics.energy import PhaseTimes, energy_by_phase, energy_parts
+from accelsim.economics.energy import (
+    PhaseTimes,
+    draw_of,
+    energy_by_phase,
+    energy_parts,
+)
 from accelsim.economics.power import steady
 from accelsim.explore.estimate import estimate
 from accelsim.question import Question, resolve, run_from
@@ -15,7 +20,8 @@ SECONDS = st.floats(0.0, 1e4)
 
 
 def parts_of(q: Question, phases: PhaseTimes, links: float) -> dict[str, float]:
-    return energy_parts(q, energy_by_phase(q, phases, links))
+    draw = draw_of(q)
+    return energy_parts(draw, energy_by_phase(draw, phases, links))
 
 
 def test_energy_by_hand() -> None:
@@ -63,9 +69,10 @@ def test_energy_is_the_sum_of_its_phases_and_parts(
     q = question(16)
 
     def joules(*times: float) -> float:
-        by_phase = energy_by_phase(q, PhaseTimes(*times), 0.0)
+        draw = draw_of(q)
+        by_phase = energy_by_phase(draw, PhaseTimes(*times), 0.0)
         whole = sum(sum(parts.values()) for parts in by_phase.values())
-        assert sum(energy_parts(q, by_phase).values()) == pytest.approx(whole)
+        assert sum(energy_parts(draw, by_phase).values()) == pytest.approx(whole)
         return float(whole)
 
     apart = joules(a, 0, 0, 0) + joules(0, b, 0, 0) + joules(0, 0, c, 0)

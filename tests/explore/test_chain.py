@@ -30,7 +30,8 @@ def test_flat_then_a_cliff(grown: Chain) -> None:
     assert near.estimate is not None
     assert rates[0] == pytest.approx(grown.base.tokens_per_s, rel=1e-12)
     assert rates[1] == pytest.approx(rates[0], rel=1e-4)  # flight alone
-    assert rates[2] < 0.995 * rates[1]
+    # little of a step waits for wires: Neuron's collectives wait for memory
+    assert rates[2] < 0.998 * rates[1]
     assert rates[3] < rates[2]
     assert joules == sorted(joules)
     assert nothing.way is None

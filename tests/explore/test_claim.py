@@ -13,7 +13,11 @@ KEYS = (
     *("claim", "statement", "date", "probability", "interval", "holds_when"),
     "drivers",
 )
-SILICON = ("n2-iso-speed", "n2-iso-power", "n2-cost", "n2-memory", "n2-is-trn4")
+SILICON = (
+    *("n2-iso-speed", "n2-iso-power", "n2-cost", "n2-memory", "n2-is-trn4"),
+    *("n2-wafer-price", "n2-wafers", "trn3-fab-lost", "trn3-packaging-late"),
+    "trn3-yield-slow",
+)
 OWN = """
 statement = "tokens of llama3-8b cost less on Trainium2 than on H100"
 date = 2026-10-15
@@ -42,6 +46,25 @@ def test_a_verdict_has_its_keys(name: str) -> None:
     assert 0.0 <= found["probability"] <= 1.0
     assert found["interval"]["p5"] <= found["interval"]["p95"]
     assert all(0.0 <= share <= 1.0 for share in found["drivers"].values())
+
+
+def test_wafers_and_fleets_by_hand() -> None:
+    # N2 is told at 33,000 USD at the most, N3P at 25,000 or more
+    dear = judge("n2-wafer-price", 4000)
+    assert dear["probability"] == 1.0
+    assert dear["holds_when"] == "always: in every sample"
+    assert dear["interval"]["p50"] == pytest.approx(
+        dear["n2_wafer_usd"]["p50"] / dear["n3p_wafer_usd"]["p50"], rel=0.02
+    )
+    many = judge("n2-wafers", 4000)
+    # a triangle of 60,000 to 140,000 around 100,000, five years on the line between
+    assert many["interval"]["mean"] == pytest.approx(100_000, rel=0.01)
+    assert many["bound"] == 60_000
+    # six of 27 months, which ramp up
+    lost = judge("trn3-fab-lost", 500)
+    assert 1.0 - 6 / 27 - 0.05 < lost["interval"]["p50"] < 1.0 - 6 / 27
+    assert lost["probability"] == 0.0
+    assert lost["fleet_chips"]["p50"] < lost["planned_fleet_chips"]["p50"]
 
 
 def test_the_headline_gains_of_n2_are_not_a_chips() -> None:
@@ -125,6 +148,7 @@ def test_tokens_of_a_moved_chip(tmp_path: Path) -> None:
     [
         ("at_most = 1.0", "", "at_most or at_least"),
         ("[run]", "[silicon]\nchip='b200'\nto='n2'\nmeasure='cost'\n[run]", "one of"),
+        ("[run]", "[process]\nprocess='n2'\nmeasure='wafer_usd'\n[run]", "one of"),
         ('"trn2-ultraserver"', '"trn9"', "unknown system 'trn9'"),
         ("price_date = {day}", "price_date = 2001-01-01", "price_date: 2001-01-01"),
         ("measure =", "measures =", "measures"),

@@ -37,7 +37,7 @@ def brute(run: dict[str, Any]) -> list[float]:
         if run["chips"] % inner or 32 % (plan["pp"] * plan["vp"]):
             continue
         plan["dp"] = run["chips"] // inner
-        # what a search leaves out on purpose, see `training.plans.legality`
+        # what a search leaves out on purpose, see `kernels.legal`
         replicas = plan["dp"] * plan["cp"]
         free = "sharding" not in fixed
         if free and plan["sharding"] != "none" and replicas == 1:
@@ -60,14 +60,14 @@ def brute(run: dict[str, Any]) -> list[float]:
 
 @pytest.mark.parametrize("run", SPACES)
 def test_the_best_is_that_of_single_estimates(run: dict[str, Any]) -> None:
-    found = search(RUN | run)
+    found = search(RUN | run, whole=False)
     times = brute(run)
     assert found.best.step_time == min(times)
     assert found.plans_fit == len(times)
 
 
 def test_the_best_is_what_estimate_takes() -> None:
-    found = search(RUN)
+    found = search(RUN, whole=False)
     assert found.best.to_dict() == estimate(RUN).to_dict()
     assert found.top[0].why == ""
     assert found.top[0].score == found.best.tokens_per_s
@@ -75,13 +75,13 @@ def test_the_best_is_what_estimate_takes() -> None:
 
 def test_every_plan_is_counted_once() -> None:
     from accelsim.question import resolve, run_from
-    from accelsim.training.plans import candidates
+    from accelsim.training.space import space_of
 
     found = search(RUN)
-    tried = candidates(resolve(run_from(RUN)), 0)
+    tried = len(space_of(resolve(run_from(RUN)), whole=True))
     lost = "does not fit in memory"
     illegal = sum(n for reason, n in found.rejected.items() if reason != lost)
-    assert illegal + found.plans_legal == len(tried)
+    assert illegal + found.plans_legal == tried
     assert found.plans_fit + found.rejected.get(lost, 0) == found.plans_legal
 
 
@@ -126,7 +126,7 @@ def test_head_room_is_kept() -> None:
 
 
 def test_chips_and_batches_are_searched_together() -> None:
-    found = search(RUN, chips=[8, 16], global_batches=[32, 64], top=1000)
+    found = search(RUN, chips=[8, 16], global_batches=[32, 64], top=1000, whole=False)
     seen = {(o.estimate.chips, o.estimate.question.global_batch) for o in found.top}
     assert seen == {(8, 32), (8, 64), (16, 32), (16, 64)}
     assert np.all(np.diff([one.score for one in found.top]) <= 0.0)
@@ -159,7 +159,7 @@ def test_doublings_end_in_time() -> None:
 def test_no_plan_is_told_as_an_estimate_tells_it() -> None:
     run = {"model": "llama3-405b", "system": "dgx-h100", "chips": 8}
     with pytest.raises(NoAnswerError) as found:
-        search(run)
+        search(run, whole=False)
     with pytest.raises(NoAnswerError) as alone:
         accelsim.estimate(run)
     assert str(found.value) == str(alone.value)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim import catalog
-from accelsim.fabric.lower import energy_per_byte, fill_tiers, filled
+from accelsim.fabric.lower import fill_tiers, filled
 from accelsim.fabric.nccl import FITTED
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Rows
@@ -119,13 +119,6 @@ def test_a_job_takes_no_more_domains_than_it_needs(domain: int, chips: int) -> N
     used = filled(domain, chips)
     assert 1 <= used <= domain
     assert -(-chips // used) == -(-chips // domain)
-
-
-def test_a_byte_costs_what_its_tier_costs() -> None:
-    rows = tiers_of(system={"tiers": {"node": {"chips": 8}}})
-    rows[0].energy, rows[1].energy = 1.0, 2.0
-    spans = [energy_per_byte(rows, span) for span in (1.0, 8.0, 9.0, 1024.0, 4096.0)]
-    assert spans == [1.0, 1.0, 2.0, 2.0, 2.0]
 
 
 def test_a_question_places_its_own_job() -> None:

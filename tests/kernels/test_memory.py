@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
-from accelsim.kernels.memory import BUCKETS, in_flight, stage_layers
+from accelsim.kernels.memory import BUCKETS, in_flight
+from accelsim.kernels.pipeline import stage_layers
 from accelsim.kernels.tables import (
     ADAM,
     ADAM_8BIT,

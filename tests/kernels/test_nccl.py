@@ -220,3 +220,14 @@ def test_a_small_gather_takes_longer_among_more_ranks(
         for ranks in (16.0, 64.0, 256.0)
     ]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("added", [0.0, 100e-9, 2e-6])
+def test_a_slower_port_delays_every_step_twice(added: float) -> None:
+    # a ring's step goes up to the switch and down from it; 7 steps of an all-gather
+    rows, late = node("nccl-hopper"), node("nccl-hopper")
+    fill_nccl(late[0], "nccl-hopper", hop=500e-9 + added)
+    for size in (4.0 * MIB, 64.0 * MIB):
+        more = asked(late, ALL_GATHER, size, 8.0)[0]
+        less = asked(rows, ALL_GATHER, size, 8.0)[0]
+        assert more - less == pytest.approx(7.0 * 2.0 * added, rel=1e-6, abs=1e-15)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
-from accelsim.kernels.step import fill_step
+from accelsim.kernels.step import host_wait
 from accelsim.kernels.tables import (
     DENSE,
     EMBED,
@@ -24,6 +24,7 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
+from accelsim.training.evaluate import evaluate
 from accelsim.training.lower import table
 from tests.examples import (
     NO_FUSED,
@@ -65,13 +66,13 @@ def schedule(
     worker: Record | None = None, **sizes: int,
 ) -> Record:  # fmt: skip
     """Return the step of a model that sends nothing between stages."""
-    result = table(tables.RESULT, 1)[0]
-    fill_step(
-        result, rows, case(seq_len=0.0), chip() if worker is None else worker, shape,
-        software() if stack is None else stack, tiers_of(switch(4096)), plan(**sizes),
-        table(tables.PIPELINE, 1)[0], np.empty((4, 64)),
+    made = world(
+        case=case(seq_len=0.0), chip=chip() if worker is None else worker, model=shape,
+        software=software() if stack is None else stack, tiers=tiers_of(switch(4096)),
     )  # fmt: skip
-    return result
+    plans = np.array([plan(**sizes)], tables.PLAN).view(np.recarray)
+    four = rows.reshape(1, -1)
+    return evaluate(made.rows, plans, only_fitting=False, layers=four).results[0]
 
 
 @given(
@@ -542,3 +543,9 @@ def test_a_mixture_in_part_of_the_layers_lies_between() -> None:
     assert time(8.0) == pytest.approx(
         8 * (layer.forward_matmul + layer.backward_matmul)
     )
+
+
+def test_a_host_runs_ahead_within_one_stage_alone() -> None:
+    # 1 s forward and 5 s backward on the device, launched in 4 s and 1 s
+    assert host_wait(1.0, 5.0, 4.0, 1.0, 0) == 0.0
+    assert host_wait(1.0, 5.0, 4.0, 1.0, 1) == 3.0

@@ -3,8 +3,9 @@
 import pytest
 
 from accelsim.kernels.allocator import ALLOCATED, PEAK
-from accelsim.kernels.memory import fill_stage
+from accelsim.kernels.memory import fill_held, fill_stage
 from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.plan_tables import STAGE
 from accelsim.kernels.step_tensors import follow, followed
 from accelsim.kernels.tables import ADAM, ADAM_8BIT, FULL, KEEP, SGD
 from accelsim.training.lower import table
@@ -44,8 +45,10 @@ def test_the_fullest_moment_is_that_of_memory(
     made = world(software=STACK)
     sizes = {"pp": pp, "micro_batch": 2, "micro_batches": 8, "recompute": recompute}
     row = table(MEMORY, 1)[0]
-    args = (made.case, made.chip, made.model, STACK, plan(**sizes), number)
-    fill_stage(row, made.layers(micro_batch=2), *args)
+    held, asked = table(STAGE, 1)[0], plan(**sizes)
+    four = made.layers(micro_batch=2)
+    fill_held(held, four, made.chip, made.model, STACK, asked, number)
+    fill_stage(row, held, made.case, made.model, STACK, asked, number)
     here = stage(STACK, int(row.layers), int(row.depth))
     follow(here, made.case, made.model, plan(**sizes), row, number, 0.0)
     tensors = row.total - row.context - row.fragmentation

@@ -7,6 +7,13 @@ from accelsim.kernels import tables
 from accelsim.kernels.attention_tables import FUSED, FUSED_TIME
 from accelsim.kernels.fabric_tables import COLLECTIVE, NCCL
 from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.neuron_tables import (
+    ENGINES_OF,
+    GEMM,
+    NEURON,
+    ON_ENGINES,
+    STATE,
+)
 from accelsim.kernels.operators import localise, transformer_operators
 from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.training.lower import table
@@ -14,6 +21,11 @@ from tests import examples
 
 TABLES = (
     tables.CHIP,
+    NEURON,
+    ENGINES_OF,
+    STATE,
+    GEMM,
+    ON_ENGINES,
     FUSED,
     FUSED_TIME,
     tables.TIER,
@@ -37,7 +49,9 @@ TABLES = (
 def test_columns_are_float64_or_int64(dtype: "np.dtype[np.void]") -> None:
     assert dtype.names is not None
     kinds = {dtype[name].base for name in dtype.names}
-    assert kinds <= {np.dtype("f8"), np.dtype("i8"), FUSED, NCCL, tables.GEMM}
+    plain = {np.dtype("f8"), np.dtype("i8")}
+    nested = {FUSED, NCCL, NEURON, ENGINES_OF, STATE, GEMM, ON_ENGINES, tables.GEMM}
+    assert kinds <= plain | nested
 
 
 def test_precisions_are_their_own_columns() -> None:

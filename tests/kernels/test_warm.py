@@ -16,9 +16,9 @@ def test_steps_compile_and_run_on_no_rows() -> None:
 
 def test_nothing_is_started_once_the_cache_holds_the_kernels() -> None:
     compile_steps()
-    if cached("step.fill_steps") is None:  # JIT off: nothing is ever cached
+    if cached("steps.fill_steps") is None:  # JIT off: nothing is ever cached
         return
-    assert cached("step.fill_steps")
+    assert cached("steps.fill_steps")
     before = set(_children())
     with compiling_beside():
         assert set(_children()) == before
@@ -32,9 +32,9 @@ def test_a_cold_cache_is_filled_by_the_second_process(tmp_path: Path) -> None:
     code = (
         "from accelsim.kernels.warm import compiling_beside\n"
         "from accelsim.kernels.jit import cached\n"
-        "assert cached('step.fill_steps') is False\n"
+        "assert cached('steps.fill_steps') is False\n"
         "with compiling_beside():\n    pass\n"
-        "assert cached('step.fill_steps') is True\n"
+        "assert cached('steps.fill_steps') is True\n"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     environment.pop("NUMBA_DISABLE_JIT", None)

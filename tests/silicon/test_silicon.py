@@ -12,6 +12,7 @@ import accelsim
 from accelsim import catalog
 from accelsim.errors import InputError, NoAnswerError
 from accelsim.silicon import budget, power
+from accelsim.silicon.answer import examine
 from accelsim.silicon.cost import chip_cost, yield_of
 from accelsim.silicon.nodes import at_date, gains, nominal, process
 from accelsim.silicon.scale import ratios
@@ -249,6 +250,21 @@ def test_energies_of_a100_and_h100_give_blackwells_clock(name: str) -> None:
     )
     for known, share in fitted.items():  # what it was fitted to comes back
         assert power.predict(chips[known], energies) == pytest.approx(share, rel=0.02)
+
+
+# TDP over the largest measured products of each precision [pJ]: the same tables. The
+# clocks are fitted to other measurements (GEMM tables), so 15 %.
+@pytest.mark.parametrize(
+    ("name", "kind", "measured"),
+    [
+        ("a100-80gb", "bf16", 1.475), ("h100-sxm", "bf16", 0.881),
+        ("h100-sxm", "fp8", 0.499), ("b200", "bf16", 0.573), ("b200", "fp8", 0.291),
+        ("gb200", "bf16", 0.659), ("gb200", "fp8", 0.332),
+    ],
+)  # fmt: skip
+def test_energy_of_a_flop_by_precision(name: str, kind: str, measured: float) -> None:
+    told = examine(chip(name))["power"]["pj_per_flop"]
+    assert told[kind] == pytest.approx(measured, rel=0.15)
 
 
 def test_less_power_is_less_clock() -> None:

@@ -74,8 +74,9 @@ def test_bridge_adds_graphs_to_nemo() -> None:
     assert bridge.graphs
     assert float(bridge.launch) < float(nemo.launch)
     assert nemo.model_dump(exclude={"name", "source", "note", "graphs", "launch",
-                                    "overlap"}) == bridge.model_dump(
-        exclude={"name", "source", "note", "graphs", "launch", "overlap"}
+                                    "overlap", "dispatch_once"}) == bridge.model_dump(
+        exclude={"name", "source", "note", "graphs", "launch", "overlap",
+                 "dispatch_once"}
     )  # fmt: skip
 
 

@@ -1,16 +1,33 @@
 """From questions to tables: what a run and a stack become."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from accelsim.catalog import override
 from accelsim.kernels import tables
+from accelsim.overrides import parse_overrides
 from accelsim.training.lower import lower
 from tests.examples import question
 
 
-def test_a_row_a_question() -> None:
+def test_a_row_a_question_and_a_row_a_spec() -> None:
+    first, last = question(8), question(16)
+    change = parse_overrides(["clock=3 GHz"])
+    faster = replace(first, chip=override(first.chip, change, "chip"))
+    rows = lower([first, replace(first, global_batch=32), last, faster])
+    assert list(rows.cases.chip) == [0, 0, 1, 2]
+    assert list(rows.cases.model) == [0, 0, 1, 0]
+    assert list(rows.cases.tiers) == [0, 0, 1, 0]
+    assert rows.tiers.shape == (2, tables.MAX_TIERS)
+    for i, q in enumerate((first, replace(first, global_batch=32), last, faster)):
+        for mine, alone in zip(rows.of(i)[1:], lower([q]).of(0)[1:], strict=True):
+            assert np.array_equal(mine, alone)
+
+
+def test_what_a_case_says() -> None:
     rows = lower([question(8), question(16, global_batch=32), question(16)])
-    assert len(rows.cases) == len(rows.chips) == len(rows.models) == 3
-    assert rows.tiers.shape == (3, tables.MAX_TIERS)
     assert list(rows.cases.workers) == [8.0, 16.0, 16.0]
     assert list(rows.cases.global_batch) == [64.0, 32.0, 64.0]
     assert set(rows.cases.seq_len) == {2048.0}

@@ -14,6 +14,7 @@ from accelsim.validation.documented import filled
 from accelsim.validation.left_out import LeftOutError
 from accelsim.validation.training_rows import Case, case_of
 from accelsim.validation.training_stack import (
+    OVERLAPS,
     STACKS,
     SYSTEMS,
     recompute_of,
@@ -220,6 +221,41 @@ def test_virtual_stages_of_a_launch_script(row: MakeRow) -> None:
         source="NVIDIA/dgxc-benchmarking@0efdb23 nemotron/README.md", recompute="",
     )  # fmt: skip
     assert (filled(made)["vp"], filled(made)["recompute"]) == ("12", "selective")
+
+
+def test_what_the_recipes_of_a_mixture_hide(row: MakeRow) -> None:
+    # T00472: DeepSeek-V3 in mxfp8 on GB200
+    assert case_of(row("T00472")).question.software.overlap.ep
+    wide = case_of(row("T00472", precision="bf16")).question.software
+    assert wide.graphs
+    assert not wide.overlap.ep
+    eager = case_of(row("T00472", precision="bf16", chip="B200")).question.software
+    assert not eager.graphs
+
+
+def test_a_run_that_was_launched_without_overlap(row: MakeRow) -> None:
+    made = row("T01094", chip="B200", family="SimuMax", framework="Megatron-Core")
+    overlap = case_of(made | {"precision": "bf16"}).question.software.overlap
+    assert not any(getattr(overlap, kind) for kind in OVERLAPS)
+
+
+@pytest.mark.parametrize(
+    ("chip", "chips", "cells"),
+    [
+        ("H100-SXM", "8", ("4", "1")),
+        ("H200", "16", ("2", "1")),
+        ("H100-SXM", "64", ("4", "2")),
+        ("B200", "8", ("", "")),
+    ],
+)
+def test_adapters_as_the_submissions_share_them_out(
+    row: MakeRow, chip: str, chips: str, cells: tuple[str, str]
+) -> None:
+    made = row(
+        "T01094", model="llama2-70b-lora", framework="NeMo", chip=chip, n_chips=chips,
+        source="mlcommons/training_results_v5.0", tp="", cp="", micro_batch="",
+    )  # fmt: skip
+    assert (filled(made)["tp"], filled(made)["cp"]) == cells
 
 
 def test_pipeline_of_torchtitan_cuts_the_local_batch(row: MakeRow) -> None:

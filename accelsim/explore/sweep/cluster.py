@@ -24,7 +24,9 @@ TRIES = 5  # of a chunk whose workers die, and of a scheduler that does not answ
 PATIENCE = 30.0  # s to wait for a scheduler
 
 
-def run_on_dask(store: Store, address: str, *, tell: Listener = unheard) -> None:
+def run_on_dask(
+    store: Store, address: str, *, tell: Listener = unheard, verify: bool = False
+) -> None:
     """Compute what is missing of a sweep on a Dask cluster.
 
     Parameters
@@ -42,9 +44,9 @@ def run_on_dask(store: Store, address: str, *, tell: Listener = unheard) -> None
     check_address(address)
     with store.locked():
         for attempt in range(TRIES):
-            left, progress = missing_chunks(store)
+            left, progress = missing_chunks(store, verify=verify and not attempt)
             tell(progress)
-            if not left:
+            if progress.points == progress.total:
                 return
             try:
                 _run_once(store, address, left, progress, tell)
@@ -80,7 +82,11 @@ def check_address(address: str) -> None:
 
 
 def _run_once(
-    store: Store, address: str, chunks: list[int], progress: Progress, tell: Listener
+    store: Store,
+    address: str,
+    chunks: Iterator[int],
+    progress: Progress,
+    tell: Listener,
 ) -> None:
     from distributed import Client, LocalCluster
 
@@ -89,7 +95,7 @@ def _run_once(
         cluster = LocalCluster(
             n_workers=int(address.removeprefix("local:")),
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",  # any: another may run
             host="127.0.0.1",
         )
     try:
@@ -104,11 +110,11 @@ def _run_once(
             cluster.close()
 
 
-def _finished(client: Any, store: Store, chunks: list[int]) -> Iterator[int]:
+def _finished(client: Any, store: Store, waiting: Iterator[int]) -> Iterator[int]:
     """Yield chunks as they are done, with a bounded number of them under way."""
     from distributed import as_completed
 
-    folder, waiting = str(store.folder.resolve()), iter(chunks)
+    folder = str(store.folder.resolve())
     window = 4 * max(1, sum(client.nthreads().values()))
     running = as_completed(raise_errors=False)
 

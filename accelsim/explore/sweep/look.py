@@ -12,6 +12,7 @@ from accelsim.explore.figures import FIGURES
 from accelsim.explore.sweep.points import points_of
 from accelsim.explore.sweep.rows import OK, rows_of, title
 from accelsim.explore.sweep.store import Store
+from accelsim.explore.uncertain import OUTPUTS
 from accelsim.files import replacing
 
 if TYPE_CHECKING:
@@ -27,10 +28,22 @@ def axis_columns(store: Store) -> list[str]:
     return [title(path, unit) for path, unit in units.items()]
 
 
+def column_named(rows: "pa.Table", name: str | None) -> str | None:
+    """Return the column of a name; that of an axis may be told without its unit."""
+    if name is None or name in rows.column_names:
+        return name
+    found = [c for c in rows.column_names if c.startswith(f"{name} (")]
+    return found[0] if len(found) == 1 else name
+
+
 def shown_columns(store: Store) -> list[str]:
     """Return the columns that are shown if none are asked for."""
     spec = store.manifest.spec
     own = list(spec.show) or [*USUAL, *spec.columns]
+    spread = [name for name in own if name in OUTPUTS]
+    if spec.uncertain is not None and spread:  # of the last one, for want of width
+        place = own.index(spread[-1]) + 1
+        own[place:place] = [f"{spread[-1]}_{q}" for q in ("p5", "p95")]
     titles = dict(zip(points_of(spec).paths, axis_columns(store), strict=True))
     return [*titles.values(), *(titles.get(n, n) for n in own if n not in titles)]
 

@@ -17,10 +17,11 @@ from accelsim.explore.figures import FIGURES, SILICON, WHOLE, Reader, silicon_fi
 from accelsim.explore.plan import Plan
 from accelsim.explore.result import Estimate
 from accelsim.explore.sweep.points import Coded, points_of
+from accelsim.explore.uncertain import OUTPUTS, interval, uncertain
 from accelsim.overrides import Override
 from accelsim.question import ROOTS, Question, resolve, run_from
 from accelsim.specs.run import PlanSpec, RunSpec
-from accelsim.specs.sweep import PointsSpec
+from accelsim.specs.sweep import PointsSpec, UncertainSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,9 @@ PLAN_KINDS = {f.name: f.type for f in fields(Plan)}
 # Columns that every row has, beside the axes.
 FIRST = ("point",)
 ANSWER = ("status", "reason", "plan", *(f"plan_{name}" for name in PLAN_COLUMNS))
+
+QUANTILES = ("p5", "p50", "p95")
+TOGETHER = 32  # answers whose samples are held at once
 
 # What stands for nothing in a column of the plan, and the column's type; else -1.
 _COLUMN: dict[Any, tuple[Any, Any]] = {
@@ -96,6 +100,8 @@ class Rows:
             **_numbers(found, self.figures),
         }
         rows |= _silicon(asked, self.silicon)
+        if self.spec.uncertain is not None:
+            rows |= _intervals(found, self.spec.uncertain, self.figures)
         for name, expression in self.columns.items():
             rows[name] = expression.over(rows)
         return rows
@@ -140,6 +146,8 @@ def rows_of(spec: PointsSpec, where: str, texts: Iterable[str] = ()) -> Rows:
         known.append(path)
     figures = FIGURES | (WHOLE if "training" in spec.run else {})
     known += [*FIRST, *ANSWER, *figures]
+    if spec.uncertain is not None:
+        known += _interval_names(figures)
     columns = {}
     for name, text in spec.columns.items():
         if name in known:
@@ -290,6 +298,29 @@ def _numbers(found: Found, figures: Mapping[str, Reader]) -> dict[str, Column]:
 def _each(figure: Reader, found: Found) -> Column:
     values = [figure(e) if isinstance(e, Estimate) else None for e in found]
     return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def _interval_names(figures: Mapping[str, Reader]) -> list[str]:
+    """Return the columns of intervals: those figures of a row that have samples."""
+    return [f"{name}_{q}" for name in OUTPUTS if name in figures for q in QUANTILES]
+
+
+def _intervals(
+    found: Found, asked: UncertainSpec, figures: Mapping[str, Reader]
+) -> dict[str, Column]:
+    """Return the intervals of every answer, with common draws; nan without one."""
+    columns = {n: np.full(len(found), np.nan) for n in _interval_names(figures)}
+    answered = [(i, e) for i, e in enumerate(found) if isinstance(e, Estimate)]
+    for start in range(0, len(answered), TOGETHER):
+        some = answered[start : start + TOGETHER]
+        # streams belong to figures and the seed: all batches have the same draws
+        told = uncertain([e for _, e in some], asked.samples, asked.seed)
+        for (row, _), one in zip(some, told, strict=True):
+            for name, values in one.outputs.items():
+                bounds = interval(values)
+                for quantile in QUANTILES:
+                    columns[f"{name}_{quantile}"][row] = bounds[quantile]
+    return columns
 
 
 def arrow_table(

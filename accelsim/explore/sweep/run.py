@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -66,7 +67,9 @@ def check(spec: SweepSpec) -> int:
     return sweep.points.count
 
 
-def run(store: Store, *, workers: int = 1, tell: Listener = unheard) -> None:
+def run(
+    store: Store, *, workers: int = 1, tell: Listener = unheard, verify: bool = False
+) -> None:
     """Compute what is missing of a sweep.
 
     Parameters
@@ -75,6 +78,8 @@ def run(store: Store, *, workers: int = 1, tell: Listener = unheard) -> None:
         Processes; 1 computes in this one.
     tell : callable
         Called with a `Progress` after every part.
+    verify : bool
+        Read the parts that are there to their ends, and compute damaged ones again.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def run(store: Store, *, workers: int = 1, tell: Listener = unheard) -> None:
         again and again.
     """
     with store.locked():
-        missing, progress = missing_chunks(store)
+        missing, progress = missing_chunks(store, verify=verify)
         tell(progress)
         done = progress.points
         compute = _in_processes if workers > 1 else _here
@@ -93,13 +98,16 @@ def run(store: Store, *, workers: int = 1, tell: Listener = unheard) -> None:
             tell(Progress(done, store.manifest.points))
 
 
-def missing_chunks(store: Store) -> tuple[list[int], Progress]:
+def missing_chunks(
+    store: Store, *, verify: bool = False
+) -> tuple[Iterator[int], Progress]:
     """Return the chunks that are to be computed, and how far earlier runs got."""
     store.remove_temporary()
-    finished, lines = store.sort_out()
+    finished, lines = store.sort_out(verify=verify)
     spans = [store.manifest.span(chunk) for chunk in finished]
     points = sum(last - first for first, last in spans)
-    missing = sorted(set(range(store.manifest.chunks)) - set(finished))
+    there = set(finished)  # no list of what is not there: a sweep may be of any size
+    missing = (n for n in range(store.manifest.chunks) if n not in there)
     return missing, Progress(points, store.manifest.points, tuple(lines))
 
 
@@ -149,15 +157,16 @@ def _leave_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _in_processes(store: Store, chunks: list[int], workers: int) -> Iterator[int]:
+def _in_processes(store: Store, chunks: Iterable[int], workers: int) -> Iterator[int]:
     """Yield chunks as they are done; a pool whose worker was killed is made anew."""
-    left, deaths = dict.fromkeys(chunks), 0
-    while left:
+    waiting, under_way, deaths = iter(chunks), dict[int, None](), 0
+    while True:
         try:
-            for chunk in _in_pool(store, list(left), workers):
-                del left[chunk]
+            again = list(under_way)
+            for chunk in _in_pool(store, chain(again, waiting), workers, under_way):
                 deaths = 0
                 yield chunk
+            return
         except BrokenProcessPool:
             deaths += 1
             if deaths > 3:
@@ -167,15 +176,18 @@ def _in_processes(store: Store, chunks: list[int], workers: int) -> Iterator[int
                 ) from None
 
 
-def _in_pool(store: Store, chunks: list[int], workers: int) -> Iterator[int]:
+def _in_pool(
+    store: Store, chunks: Iterator[int], workers: int, under_way: dict[int, None]
+) -> Iterator[int]:
+    """Yield chunks as they are done; `under_way` are those that were handed out."""
     folder = str(store.folder.resolve())
     context = get_context("spawn")  # a fork would copy the threads of NumPy
-    waiting = iter(chunks)
     with ProcessPoolExecutor(workers, context, _leave_interrupts) as pool:
         running: set[Future[int]] = set()
         try:
             while True:
-                for chunk in waiting:
+                for chunk in chunks:
+                    under_way[chunk] = None
                     running.add(pool.submit(in_worker, folder, chunk))
                     if len(running) >= 2 * workers:
                         break
@@ -183,6 +195,8 @@ def _in_pool(store: Store, chunks: list[int], workers: int) -> Iterator[int]:
                     return
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    yield future.result()
+                    chunk = future.result()
+                    del under_way[chunk]
+                    yield chunk
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

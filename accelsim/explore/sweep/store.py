@@ -162,7 +162,9 @@ class Store:
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         try:
             with temporary.open("wb") as file:
-                pq.write_table(marked, file, compression="zstd")
+                pq.write_table(
+                    marked, file, compression="zstd", write_page_checksum=True
+                )
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(target)
@@ -173,19 +175,21 @@ class Store:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
-    def sort_out(self) -> tuple[list[int], list[str]]:
+    def sort_out(self, *, verify: bool = False) -> tuple[list[int], list[str]]:
         """Return the chunks that are there, and a line for each part that was damaged.
 
         A damaged part is moved aside (`.damaged`) and counts as missing.
 
+        verify : read every page and compare its checksum, not the footers alone.
+
         Raises
         ------
         InputError
-            A part of another sweep lies in the folder.
+            A part of another sweep lies in the folder, or a file of something else.
         """
         done, lines = [], []
         for path in sorted((self.folder / PARTS).glob("*.parquet")):
-            mark, reason = _mark(path)
+            mark, reason = _mark(path, verify=verify)
             if mark is None:
                 aside = path.with_suffix(".damaged")
                 path.replace(aside)
@@ -193,7 +197,10 @@ class Store:
                 continue
             if mark.get("digest") != self.manifest.digest:
                 raise InputError(f"{path}: is of another sweep; move it away")
-            done.append(int(path.stem))
+            chunk = mark.get("chunk")
+            if not isinstance(chunk, int) or path != self.part(chunk):
+                raise InputError(f"{path}: is a copy of part {chunk}; move it away")
+            done.append(chunk)
         return done, lines
 
     def remove_temporary(self) -> None:
@@ -215,19 +222,43 @@ class Store:
         done, _ = self.sort_out()
         if not done:
             raise InputError(f"{self.folder}: holds no finished rows yet")
-        return ds.dataset([str(self.part(n)) for n in done], format="parquet")
+        checked = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+        form = ds.ParquetFileFormat(default_fragment_scan_options=checked)
+        return ds.dataset([str(self.part(n)) for n in done], format=form)
 
     def rows(self, columns: list[str] | None = None) -> "pa.Table":
-        """Return all finished rows in the order of points."""
-        return self.dataset().to_table(columns=columns)
+        """Return all finished rows in the order of points.
+
+        Raises
+        ------
+        InputError
+            There are none, or a page of a part is damaged.
+        """
+        import pyarrow as pa
+
+        try:
+            return self.dataset().to_table(columns=columns)
+        except (OSError, pa.ArrowException) as error:
+            raise self.damaged(error) from None
+
+    def damaged(self, error: Exception) -> InputError:
+        """Return what to say of a part that cannot be read to its end."""
+        return InputError(
+            f"{self.folder}: a part is damaged ({str(error).splitlines()[0][:80]}): "
+            f"accelsim sweep resume {self.folder} --verify computes it again"
+        )
 
     def checksum(self) -> str:
         """Return a digest of all finished rows, however they came to be."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         digest = hashlib.sha256()
         for chunk in self.sort_out()[0]:
-            part = pq.read_table(self.part(chunk))
+            try:
+                part = pq.read_table(self.part(chunk), page_checksum_verification=True)
+            except (OSError, pa.ArrowException) as error:
+                raise self.damaged(error) from None
             for name, column in zip(part.column_names, part.columns, strict=True):
                 digest.update(name.encode() + b"\0")
                 digest.update(repr(column.to_pylist()).encode())
@@ -255,13 +286,17 @@ class Store:
             yield
 
 
-def _mark(path: Path) -> tuple[dict[str, Any] | None, str]:
+def _mark(path: Path, *, verify: bool) -> tuple[dict[str, Any] | None, str]:
     """Return what a part says of itself, or None and why it cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         found = pq.read_metadata(path).metadata or {}
+        if verify:
+            with pq.ParquetFile(path, page_checksum_verification=True) as whole:
+                for _ in whole.iter_batches():
+                    pass
     except (OSError, pa.ArrowException) as error:
         return None, f"is damaged ({str(error).splitlines()[0][:80]})"
     try:

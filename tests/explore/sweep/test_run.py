@@ -1,14 +1,12 @@
 """Sweeps as they are run: the rows are estimates, and nothing is lost or doubled."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import accelsim
@@ -45,6 +43,29 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Store:
     found = made(tmp_path_factory.mktemp("whole") / "s")
     run.run(found)
     return found
+
+
+def test_intervals_of_rows_share_their_draws(tmp_path: Path) -> None:
+    axes = ({"path": "price.offers.1.usd", "values": ("40 USD/h", "80 USD/h")},
+            {"path": "chips", "values": (1, 16)})  # fmt: skip
+    asked = {"samples": 200, "seed": 3}
+    columns = {"dear": "usd_per_million_tokens_p95 > 1.0"}
+    store = made(tmp_path / "s", axes=axes, uncertain=asked, columns=columns)
+    run.run(store)
+    rows = store.rows().to_pylist()
+    alone = [row for row in rows if row["chips"] == 1]  # too large for one chip
+    assert all(np.isnan(row["mfu_p50"]) for row in alone)
+    cheap, dear = (row for row in rows if row["chips"] == 16)
+    for name in ("step_time_s", "usd_per_million_tokens", "j_per_token"):
+        low, middle, high = (cheap[f"{name}_{q}"] for q in ("p5", "p50", "p95"))
+        assert low <= middle <= high
+        # the same draws: what a price doubles, it doubles in every sample
+        factor = 2.0 if name.startswith("usd") else 1.0
+        assert dear[f"{name}_p95"] == pytest.approx(factor * high, rel=1e-12)
+    assert cheap["dear"] == (cheap["usd_per_million_tokens_p95"] > 1.0)
+    again = made(tmp_path / "t", axes=axes, uncertain=asked, columns=columns)
+    run.run(again)
+    assert again.checksum() == store.checksum()
 
 
 def test_each_row_is_the_estimate_of_its_point(whole: Store) -> None:
@@ -225,37 +246,6 @@ def test_bad_sweeps_are_refused_before_they_run(
         run.check(sweep(**more))
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-START = "from accelsim.cli import main; import sys; sys.argv[0] = 'accelsim'; main()"
-
-
-def start(folder: Path, *extra: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", START, "sweep", "resume", str(folder), *extra],
-        cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
-    )  # fmt: skip
-
-
-def test_a_killed_sweep_goes_on_where_it_was(whole: Store, tmp_path: Path) -> None:
-    found = made(tmp_path / "s")
-    kills = 0
-    for delay in (1.0, 1.6):
-        job = start(found.folder, "--workers", "2")
-        time.sleep(delay)
-        kills += job.poll() is None
-        os.killpg(job.pid, signal.SIGKILL)
-        job.communicate()
-    assert kills
-    last = start(found.folder, "--workers", "2")
-    out, err = last.communicate(timeout=120)
-    assert last.returncode == 0, err
-    assert out
-    rows = found.rows(["point"]).column("point").to_pylist()
-    assert rows == list(range(18))
-    assert found.checksum() == whole.checksum()
-    assert not list((found.folder / "parts").glob(".*"))
 
 
 def test_dask_gives_the_same_rows(whole: Store, tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""All plans of a space by number, and the distinct shards among plans.
+
+This file knows rows and keys: a space is a table of heads (sizes and schedule), each
+crossed with as many of the options as it can take.
+"""
+
+from accelsim.kernels.jit import inlined, kernel
+from accelsim.kernels.tables import Record, Rows
+
+EMPTY = -1
+FACTOR, BITS = 1_000_003, 2**31 - 1  # products stay below 2^63
+
+
+@kernel
+def fill_plans(
+    heads: Rows, first: Rows, options: Rows, start: int, head: int, plans: Rows
+) -> None:
+    """Fill `plans` (PLAN) with the plans `start`, `start + 1`, … of a space.
+
+    heads : PLAN. first : (heads + 1) the number of each head's first plan. options :
+    OPTION; a head takes the first of them. head : the one that plan `start` is of.
+    """
+    for i in range(len(plans)):
+        number = start + i
+        while number >= first[head + 1]:
+            head += 1
+        plans[i] = heads[head]
+        plan, option = plans[i], options[number - first[head]]
+        plan.recompute = option.recompute
+        plan.recompute_layers = option.recompute_layers
+        plan.sharding = option.sharding
+        plan.offload = option.offload
+        plan.offload_optimizer = option.offload_optimizer
+
+
+@inlined
+def same_shard(a: Record, b: Record) -> bool:
+    """Return whether the layers of two rows of PLAN or SHARD are the same."""
+    return bool(
+        a.case == b.case and a.tp == b.tp and a.micro_batch == b.micro_batch
+        and a.cp == b.cp and a.sp == b.sp and a.ep == b.ep
+    )  # fmt: skip
+
+
+@inlined
+def same_work(a: Record, b: Record) -> bool:
+    """Return whether the stages of two plans hold and do the same.
+
+    Whatever the sharding of weights, optimizer and offloading are.
+    """
+    return bool(
+        a.shard == b.shard and a.case == b.case and a.recompute == b.recompute
+        and a.kept_share == b.kept_share and a.pp == b.pp and a.vp == b.vp
+        and a.schedule == b.schedule and a.dp == b.dp
+        and a.micro_batches == b.micro_batches
+    )  # fmt: skip
+
+
+@inlined
+def same_replicas(a: Record, b: Record) -> bool:
+    """Return whether the workers of two plans form the same groups."""
+    return bool(
+        a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
+        and a.vp == b.vp and a.ep == b.ep and a.dp == b.dp
+    )  # fmt: skip
+
+
+@kernel
+def slot_of(plan: Record, size: int) -> int:
+    """Return where to look for a plan's shard first, in a table of 2^n slots."""
+    mixed = plan.case
+    for part in (plan.tp, plan.sp, plan.cp, plan.ep, plan.micro_batch):
+        mixed = (mixed * FACTOR + part) & BITS
+    return int((mixed ^ (mixed >> 15)) & (size - 1))
+
+
+@kernel
+def index_shards(plans: Rows, shards: Rows, slots: Rows) -> int:
+    """Point each plan to its shard (SHARD), listed once; returns how many there are.
+
+    slots : 2^n of `EMPTY`, more than there are plans.
+    """
+    count = 0
+    for i in range(len(plans)):
+        plan = plans[i]
+        if i > 0 and same_shard(plan, plans[i - 1]):
+            plan.shard = plans[i - 1].shard
+            continue
+        slot = slot_of(plan, len(slots))
+        while slots[slot] != EMPTY and not same_shard(plan, shards[slots[slot]]):
+            slot = (slot + 1) & (len(slots) - 1)
+        if slots[slot] == EMPTY:
+            slots[slot] = count
+            shard = shards[count]
+            shard.case, shard.tp, shard.sp = plan.case, plan.tp, plan.sp
+            shard.cp, shard.ep, shard.micro_batch = plan.cp, plan.ep, plan.micro_batch
+            count += 1
+        plan.shard = slots[slot]
+    return count
