@@ -69,8 +69,8 @@ bench-write: ## Do that, and renew docs/performance.md and its baseline
 	@$(MAKE) --no-print-directory bench BENCH_FLAGS=--write
 
 # make SOAK_INPUTS=1000000 SOAK_SEED=7 soak: more of them, others
-soak: $(VENV)/.dev ## Send 100,000 broken inputs through every door
-	$(BIN)/python -m pytest tests/fuzz -q -m soak -n $(WORKERS)
+soak: $(VENV)/.dev ## Send 100,000 broken inputs through every door; kill sweeps
+	$(BIN)/python -m pytest tests -q -m soak -n $(WORKERS)
 	$(BIN)/python -m pytest tests/fuzz/test_structures.py -q -n $(WORKERS) \
 		--hypothesis-profile=soak
 

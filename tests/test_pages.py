@@ -87,7 +87,7 @@ def test_a_row_that_lost_speed_is_told_but_a_slow_machine_is_not() -> None:
 def test_a_run_becomes_rows_and_a_table() -> None:
     node = "benchmarks/test_estimate.py::test_warm_estimates[64]"
     bench = {"fullname": node, "stats": {"min": 0.064}, "extra_info": {}}
-    cpu = {"cpu": {"brand_raw": "CPU"}, "python_version": "3.11"}
+    cpu = {"cpu": {"brand_raw": "CPU"}, "python_version": "3.11", "machine": "x"}
     held = performance.told({"benchmarks": [bench], "machine_info": cpu})
     told = held["rows"]["estimate::test_warm_estimates[64]"]
     assert told == {"seconds": 0.001, "peer_seconds": 0.109}
