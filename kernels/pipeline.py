@@ -9,8 +9,6 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.makespan import closed, least_seconds, makespan
 from accelsim.kernels.tables import INTERLEAVED, ONE_F_ONE_B, Record, Rows
 
-ROUNDING = 1e-9  # of a layer, so that equal shares are equal
-
 
 @kernel
 def schedule_of(plan: Record) -> int:
@@ -18,39 +16,6 @@ def schedule_of(plan: Record) -> int:
     if plan.schedule == ONE_F_ONE_B and plan.vp > 1:
         return INTERLEAVED
     return int(plan.schedule)
-
-
-@kernel
-def stage_layers(model: Record, software: Record, plan: Record, stage: int) -> float:
-    """Return the layers of a stage.
-
-    Layers go to the pp x vp chunks as evenly as they can, the first chunks fuller; or,
-    where the software counts the LM head as the layers that it costs, each stage takes
-    layers until it has its share.
-    """
-    if software.head_counts == 0.0 or plan.pp == 1:
-        chunks = plan.pp * plan.vp
-        fullest = -(-model.layers // chunks) * plan.vp
-        if stage < plan.pp - 1 or plan.pp == 1:
-            return float(fullest)
-        last = model.layers - fullest * (plan.pp - 1.0)
-        return float(max(last, model.layers // chunks * plan.vp))
-    layer = model.layer_parameters
-    share = (model.layers + model.vocab * model.hidden / layer) / plan.pp
-    before = -(-(share * stage - ROUNDING) // 1.0)
-    after = -(-(share * (stage + 1.0) - ROUNDING) // 1.0)
-    if stage == plan.pp - 1:
-        after = model.layers
-    return float(min(model.layers, after) - min(model.layers, max(0.0, before)))
-
-
-@kernel
-def layers_of_stage(
-    model: Record, software: Record, plan: Record
-) -> tuple[float, float]:
-    """Return the layers of the first stage, which is the fullest, and of the last."""
-    first = stage_layers(model, software, plan, 0)
-    return first, stage_layers(model, software, plan, plan.pp - 1)
 
 
 @kernel

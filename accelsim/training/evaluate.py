@@ -63,8 +63,8 @@ def evaluate(
     ours, four = plans.view(np.ndarray), layers.view(np.ndarray)
     memory, results = np.zeros(count, MEMORY), np.zeros(count, tables.RESULT)
     fill_memory(
-        cases, chips, models, software, ours, four, memory, np.zeros(3, STAGE),
-        np.zeros(1, MEMORY),
+        cases, chips, models, software, ours, four, memory,
+        np.zeros(max(3, int(ours["pp"].max(initial=1))), STAGE), np.zeros(1, MEMORY),
     )  # fmt: skip
     timed = np.ones(count, dtype=bool)
     if only_fitting:

@@ -196,6 +196,9 @@ def _fill_case(row: Record, q: Question) -> None:
     if plan.schedule is not None:
         row.stated_schedule = tables.SCHEDULES.index(plan.schedule)
     host = q.system.node.host_bandwidth
+    stated = q.plan.stage_layers or ()
+    row.stages = len(stated)
+    row.stage_layers[: len(stated)] = stated
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
