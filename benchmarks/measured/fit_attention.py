@@ -218,11 +218,11 @@ def main() -> None:
         way = prefill if fit.kernel == "trtllm" else benchmark
         found, words = way(fit, mine)
         shipped = mape(errors(fit, mine, start(fit)))
-        print(f"{fit.name}: {len(mine)} rows, {words}; as shipped, all {shipped}")
+        print(f"{fit.name}: {len(mine)} rows, {words}; as shipped, all {shipped}")  # noqa: T201
         names = [p for p in fit.figures if p not in fit.each]
         names += [f"{chip} {p}" for chip in fit.chips for p in fit.each]
         for name, value in zip(names, np.exp(found), strict=True):
-            print(f"  {name} = {value:.4g}")
+            print(f"  {name} = {value:.4g}")  # noqa: T201
 
 
 if __name__ == "__main__":
