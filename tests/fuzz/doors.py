@@ -292,9 +292,7 @@ def of_wires() -> list[Door]:
     return [
         Door("Touchstone", "lines", files, words, ".s4p", 2.0),
         Door("Touchstone as the aggressor", "lines", files[:1],
-             _words(f"link {LINK}/channels/synthB_cr_sdd.npz {sheet} "
-                    "--set transmitter.taps=[] --fext {input}"),
-             ".s4p", 0.5),
+             (*words, "--fext", "{input}"), ".s4p", 0.5),
         Door("channel arrays", "arrays", (npz(**arrays),), words, ".npz", 2.0),
     ]  # fmt: skip
 
