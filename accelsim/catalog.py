@@ -9,7 +9,6 @@ import os
 import reprlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from accelsim.specs.supply import SupplySpec
 from accelsim.specs.sweep import DesignSpec, SweepSpec
 from accelsim.specs.switch import SwitchSpec
 from accelsim.specs.system import SystemSpec
+from accelsim.stamps import Kept, note
 
 BUILT_IN = Path(__file__).parent / "configs"
 KINDS_OF_THING: dict[str, type[Spec]] = {
@@ -60,6 +60,7 @@ KINDS_OF_THING: dict[str, type[Spec]] = {
     "designs": DesignSpec,
     "sweeps": SweepSpec,
 }
+_SPECS = Kept(512)
 MAX_DEPTH = 32
 MAX_BASES = 32
 _META = ("name", "source", "kind", "note", "base")
@@ -114,7 +115,12 @@ def names(kind: str) -> list[str]:
 
 def has(kind: str, name: str) -> bool:
     """Return whether a kind of thing has a name, without listing the others."""
-    return any((folder / f"{name}.toml").is_file() for folder in folders(kind))
+    return any(_is_file(folder / f"{name}.toml") for folder in folders(kind))
+
+
+def _is_file(path: Path) -> bool:
+    note(path)
+    return path.is_file()
 
 
 def find(kind: str, name: str, beside: Path | None = None) -> Path:
@@ -132,7 +138,7 @@ def find(kind: str, name: str, beside: Path | None = None) -> Path:
         return _path(name, beside)
     for folder in folders(kind):
         path = folder / f"{name}.toml"
-        if path.is_file():
+        if _is_file(path):
             return path
     raise InputError(f"unknown {singular(kind)} {name!r}; {_hint(kind, name)}")
 
@@ -154,6 +160,7 @@ def _hint(kind: str, name: str) -> str:
 def _path(name: str, beside: Path | None) -> Path:
     try:
         path = Path(name).expanduser()
+        note(path if beside is None else beside.parent / name)
         if beside is not None:
             path = (beside.parent / name).resolve()
             if not path.is_relative_to(beside.parent.resolve()):
@@ -176,6 +183,7 @@ def is_path(name: str) -> bool:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file, or fail in one line."""
+    note(path)
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -321,16 +329,15 @@ def load(
     if kind == "models" and path.suffix == ".json":
         from accelsim.workload.huggingface import read_config
 
-        spec: Spec = read_config(path)
+        spec: Spec = _SPECS.of((), (kind, str(path)), lambda: read_config(path))
     else:
-        spec = _cached(kind, str(path), path.stat().st_mtime_ns)
+        spec = _SPECS.of((), (kind, str(path)), lambda: _read(kind, path))
     return override(spec, changes, f"{kind}/{name}")
 
 
-@lru_cache(maxsize=512)
-def _cached(kind: str, path: str, _changed: int) -> Spec:
-    raw = _inherit(kind, Path(path), ())
-    return validate(KINDS_OF_THING[kind], raw, path)
+def _read(kind: str, path: Path) -> Spec:
+    raw = _inherit(kind, path, ())
+    return validate(KINDS_OF_THING[kind], raw, str(path))
 
 
 def model(name: str, changes: Iterable[Override] = ()) -> ModelSpec:

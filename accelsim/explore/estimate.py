@@ -12,22 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.chip.lower import attention_kernel
 from accelsim.economics.energy import (
     Draw,
     PhaseTimes,
-    draw_of,
     energy_by_phase,
     energy_parts,
 )
-from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.errors import AccelsimError, InputError, NoAnswerError
+from accelsim.explore.facts import Facts, facts_of
 from accelsim.explore.nearest import nearest_that_fits
 from accelsim.explore.plan import plan_of
+from accelsim.explore.ready import Ready, kept, ready
 from accelsim.explore.result import (
     COMMUNICATION_PARTS,
     COMPUTE_PARTS,
-    Cost,
     EnergyParts,
     Estimate,
     MemoryParts,
@@ -35,7 +33,7 @@ from accelsim.explore.result import (
     TimeParts,
 )
 from accelsim.explore.whole import whole
-from accelsim.fabric.lower import filled, ports
+from accelsim.fabric.lower import ports
 from accelsim.kernels import tables
 from accelsim.kernels.energy import fill_link_joules
 from accelsim.kernels.tables import Record, Rows
@@ -49,14 +47,9 @@ from accelsim.training.evaluate import (
     settle,
     step_time,
 )
-from accelsim.training.lower import (
-    Cases,
-    attention_of,
-    lower,
-)
+from accelsim.training.lower import Cases, lower
 from accelsim.training.plans import candidates, why_none
 from accelsim.units import show_bytes
-from accelsim.workload.lower import flops_per_token
 
 CHUNK = 64  # questions that are evaluated together; bounds the memory of a search
 
@@ -81,10 +74,24 @@ def estimate(
     NoAnswerError
         No legal plan fits in memory.
     """
-    found = answer([resolve(_run_of(run), read_overrides(overrides))])[0]
-    if isinstance(found, AccelsimError):
-        raise found
-    return found
+    changes = overrides
+    if not isinstance(changes, str | Mapping):
+        changes = read_overrides(changes)
+    one = kept(run, changes, lambda: _made(run, changes))
+    if not len(one.legal):
+        raise _no_legal_plan(one.question, one.tried)
+    many = len(one.legal) > 1
+    done = evaluate(one.rows, one.legal, only_fitting=True, bounds=many)
+    part = slice(0, len(one.legal))
+    return _best(one.question, one.rows, done, part, must_fit=True, facts=one.facts)
+
+
+def _made(run: RunSpec | Mapping[str, Any] | str | Path, overrides: Overrides) -> Ready:
+    q = resolve(_run_of(run), read_overrides(overrides))
+    failure = failure_of(q)
+    if failure is not None:
+        raise failure
+    return ready(q)
 
 
 def estimate_many(runs: Any, *, workers: int = 1) -> Any:
@@ -172,7 +179,7 @@ def _answer_chunk(
         try:
             if not len(legal[i]):
                 raise _no_legal_plan(q, tried[i])
-            found.append(_best(q, rows, i, done, part, must_fit=must_fit))
+            found.append(_best(q, rows, done, part, must_fit=must_fit))
         except AccelsimError as failure:
             found.append(failure)
     return found
@@ -203,12 +210,18 @@ def _no_legal_plan(q: Question, tried: Rows) -> AccelsimError:
 
 
 def _best(
-    q: Question, rows: Cases, case: int, done: Evaluated, part: slice, *, must_fit: bool
+    q: Question,
+    rows: Cases,
+    done: Evaluated,
+    part: slice,
+    *,
+    must_fit: bool,
+    facts: Facts | None = None,
 ) -> Estimate:
     fitting = part.start + np.flatnonzero(done.fits(rows)[part])
     while len(fitting):
         best = int(settle(rows, done, fitting, step_time)[0])
-        found = explain(q, rows, case, done, best)
+        found = explain(q, rows, done, best, facts)
         if found.fits or (len(fitting) == 1 and not must_fit):
             return found
         fitting = fitting[fitting != best]
@@ -216,7 +229,7 @@ def _best(
     if must_fit:
         raise NoAnswerError(short_of_memory(q, rows, done, least))
     best = int(settle(rows, done, np.array([least]), step_time)[0])
-    return explain(q, rows, case, done, best)
+    return explain(q, rows, done, best, facts)
 
 
 def short_of_memory(
@@ -242,56 +255,76 @@ def short_of_memory(
     return message if head_room else f"{message}; {nearest_that_fits(q)}"
 
 
-def explain(q: Question, rows: Cases, case: int, done: Evaluated, i: int) -> Estimate:
-    """Return row `i` of evaluated plans as an `Estimate` with all its parts."""
-    result, memory = done.results[i], done.memory[i]
-    tokens = float(q.global_batch) * q.seq_len
-    hardware = float(result.hardware_flops) * q.workers
-    one = slice(i, i + 1)
-    draw = draw_of(q)
-    by_phase = energies(draw, rows, done.plans[one], done.results[one])
-    energy = {
-        phase: {part: float(v[0]) for part, v in parts.items()}
-        for phase, parts in by_phase.items()
-    }
+def explain(
+    q: Question, rows: Cases, done: Evaluated, i: int, facts: Facts | None = None
+) -> Estimate:
+    """Return row `i` of evaluated plans as an `Estimate` with all its parts.
+
+    facts : of the question, if they are known already.
+    """
+    facts = facts or facts_of(q)
+    plans, results, links = _bare(done.plans), _bare(done.results), np.empty(1)
+    result, one = _plain(results[i]), slice(i, i + 1)
+    cases, *_, tiers = rows.bare
+    fill_link_joules(cases, tiers, plans[one], results[one], links)
+    energy = energy_by_phase(facts.draw, phases(result), float(links[0]))
     found = Estimate(
         question=q,
         plan=plan_of(done.plans[i]),
-        time=time_parts(result),
-        memory=_memory_parts(memory),
-        memory_capacity=float(rows.capacity(case)),
-        energy=EnergyParts(**energy_parts(draw, energy)),
+        time=TimeParts(*(result[k] for k in TimeParts.__slots__)),
+        memory=_memory_parts(_plain(_bare(done.memory)[i])),
+        memory_capacity=float(rows.capacity(plans[i]["case"])),
+        energy=EnergyParts(**energy_parts(facts.draw, energy)),
         energy_by_phase=energy,
-        cost=_cost(q),
-        matmul_memory_bound=float(result.memory_bound),
-        model_flops=tokens * flops_per_token(q.model, q.seq_len, causal=False),
-        model_flops_causal=tokens * flops_per_token(q.model, q.seq_len, causal=True),
-        hardware_flops=hardware,
-        peak=float(q.chip.matrix.peak[q.precision]) * q.run.chips,
-        link_bytes={
-            k: float(result[f"{k}_bytes"]) for k in ("tp", "cp", "ep", "pp", "dp")
-        },
-        notes=_notes(q),
-        stages=_stages(rows, case, done, i),
+        cost=facts.cost,
+        matmul_memory_bound=result["memory_bound"],
+        model_flops=facts.model_flops,
+        model_flops_causal=facts.model_flops_causal,
+        hardware_flops=result["hardware_flops"] * q.workers,
+        peak=facts.peak,
+        link_bytes={k: result[f"{k}_bytes"] for k in ("tp", "cp", "ep", "pp", "dp")},
+        notes=facts.notes,
+        stages=_stages(rows, done, i),
     )
     return found if q.run.training is None else replace(found, whole=whole(found))
 
 
-def _stages(rows: Cases, case: int, done: Evaluated, i: int) -> tuple[Stage, ...]:
+def _stages(rows: Cases, done: Evaluated, i: int) -> tuple[Stage, ...]:
     """Return the memory of every stage of one plan."""
-    found = memory_by_stage(rows, case, done.plans[i], done.layers)
+    found = memory_by_stage(rows, done, i)
     return tuple(
-        Stage(float(row.layers), float(row.depth), _memory_parts(row)) for row in found
+        Stage(row["layers"], row["depth"], _memory_parts(row))
+        for row in map(_plain, _bare(found))
     )
+
+
+def _bare(rows: Rows) -> np.ndarray:
+    """Return a table whose rows are read by key, much faster than by attribute."""
+    return np.asarray(rows.view(np.ndarray))
+
+
+def _plain(row: Record) -> dict[str, float]:
+    """Return a row of float64 as plain numbers by name."""
+    return dict(zip(row.dtype.names, row.item(), strict=True))
 
 
 def time_parts(row: Record) -> TimeParts:
     """Return a RESULT row as the parts of a step."""
-    return TimeParts(**{k: float(row[k]) for k in TimeParts.__slots__})
+    plain = _plain(row)
+    return TimeParts(*(plain[k] for k in TimeParts.__slots__))
 
 
-def _memory_parts(row: Record) -> MemoryParts:
-    return MemoryParts(**{k: float(row[k]) for k in MemoryParts.__slots__})
+def _memory_parts(row: Mapping[str, float]) -> MemoryParts:
+    return MemoryParts(*(row[k] for k in MemoryParts.__slots__))
+
+
+def phases(results: Mapping[str, Any] | Rows) -> PhaseTimes:
+    """Return what the chip does in a step from its parts [s], a number or a column."""
+    compute = sum(results[k] for k in COMPUTE_PARTS)
+    streaming = results["elementwise"] + results["optimizer"]
+    communication = sum(results[k] for k in COMMUNICATION_PARTS)
+    idle = results["step_time"] - compute - communication
+    return PhaseTimes(compute - streaming, streaming, communication, idle)
 
 
 def energies(
@@ -301,82 +334,6 @@ def energies(
 
     draw : of the question, or an array of each for every plan.
     """
-    compute = sum(results[k] for k in COMPUTE_PARTS)
-    streaming = results.elementwise + results.optimizer
-    communication = sum(results[k] for k in COMMUNICATION_PARTS)
-    idle = results.step_time - compute - communication
     links = np.empty(len(plans))
     fill_link_joules(rows.cases, rows.tiers, plans, results, links)
-    times = PhaseTimes(compute - streaming, streaming, communication, idle)
-    return energy_by_phase(draw, times, links)
-
-
-def _cost(q: Question) -> Cost | None:
-    if q.price is None:
-        return None
-    offer = choose_offer(q.price, q.run.offer, q.run.price_date)
-    return Cost(
-        offer=offer.offer,
-        date=offer.date.isoformat(),
-        source=offer.usd.source,
-        kind=offer.usd.kind,
-        chips_rented=rented_chips(q),
-        usd_per_second=usd_per_second(q, offer),
-    )
-
-
-def _notes(q: Question) -> tuple[str, ...]:
-    notes = []
-    rented = rented_chips(q)
-    if rented != q.run.chips:
-        notes.append(
-            f"{q.run.chips} chips are no multiple of {q.system.rent_unit}: "
-            f"{rented} are rented, the last unit is partly filled"
-        )
-    for name, tier in q.system.tiers.items():
-        filled_chips = filled(tier.chips, q.run.chips)
-        if tier.chips < q.run.chips and q.run.chips % tier.chips:
-            domains = -(-q.run.chips // tier.chips)
-            each = (
-                f"{filled_chips} of {tier.chips}"
-                if filled_chips < tier.chips
-                else "the last partly"
-            )
-            notes.append(
-                f"{q.run.chips} chips fill {domains} domains of tier {name}, {each}"
-            )
-    notes += _link_notes(q)
-    asked = attention_of(q)
-    used = attention_kernel(q.chip, asked)
-    if asked != "unfused" and used != asked:
-        notes.append(
-            f"{q.chip.name} has no figure for {asked} attention: "
-            f"{used or 'unfused'} is taken"
-        )
-    if q.model.mtp_layers:
-        notes.append(
-            f"the {q.model.mtp_layers} layers of {q.model.name} that predict further "
-            "tokens are neither timed nor stored"
-        )
-    if q.chip.status == "projected" or q.system.status == "projected":
-        notes.append(f"{q.system.name} is projected from announced multipliers")
-    return tuple(notes)
-
-
-def _link_notes(q: Question) -> list[str]:
-    """Return which links of the job are not inside the budgets of their wires."""
-    notes, inner = {}, 1
-    for name, one in ports(q.system, q.links, q.run.chips).items():
-        tier = q.system.tiers[name]
-        link, asked = tier.link, float(q.links[tier.link].lane_rate) / 1e9
-        if inner < q.run.chips and one.regime == "marginal":
-            notes[link] = (
-                f"link {link} is marginal: frames of {one.loss:.1g} come again"
-            )
-        elif inner < q.run.chips and one.regime == "over":
-            notes[link] = (
-                f"link {link} is over its budget at {asked:g} Gb/s a lane: "
-                f"it runs at {one.lane_rate / 1e9:g} Gb/s"
-            )
-        inner = tier.chips
-    return list(notes.values())
+    return energy_by_phase(draw, phases(results), links)

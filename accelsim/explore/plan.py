@@ -51,17 +51,18 @@ SIZES = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
 
 def plan_of(row: Record) -> Plan:
     """Return a PLAN row as the object that people read."""
-    some = int(row.recompute_layers) if row.recompute == FULL else 0
+    plain = dict(zip(row.dtype.names, row.item(), strict=True))
+    some = plain["recompute_layers"] if plain["recompute"] == FULL else 0
     return Plan(
-        sp=bool(row.sp),
-        sharding=SHARDINGS[int(row.sharding)],
-        recompute=RECOMPUTES[int(row.recompute)],
-        schedule=SCHEDULES[int(row.schedule)],
+        sp=bool(plain["sp"]),
+        sharding=SHARDINGS[plain["sharding"]],
+        recompute=RECOMPUTES[plain["recompute"]],
+        schedule=SCHEDULES[plain["schedule"]],
         recompute_layers=some or None,
-        optimizer=OPTIMIZERS[int(row.optimizer)],
-        offload_activations=float(row.offload),
-        offload_optimizer=bool(row.offload_optimizer),
-        **{name: int(row[name]) for name in SIZES},
+        optimizer=OPTIMIZERS[plain["optimizer"]],
+        offload_activations=plain["offload"],
+        offload_optimizer=bool(plain["offload_optimizer"]),
+        **{name: plain[name] for name in SIZES},
     )
 
 

@@ -307,7 +307,7 @@ def _explained(
         row = int(pool.row[i])
         plans = one.kept.plans[row : row + 1]
         done = evaluate(one.rows, plans, only_fitting=False)
-        estimate = explain(one.question, one.rows, 0, done, 0)
+        estimate = explain(one.question, one.rows, done, 0)
         if not estimate.fits:
             continue
         sign = 1.0 if OBJECTIVES[objective] else -1.0

@@ -15,8 +15,10 @@ from accelsim.link.retry import Retry
 from accelsim.link.wire import Wire, link_of, wire_of
 from accelsim.specs.figure import Figure
 from accelsim.specs.link import LinkSpec
+from accelsim.stamps import Kept
 
 STATED = "stated"  # the regime of a link without a path
+_PORTS = Kept(4096)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ def port(spec: LinkSpec) -> Port:
     NoAnswerError
         The path works at none of the rates that are tried.
     """
+    return _PORTS.of((spec,), None, lambda: _port(spec))
+
+
+def _port(spec: LinkSpec) -> Port:
     if not spec.path:
         return _stated(spec)
     asked = link_of(spec)

@@ -16,6 +16,7 @@ import numpy as np
 
 from accelsim.errors import InputError, nearest
 from accelsim.link.channel import Complexes, Floats, TwoPort
+from accelsim.stamps import note
 
 HERTZ = {"HZ": 1.0, "KHZ": 1e3, "MHZ": 1e6, "GHZ": 1e9}
 FORMATS = ("RI", "MA", "DB")
@@ -41,6 +42,7 @@ def read_touchstone(
         The file is none, or broken: one line says where.
     """
     path = Path(path)
+    note(path)
     try:
         stat = path.stat()
     except OSError as error:

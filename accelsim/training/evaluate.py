@@ -17,8 +17,8 @@ from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.plan_tables import EXCHANGE, STAGE
 from accelsim.kernels.space import EMPTY, index_shards
 from accelsim.kernels.steps import Scratch, fill_steps
-from accelsim.kernels.tables import Record, Rows
-from accelsim.training.lower import SHARDINGS, Cases, table
+from accelsim.kernels.tables import Rows
+from accelsim.training.lower import SHARDINGS, Cases
 
 Score: TypeAlias = Callable[[Rows, Rows], np.ndarray]
 AT_ONCE = 8  # bounds that are replaced beyond those that must be
@@ -59,37 +59,38 @@ def evaluate(
     """
     if layers is None:
         layers = layers_of(rows, shards_of(plans))
-    memory = table(MEMORY, len(plans))
+    count, (cases, chips, models, software, tiers) = len(plans), rows.bare
+    ours, four = plans.view(np.ndarray), layers.view(np.ndarray)
+    memory, results = np.zeros(count, MEMORY), np.zeros(count, tables.RESULT)
     fill_memory(
-        rows.cases, rows.chips, rows.models, rows.software, plans, layers, memory,
-        table(STAGE, 3), table(MEMORY, 1),
+        cases, chips, models, software, ours, four, memory,
+        np.zeros(max(3, int(ours["pp"].max(initial=1))), STAGE), np.zeros(1, MEMORY),
     )  # fmt: skip
-    done = Evaluated(plans, memory, table(tables.RESULT, len(plans)), layers)
-    timed = done.fits(rows) if only_fitting else np.ones(len(plans), dtype=bool)
-    done.results.step_time = np.nan
+    timed = np.ones(count, dtype=bool)
+    if only_fitting:
+        timed = memory["total"] <= rows.capacity(ours["case"])
+    results["step_time"] = np.nan
     fill_steps(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, plans, layers,
-        timed, done.results, step_scratch(plans, bounds=bounds),
+        cases, chips, models, software, tiers, ours, four, timed, results,
+        step_scratch(plans, bounds=bounds),
     )  # fmt: skip
-    return done
+    return Evaluated(plans, memory.view(np.recarray), results.view(np.recarray), layers)
 
 
 def shards_of(plans: Rows) -> Rows:
     """Return the distinct shards of plans (SHARD), and point the plans to them."""
-    shards = table(tables.SHARD, len(plans))
+    shards = np.zeros(len(plans), tables.SHARD)
     slots = np.full(2 << len(plans).bit_length(), EMPTY)
-    return shards[: index_shards(plans, shards, slots)]
+    count = index_shards(plans.view(np.ndarray), shards, slots)
+    return shards[:count].view(np.recarray)
 
 
 def layers_of(rows: Cases, shards: Rows) -> Rows:
     """Return the four LAYER rows of each shard."""
-    layers = table(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
-    operators, volumes = table(tables.OPERATOR, tables.MAX_OPERATORS), np.zeros(2)
-    fill_layers(
-        rows.cases, rows.chips, rows.models, rows.software, rows.tiers, shards, layers,
-        operators, volumes,
-    )  # fmt: skip
-    return layers
+    layers = np.zeros((len(shards), tables.N_LAYER_KINDS), tables.LAYER)
+    operators = np.zeros(tables.MAX_OPERATORS, tables.OPERATOR)
+    fill_layers(*rows.bare, shards.view(np.ndarray), layers, operators, np.zeros(2))
+    return layers.view(np.recarray)
 
 
 def settle(
@@ -101,6 +102,8 @@ def settle(
     step time rises, from rows of PLAN and RESULT. Bounds that might be among the best
     are replaced in `done`.
     """
+    if len(among) == 1 and done.results["bound"][among[0]] == 0.0:
+        return among
     while True:
         scores = score(done.plans[among], done.results[among])
         order = among[np.argsort(scores, kind="stable")]
@@ -119,22 +122,22 @@ def step_time(_plans: Rows, results: Rows) -> np.ndarray:
 
 def step_scratch(plans: Rows, *, bounds: bool = False) -> Scratch:
     """Return what `fill_steps` works in."""
-    pipe = table(tables.PIPELINE, 1)
-    pipe.bound = bounds
+    pipe = np.zeros(1, tables.PIPELINE)
+    pipe["bound"] = bounds
+    stages = int(plans["pp"].max(initial=1))
     return Scratch(
-        work=table(tables.RESULT, 1),
-        nothing=table(tables.RESULT, 1),
-        exchange=table(EXCHANGE, len(SHARDINGS)),
+        work=np.zeros(1, tables.RESULT),
+        nothing=np.zeros(1, tables.RESULT),
+        exchange=np.zeros(len(SHARDINGS), EXCHANGE),
         pipe=pipe,
-        sums=np.empty((4, int(plans.pp.max(initial=1)))),
+        sums=np.empty((4, stages)),
     )
 
 
-def memory_by_stage(rows: Cases, case: int, plan: Record, layers: Rows) -> Rows:
+def memory_by_stage(rows: Cases, done: Evaluated, i: int) -> Rows:
     """Return one row of MEMORY for each stage of a plan that was evaluated."""
-    memory = table(MEMORY, int(plan.pp))
-    row, chip, model, software, _ = rows.of(case)
-    fill_stages(
-        row, chip, model, software, plan, layers[plan.shard], memory, table(STAGE, 1)
-    )
-    return memory
+    plans, layers = done.plans.view(np.ndarray), done.layers.view(np.ndarray)
+    memory = np.zeros(int(plans["pp"][i]), MEMORY)
+    one, held = plans[i : i + 1], np.zeros(1, STAGE)
+    fill_stages(*rows.bare[:4], one, layers, memory, held)
+    return memory.view(np.recarray)

@@ -17,14 +17,17 @@ from accelsim.kernels import streams, tables
 from accelsim.kernels.software_tables import ALLOCATORS, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
+from accelsim.specs.chip import ChipSpec
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.software import SoftwareSpec
+from accelsim.stamps import Kept
 from accelsim.training.spread import slowest
 from accelsim.workload.lower import fill_model
 
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
 OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
+_ROWS = Kept(8192)  # a sweep over two thousand links has as many fabrics
 LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
@@ -59,9 +62,16 @@ class Cases:
             self.tiers[row.tiers],
         )
 
+    @property
+    def bare(self) -> tuple[Rows, Rows, Rows, Rows, Rows]:
+        """Return the five tables for kernels, which take a plain array much faster."""
+        cases, chips = self.cases.view(np.ndarray), self.chips.view(np.ndarray)
+        models, software = self.models.view(np.ndarray), self.software.view(np.ndarray)
+        return cases, chips, models, software, self.tiers.view(np.ndarray)
+
     def capacity(self, cases: Any) -> np.ndarray:
         """Return the memory of a worker of each of some cases [B]."""
-        return np.asarray(self.chips.memory_capacity[self.cases.chip[cases]])
+        return np.asarray(self.chips["memory_capacity"][self.cases["chip"][cases]])
 
 
 def lower(questions: Sequence[Question]) -> Cases:
@@ -71,61 +81,68 @@ def lower(questions: Sequence[Question]) -> Cases:
     software, tiers = _Shared(SOFTWARE), _Shared(tables.TIER, tables.MAX_TIERS)
     for row, q in zip(cases, questions, strict=True):
         _fill_case(row, q)
-        chip, links = q.chip, tuple(id(link) for link in q.links.values())
-        attention, lag = attention_of(q), slowest(chip, q.run.chips)
+        chip, count = q.chip, q.run.chips
+        attention, lag = attention_of(q), slowest(chip, count)
         row.chip = chips.index(
-            (id(chip), attention, lag), partial(_fill_chip, q, attention, lag)
+            (chip,), (attention, lag), partial(_fill_chip, chip, attention, lag)
         )
-        row.model = models.index(id(q.model), partial(_fill_model, q.model))
+        row.model = models.index((q.model,), 0, partial(_fill_model, q.model))
         row.software = software.index(
-            (id(q.software), chip.family), partial(_fill_stack, q)
+            (q.software,), chip.family, partial(_fill_stack, q.software, chip.family)
         )
         # of a chip, a fabric knows how a package is shared
-        inside = (chip.workers_per_chip, id(chip.core_link), q.run.chips)
+        fabric = (q.system, *q.links.values(), chip.core_link)
         row.tiers = tiers.index(
-            (id(q.system), links, *inside), partial(_fill_fabric, q)
+            fabric, (chip.workers_per_chip, count), partial(_fill_fabric, q)
         )
     return Cases(cases, chips.rows, models.rows, software.rows, tiers.rows)
 
 
 def lower_rules(q: Question) -> tuple[Rows, Rows, Rows]:
     """Return the rows of CASE, MODEL and SOFTWARE that tell which plans are legal."""
-    case, model, software = (
-        table(dtype, 1) for dtype in (tables.CASE, tables.MODEL, SOFTWARE)
-    )
+    case = table(tables.CASE, 1)
     _fill_case(case[0], q)
-    fill_model(model[0], q.model)
-    _fill_software(q.software, software[0])
-    return case, model, software
+    models, software = _Shared(tables.MODEL), _Shared(SOFTWARE)
+    models.index((q.model,), 0, partial(_fill_model, q.model))
+    family = q.chip.family
+    software.index((q.software,), family, partial(_fill_stack, q.software, family))
+    return case, models.rows, software.rows
 
 
 class _Shared:
-    """The rows of a table, filled once for each key."""
+    """The rows of a table, filled once for each spec, and kept for other questions."""
 
     def __init__(self, dtype: "np.dtype[np.void]", *shape: int) -> None:
         self._dtype, self._shape = dtype, shape
         self._found: dict[Hashable, int] = {}
         self._filled: list[Rows] = []
 
-    def index(self, key: Hashable, fill: Callable[[Rows], None]) -> int:
-        """Return the row of a key, which `fill` fills if it is new."""
+    def index(
+        self, specs: tuple[object, ...], words: Hashable, fill: Callable[[Rows], None]
+    ) -> int:
+        """Return the row of some specs and words, which `fill` fills if it is new."""
+        key = (*map(id, specs), words)
         if key not in self._found:
-            rows = table(self._dtype, 1, *self._shape)
-            fill(rows[0])
             self._found[key] = len(self._filled)
-            self._filled.append(rows)
+            kind = (self._dtype.itemsize, words)
+            self._filled.append(_ROWS.of(specs, kind, partial(self._row, fill)))
         return self._found[key]
+
+    def _row(self, fill: Callable[[Rows], None]) -> Rows:
+        rows = table(self._dtype, 1, *self._shape)
+        fill(rows[0])
+        return rows
 
     @property
     def rows(self) -> Rows:
-        """Return the rows in the order of their indices."""
+        """Return a copy of the rows in the order of their indices."""
         if not self._filled:
             return table(self._dtype, 0, *self._shape)
         return np.concatenate(self._filled).view(np.recarray)
 
 
-def _fill_chip(q: Question, attention: str, lag: float, row: Record) -> None:
-    fill_chip(row, q.chip, attention)
+def _fill_chip(chip: ChipSpec, attention: str, lag: float, row: Record) -> None:
+    fill_chip(row, chip, attention)
     row.lag = lag
 
 
@@ -133,9 +150,9 @@ def _fill_model(model: ModelSpec, row: Record) -> None:
     fill_model(row, model)
 
 
-def _fill_stack(q: Question, row: Record) -> None:
-    _fill_software(q.software, row)
-    if q.chip.family != "gpu":  # their collectives have engines of their own
+def _fill_stack(software: SoftwareSpec, family: str, row: Record) -> None:
+    _fill_software(software, row)
+    if family != "gpu":  # their collectives have engines of their own
         row.communication_share = 0.0
 
 
@@ -179,6 +196,9 @@ def _fill_case(row: Record, q: Question) -> None:
     if plan.schedule is not None:
         row.stated_schedule = tables.SCHEDULES.index(plan.schedule)
     host = q.system.node.host_bandwidth
+    stated = q.plan.stage_layers or ()
+    row.stages = len(stated)
+    row.stage_layers[: len(stated)] = stated
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
@@ -216,6 +236,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
+    row.collective_calls = software.collective_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
     row.dispatch_once = software.dispatch_once

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import InputError
+from accelsim.stamps import note
 
 # A bound for typing errors: larger than any size of any model, and small enough that
 # products of sizes stay far inside a float.
@@ -130,6 +131,7 @@ def read_object(path: Path) -> Config:
     InputError
         The file cannot be read, is not JSON, is no object, or has a key twice.
     """
+    note(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
         raw = json.loads(text, object_pairs_hook=_unique) if text.strip() else {}
