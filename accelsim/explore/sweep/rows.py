@@ -24,9 +24,10 @@ from accelsim.explore.sweep.many import (
     blank,
 )
 from accelsim.explore.sweep.points import Coded, points_of
-from accelsim.explore.uncertain import OUTPUTS, interval, uncertain
+from accelsim.explore.uncertain import OUTPUTS, uncertain
 from accelsim.overrides import Override
 from accelsim.question import ROOTS, Question, resolve, run_from
+from accelsim.silicon.draws import interval
 from accelsim.specs.run import RunSpec
 from accelsim.specs.sweep import PointsSpec, UncertainSpec
 
@@ -217,8 +218,8 @@ def _check_path(path: str, where: str) -> None:
             )
     elif root == "run":
         raise InputError(f"{where}: axis {path}: write {rest}")
-    elif root == "plan" and rest not in PLAN_COLUMNS:
-        hint = nearest(rest, PLAN_COLUMNS)
+    elif root == "plan" and rest not in PlanSpec.model_fields:
+        hint = nearest(rest, PlanSpec.model_fields)
         raise InputError(f"{where}: axis {path}: no field of a plan; {hint}")
     elif root not in ROOTS and not path.startswith(FREE):
         raise InputError(f"{where}: axis {path}: {nearest(root, ROOTS)}")
