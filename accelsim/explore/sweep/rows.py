@@ -28,7 +28,7 @@ from accelsim.explore.uncertain import OUTPUTS, uncertain
 from accelsim.overrides import Override
 from accelsim.question import ROOTS, Question, resolve, run_from
 from accelsim.silicon.draws import interval
-from accelsim.specs.run import RunSpec
+from accelsim.specs.run import PlanSpec, RunSpec
 from accelsim.specs.sweep import PointsSpec, UncertainSpec
 
 if TYPE_CHECKING:
