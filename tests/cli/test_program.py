@@ -41,6 +41,7 @@ PAGES = [
     ["calibrate"],
     ["calibrate", "gemm"],
     ["calibrate", "collectives"],
+    ["calibrate", "energy"],
 ]
 
 
