@@ -72,6 +72,10 @@ $(VENV)/.dev: $(PINS) $(VENV)/.runtime
 	@$(PIP) install --quiet --constraint constraints.txt --group dev
 	@touch $@
 
+$(VENV)/.browser: $(PINS) $(VENV)/.dev
+	@$(PIP) install --quiet --constraint constraints.txt --group browser
+	@touch $@
+
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "accelsim needs Python 3.11 or newer, and '$(PYTHON)' is not:" \

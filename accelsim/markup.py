@@ -4,7 +4,7 @@ This file knows HTML and nothing of what it says. `Markup` is text that is HTML 
 every other text is escaped where it enters.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
 
@@ -38,15 +38,16 @@ def table(
     head: Sequence[object],
     rows: Iterable[Sequence[object]],
     *,
-    left: int = 1,
+    left: int | Collection[int] = 1,
     caption: str = "",
     class_: str = "",
 ) -> Markup:
-    """Return a table; the first `left` columns are words, the rest numbers."""
+    """Return a table; the first `left` columns, or these, are words, others numbers."""
+    words = range(left) if isinstance(left, int) else left
 
     def cells(name: str, row: Sequence[object]) -> Markup:
         made = (
-            tag(name, cell, class_="" if index < left else "number")
+            tag(name, cell, class_="" if index in words else "number")
             for index, cell in enumerate(row)
         )
         return tag("tr", *made)
@@ -67,6 +68,6 @@ ALONE = Markup(
 )
 
 
-def alone(*tables: Markup) -> str:
+def alone(*tables: object) -> str:
     """Return tables for a notebook."""
     return tag("div", ALONE, *tables, class_="accelsim")

@@ -10,6 +10,7 @@ from accelsim.kernels.tables import (
     DUALPIPE,
     FULL,
     INTERLEAVED,
+    MAX_STAGES,
     OK,
     STATED_PP,
     STATED_SCHEDULE,
@@ -119,7 +120,7 @@ def model_clash(plan: Record, case: Record, model: Record) -> int:
     pp, vp, layers = plan.pp, plan.vp, int(model.layers)
     if int(model.heads) % plan.tp != 0:
         return TP_HEADS
-    if pp > layers:
+    if pp > layers or pp > MAX_STAGES:
         return PP_LAYERS
     if vp == 1:
         return OK

@@ -33,9 +33,10 @@ def stage_forward(pipe: Record, stage: int, pp: int) -> float:
     """Return the seconds of a stage's forward pass, with a hand-over that it does."""
     if stage < pp - 1:
         sends = pipe.hop * (1.0 - pipe.hides)
-        return float(pipe.forward + sends + (pipe.embed_forward if stage == 0 else 0.0))
+        own = pipe.share[stage] * pipe.forward
+        return float(own + sends + (pipe.embed_forward if stage == 0 else 0.0))
     ends = pipe.head_forward + (pipe.embed_forward if pp == 1 else 0.0)
-    return float(pipe.last * pipe.forward + ends)
+    return float(pipe.share[stage] * pipe.forward + ends)
 
 
 @inlined
@@ -43,8 +44,8 @@ def stage_backward(pipe: Record, stage: int, pp: int) -> float:
     """Return the seconds of a stage's backward pass, with a hand-over that it does."""
     sends = pipe.hop * (1.0 - pipe.hides) if stage > 0 else pipe.embed_backward
     if stage < pp - 1:
-        return float(pipe.backward + sends)
-    return float(pipe.last * pipe.backward + pipe.head_backward + sends)
+        return float(pipe.share[stage] * pipe.backward + sends)
+    return float(pipe.share[stage] * pipe.backward + pipe.head_backward + sends)
 
 
 @kernel
@@ -176,8 +177,8 @@ def fill_seconds(pipe: Record, schedule: int, pp: int, vp: int, seconds: Rows) -
             last = depth == pp - 1 and (slot == slots - 1 or schedule == DUALPIPE)
             if schedule == ZB_V:
                 last = stage == 0 and slot == 1
-            short = stage == pp - 1 and schedule not in (ZB_V, DUALPIPE)
-            share = (pipe.last if short else 1.0) / copies
+            folded = schedule in (ZB_V, DUALPIPE)
+            share = (1.0 if folded else pipe.share[stage]) / copies
             f, b = share * pipe.forward, share * pipe.backward
             w = share * pipe.weight
             if first:
@@ -250,12 +251,11 @@ def stage_seconds(pipe: Record, schedule: int, stage: int, pp: int, vp: int) -> 
     one = pipe.forward + pipe.backward
     if schedule in (ZB_V, DUALPIPE):
         return float(one)
-    ends = 0.0
+    one, ends = pipe.share[stage] * one, 0.0
     sends = 2.0 * vp
     if stage == 0:
         ends, sends = ends + pipe.embed_forward + pipe.embed_backward, sends - 1.0
     if stage == pp - 1:
-        one = pipe.last * one
         ends, sends = ends + pipe.head_forward + pipe.head_backward, sends - 1.0
     return float(one + ends + sends * pipe.hop * (1.0 - pipe.hides))
 
@@ -278,15 +278,17 @@ def least_seconds(
     Each stage waits for the first micro-batch, does all of its work, and where weights
     have no pass of their own the last gradient then passes the stages before it.
     """
-    f, b = (pipe.forward / vp + pipe.hop), (pipe.backward / vp + pipe.hop)
+    before = 0.0  # passes of the stages before, a chunk of each
     own = pipe.hop * (1.0 - pipe.hides)  # a stage's last hand-over is its own work
     least = 0.0
     for stage in range(pp):
         time = micro_batches * stage_seconds(pipe, schedule, stage, pp, vp)
         if schedule not in (ZB_V, DUALPIPE) and stage > 0:
-            time += stage * f + pipe.embed_forward
+            time += before * pipe.forward + stage * pipe.hop + pipe.embed_forward
             if not splits(schedule):
-                time += stage * b - own + pipe.embed_backward
+                time += before * pipe.backward + stage * pipe.hop - own
+                time += pipe.embed_backward
+        before += pipe.share[stage] / vp
         least = max(least, time)
     return least
 

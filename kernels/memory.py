@@ -11,8 +11,9 @@ fullest moment of the fullest stage is what a plan needs.
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
-from accelsim.kernels.pipeline import layers_of_stage, schedule_of
+from accelsim.kernels.pipeline import schedule_of
 from accelsim.kernels.space import same_work
+from accelsim.kernels.stages import stage_layers, uneven
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
@@ -29,7 +30,6 @@ from accelsim.kernels.tables import (
 
 BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 ON_THE_WAY = 2.0  # layers whose offloaded activations are on their way to the host
-ROUNDING = 1e-9  # of a layer, so that equal shares are equal
 
 
 @kernel
@@ -44,25 +44,6 @@ def in_flight(plan: Record, stage: int) -> float:
     if schedule == DUALPIPE:
         return float(held)
     return float(held) / slots_of(schedule, plan.vp)
-
-
-@kernel
-def stage_layers(model: Record, software: Record, plan: Record, stage: int) -> float:
-    """Return the layers of a stage.
-
-    Cut evenly, the first stages fuller; or, where the software counts the LM head as
-    the layers that it costs, each stage takes layers until it has its share.
-    """
-    if software.head_counts == 0.0 or plan.pp == 1:
-        full, last = layers_of_stage(model, plan)
-        return last if stage == plan.pp - 1 and plan.pp > 1 else full
-    layer = model.layer_parameters
-    share = (model.layers + model.vocab * model.hidden / layer) / plan.pp
-    before = -(-(share * stage - ROUNDING) // 1.0)
-    after = -(-(share * (stage + 1.0) - ROUNDING) // 1.0)
-    if stage == plan.pp - 1:
-        after = model.layers
-    return float(min(model.layers, after) - min(model.layers, max(0.0, before)))
 
 
 @kernel
@@ -114,6 +95,8 @@ def stage_activations(
     A layer that is repeated holds for a moment what it does not keep; so many of them
     are, and the rest keeps all. Bytes [B].
     """
+    if here == 0.0:  # a stage of an end alone
+        return 0.0, 0.0
     moe = model.moe_layers / model.layers
     again = here
     if plan.recompute == FULL:
@@ -172,11 +155,11 @@ def fill_states(
 
 @kernel
 def fill_held(
-    held: Record, layers: Rows, chip: Record, model: Record, software: Record,
-    plan: Record, stage: int,
+    held: Record, layers: Rows, case: Record, chip: Record, model: Record,
+    software: Record, plan: Record, stage: int,
 ) -> None:  # fmt: skip
     """Fill what a stage holds whatever is sharded: STAGE."""
-    here = stage_layers(model, software, plan, stage)
+    here = stage_layers(case, model, software, plan, stage)
     held.layers, held.depth = here, in_flight(plan, stage)
     held.dense, held.experts, held.ends = parameters_at(model, plan, here, stage)
     held.kept, held.workspace = stage_activations(
@@ -228,14 +211,15 @@ def fill_stage(
 
 
 @kernel
-def stage_that(plan: Record, which: int) -> int:
+def stage_that(plan: Record, which: int, every: int) -> int:
     """Return the stages that may be the fullest, one after the other; -1 for none.
 
     The first stage has most in flight and the embedding, the last one the logits; those
-    between hold no more than the first but for its embedding.
+    between hold no more than the first but for its embedding, unless they have more
+    layers: then `every` one of them may be.
     """
-    if which == 0:
-        return 0
+    if which == 0 or every == 1:
+        return which
     stage = 1 if which == 1 else plan.pp - 1
     return int(stage) if stage < plan.pp and stage >= which else -1
 
@@ -247,22 +231,24 @@ def fill_memory(
 ) -> None:  # fmt: skip
     """Fill `memory[i]` (MEMORY) for every row of `plans` (PLAN) with its fullest stage.
 
-    held : scratch, three rows of STAGE; a plan that shares them with the one before
-    does not fill them again. other : scratch, one row of MEMORY.
+    held : scratch, rows of STAGE, three and no fewer than there are stages; a plan that
+    shares them with the one before does not fill them again. other : scratch, one row
+    of MEMORY.
     """
     for i in range(len(plans)):
         plan = plans[i]
         case = cases[plan.case]
         model, stack = models[case.model], software[case.software]
         again = i == 0 or not same_work(plan, plans[i - 1])
-        for which in range(3):
-            stage = stage_that(plan, which)
+        every = 1 if uneven(case, stack, plan) else 0
+        for which in range(plan.pp if every == 1 else 3):
+            stage = stage_that(plan, which, every)
             if stage < 0:
                 continue
             if again:
                 fill_held(
-                    held[which], layers[plan.shard], chips[case.chip], model, stack,
-                    plan, stage,
+                    held[which], layers[plan.shard], case, chips[case.chip], model,
+                    stack, plan, stage,
                 )  # fmt: skip
             into = memory[i] if which == 0 else other[0]
             fill_stage(into, held[which], case, model, stack, plan, stage)
@@ -283,5 +269,5 @@ def fill_stages(
     case = cases[plan.case]
     chip, model, stack = chips[case.chip], models[case.model], software[case.software]
     for stage in range(len(memory)):
-        fill_held(held[0], layers[plan.shard], chip, model, stack, plan, stage)
+        fill_held(held[0], layers[plan.shard], case, chip, model, stack, plan, stage)
         fill_stage(memory[stage], held[0], case, model, stack, plan, stage)

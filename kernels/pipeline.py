@@ -19,18 +19,6 @@ def schedule_of(plan: Record) -> int:
 
 
 @kernel
-def layers_of_stage(model: Record, plan: Record) -> tuple[float, float]:
-    """Return the layers of the fullest and of the last stage.
-
-    Layers go to the pp x vp chunks as evenly as they can, the first chunks fuller.
-    """
-    chunks = plan.pp * plan.vp
-    fullest = -(-model.layers // chunks) * plan.vp
-    last = model.layers - fullest * (plan.pp - 1.0)
-    return fullest, max(last, model.layers // chunks * plan.vp)
-
-
-@kernel
 def fill_hand_over(
     pipe: Record, case: Record, model: Record, software: Record, tiers: Rows,
     plan: Record,

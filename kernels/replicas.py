@@ -12,7 +12,6 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
-from accelsim.kernels.pipeline import layers_of_stage
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
     STATE_PASSES,
@@ -23,13 +22,14 @@ from accelsim.kernels.tables import UNSHARDED, ZERO2, ZERO3, Record, Rows
 
 
 @kernel
-def stage_parameters(model: Record, plan: Record) -> tuple[float, float, float]:
-    """Return the parameters of one worker in the fullest stage: (dense, experts, ends).
+def stage_parameters(
+    model: Record, plan: Record, layers: float
+) -> tuple[float, float, float]:
+    """Return the parameters of one worker in a stage: (dense, experts, ends).
 
     Tables of the embedding and the head are on the first and last stage, on both if
     there is one stage. Numbers of parameters, cut over tp and ep.
     """
-    layers, _ = layers_of_stage(model, plan)
     moe = layers * model.moe_layers / model.layers
     dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
     experts = moe * model.expert_parameters / (plan.tp * plan.ep)
@@ -60,25 +60,19 @@ def group_exchange(
 
 
 @kernel
-def exchange_calls(model: Record, plan: Record) -> float:
-    """Return the collectives that layers come in where each is exchanged alone."""
-    fullest, _ = layers_of_stage(model, plan)
-    return max(1.0, float(fullest))
-
-
-@kernel
 def fill_exchange(
     exchange: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record,
+    plan: Record, full: float,
 ) -> None:  # fmt: skip
     """Fill what the replicas exchange for all gradients and all weights, once each.
 
+    full : layers of the fullest stage.
     Sharded ones layer by layer (ZeRO-2 and 3), the others as a whole; once a step what
     was trained, layer by layer all that is needed.
     """
-    dense, experts, ends = stage_parameters(model, plan)
+    dense, experts, ends = stage_parameters(model, plan, full)
     dense += ends
-    layers = exchange_calls(model, plan)
+    layers = max(1.0, full)
     grad = software.grad_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
     if plan.sharding == UNSHARDED and software.bucket > 0.0:
@@ -102,18 +96,18 @@ def fill_exchange(
 
 @kernel
 def add_data_parallel(
-    result: Record, exchange: Record, model: Record, software: Record, plan: Record,
+    result: Record, exchange: Record, software: Record, plan: Record, full: float,
     forward: float, backward: float,
 ) -> None:  # fmt: skip
     """Add what keeps the data-parallel replicas equal.
 
-    exchange : EXCHANGE of the plan. forward, backward : seconds of the stage on one
-    micro-batch, to hide behind. ZeRO-3 gathers each layer's weights twice and reduces
-    its gradients in each micro-batch, ZeRO-2 reduces in each unless there is a
-    pipeline, ZeRO-1 reduces and gathers once a step, plain replicas all-reduce once
-    (Rajbhandari et al. 2020, sec. 7).
+    exchange : EXCHANGE of the plan. full : layers of the fullest stage. forward,
+    backward : its seconds on one micro-batch, to hide behind. ZeRO-3 gathers each
+    layer's weights twice and reduces its gradients in each micro-batch, ZeRO-2 reduces
+    in each unless there is a pipeline, ZeRO-1 reduces and gathers once a step, plain
+    replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
     """
-    layers, share = exchange_calls(model, plan), software.communication_share
+    layers, share = max(1.0, full), software.communication_share
     reduce, gather = exchange.reduce, exchange.gather
     # gradients of a pipeline stage wait for its last micro-batch
     each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)
@@ -134,13 +128,13 @@ def add_data_parallel(
 @kernel
 def add_optimizer(
     result: Record, model: Record, chip: Record, software: Record, case: Record,
-    plan: Record,
+    plan: Record, layers: float,
 ) -> None:  # fmt: skip
     """Add the update: it streams gradient, master copy and moments of each parameter.
 
     Chained kernels move about twice as much.
     """
-    dense, experts, ends = stage_parameters(model, plan)
+    dense, experts, ends = stage_parameters(model, plan, layers)
     mine = dense + ends
     if plan.sharding != UNSHARDED:
         mine = mine / (plan.dp * plan.cp)
@@ -150,7 +144,6 @@ def add_optimizer(
     traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
     passes = 1.0 if software.fused_optimizer > 0.0 else 2.0
     moved = passes * traffic * model.trained * (mine + experts)
-    layers, _ = layers_of_stage(model, plan)
     host = software.tensor_kernels[1] * model.tensors * layers * software.launch
     time = max(host, stream_seconds(chip, moved, 1.0))
     if plan.offload_optimizer > 0:

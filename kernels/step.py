@@ -11,7 +11,8 @@ longer; while it runs it takes `communication_share` of the computing units.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.overlap import exposed
-from accelsim.kernels.pipeline import add_pipeline, fill_hand_over, layers_of_stage
+from accelsim.kernels.pipeline import add_pipeline, fill_hand_over
+from accelsim.kernels.stages import fill_shares, fullest_layers
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
@@ -253,6 +254,32 @@ def weight_seconds(layers: Rows, model: Record, count: float) -> float:
 
 
 @kernel
+def busiest_stage(
+    pipe: Record, layers: Rows, plan: Record, middle: float, wait: float,
+    wait_last: float,
+) -> int:  # fmt: skip
+    """Return the stage that works longest on a micro-batch, hand-overs included.
+
+    middle : device seconds of the fullest stage, without embedding and head; wait : for
+    its host; wait_last : of the last stage. An end comes before a stage between.
+    """
+    hop, last = pipe.hop * (1.0 - pipe.hides), plan.pp - 1
+    head = end_seconds(layers[HEAD])
+    most = pipe.share[0] * (middle + wait) + end_seconds(layers[EMBED])
+    busiest = 0
+    time = pipe.share[last] * middle + head + wait_last
+    if time > most:
+        most, busiest = time, last
+    for stage in range(1, last):
+        time = pipe.share[stage] * (middle + wait) + hop
+        if time > most:
+            most, busiest = time, stage
+        if pipe.even > 0.0:  # the others are like it
+            break
+    return busiest
+
+
+@kernel
 def add_slowest(
     result: Record, pipe: Record, layers: Rows, plan: Record, middle: float,
     wait: float, wait_last: float,
@@ -263,22 +290,24 @@ def add_slowest(
     seconds of a full stage, whose parts are there. ZB-V's first stage holds both ends,
     DualPipe's first and last each hold both for half of the micro-batches.
     """
-    embed, head, share = layers[EMBED], layers[HEAD], pipe.last
+    embed, head = layers[EMBED], layers[HEAD]
     sends = 2.0 * plan.vp
-    first = end_seconds(embed)
-    last = (share - 1.0) * middle + end_seconds(head) + wait_last - wait
-    between = pipe.hop * (1.0 - pipe.hides) if plan.pp > 2 else 0.0
     if plan.schedule in (ZB_V, DUALPIPE):
         both = 0.5 if plan.schedule == DUALPIPE else 1.0
-        wait += both * (wait_last - share * wait)
+        wait += both * (wait_last - pipe.share[plan.pp - 1] * wait)
         middle += add_end(result, embed, both) + add_end(result, head, both)
-    elif between <= max(first, last):
+        result.launch += wait
+        return middle + wait, sends
+    stage = busiest_stage(pipe, layers, plan, middle, wait, wait_last)
+    share = pipe.share[stage]
+    scale_micro_batches(result, share)
+    middle, wait = share * middle, share * wait
+    if stage == 0:
+        middle += add_end(result, embed, 1.0)
+    if stage == plan.pp - 1:
+        middle, wait = middle + add_end(result, head, 1.0), wait_last
+    if stage in (0, plan.pp - 1):
         sends -= 1.0
-        if last > first:
-            scale_micro_batches(result, share)
-            middle, wait = share * middle + add_end(result, head, 1.0), wait_last
-        else:
-            middle += add_end(result, embed, 1.0)
     result.launch += wait
     return middle + wait, sends
 
@@ -294,11 +323,12 @@ def fill_work(
     row and (4, pp). Returns seconds of a full stage on one micro-batch, forward and
     backward.
     """
-    full, rest = layers_of_stage(model, plan)
+    full = fullest_layers(case, model, software, plan)
+    fill_shares(pipe, case, model, software, plan, full)
     forward, backward, host_f, host_b = add_layers(
         result, layers, chip, model, software, plan, full
     )
-    embed, head, share = layers[EMBED], layers[HEAD], rest / full
+    embed, head, share = layers[EMBED], layers[HEAD], pipe.share[plan.pp - 1]
     slowest, size, sends = forward + backward, 0.0, 0.0
     if plan.pp == 1:
         slowest += add_end(result, embed, 1.0) + add_end(result, head, 1.0)
@@ -313,7 +343,6 @@ def fill_work(
             share * forward, share * backward + there, share * host_f, host_last, 1
         )
         fill_pipeline(pipe, layers, forward, backward, wait)
-        pipe.last, pipe.even = share, 1.0 * (rest == full)
         pipe.head_forward += wait_last - share * wait
         pipe.weight = weight_seconds(layers, model, full)
         size = fill_hand_over(pipe, case, model, software, tiers, plan)

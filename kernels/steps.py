@@ -11,13 +11,13 @@ from typing import NamedTuple
 from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.memory import stage_activations
 from accelsim.kernels.offload import add_offload
-from accelsim.kernels.pipeline import layers_of_stage
 from accelsim.kernels.replicas import (
     add_data_parallel,
     add_optimizer,
     fill_exchange,
 )
 from accelsim.kernels.space import same_replicas, same_work
+from accelsim.kernels.stages import fullest_layers
 from accelsim.kernels.step import fill_work
 from accelsim.kernels.tables import Record, Rows
 
@@ -59,7 +59,7 @@ def fill_steps(
     """
     work, exchange = scratch.work[0], scratch.exchange
     last = -1
-    forward, backward, kept = 0.0, 0.0, 0.0
+    full, forward, backward, kept = 0.0, 0.0, 0.0, 0.0
     for i in range(len(plans)):
         if not timed[i]:
             continue
@@ -74,17 +74,17 @@ def fill_steps(
                 work, four, case, chip, model, stack, own, plan, scratch.pipe[0],
                 scratch.sums,
             )  # fmt: skip
-            full, _ = layers_of_stage(model, plan)
+            full = fullest_layers(case, model, stack, plan)
             kept, _ = stage_activations(four, chip, model, stack, plan, full)
         if last < 0 or not same_replicas(plan, plans[last]):
             exchange.known[:] = 0.0
         mine = exchange[plan.sharding]
         if mine.known == 0.0:
-            fill_exchange(mine, model, stack, case, own, plan)
+            fill_exchange(mine, model, stack, case, own, plan, full)
             mine.known = 1.0
         last = i
         results[i] = scratch.work[0]
-        add_data_parallel(result, mine, model, stack, plan, forward, backward)
-        add_optimizer(result, model, chip, stack, case, plan)
+        add_data_parallel(result, mine, stack, plan, full, forward, backward)
+        add_optimizer(result, model, chip, stack, case, plan, full)
         add_offload(result, case, plan, kept)
         add_parts(result)

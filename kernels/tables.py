@@ -39,8 +39,7 @@ ELEMENT_BYTES = (4.0, 4.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.5625)
 FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = codes(N_PRECISIONS)
 GPU, SYSTOLIC = 0, 1  # families of matrix units
 SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
-MAX_TIERS = 6
-MAX_DIMS = 3
+MAX_TIERS, MAX_DIMS, MAX_STAGES = 6, 3, 256  # of a system, a torus, a pipeline
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
@@ -184,6 +183,8 @@ CASE = np.dtype(
         ("global_batch", "f8"),
         ("workers", "f8"),
         ("host_bandwidth", "f8"),  # B/s of a worker to its host, one way; 0 = unknown
+        ("stages", "i8"),  # whose layers are stated, 0 = none
+        ("stage_layers", "f8", (MAX_STAGES,)),
         ("stated", "i8"),  # what the run states of its plan, a bit each
         ("stated_schedule", "i8"),
     ]
@@ -214,8 +215,8 @@ PLAN = np.dtype(
     ]
 )
 
-# A pipeline, in s: a full stage's passes on one micro-batch, what the ends add to the
-# first and the last stage, the share of a full stage that the last one has.
+# A pipeline, in s: the fullest stage's passes on one micro-batch, what the ends add to
+# the first and the last stage, each stage's layers over those of the fullest.
 PIPELINE = np.dtype(
     [
         ("forward", "f8"),
@@ -226,7 +227,7 @@ PIPELINE = np.dtype(
         ("head_forward", "f8"),
         ("head_backward", "f8"),
         ("head_weight", "f8"),
-        ("last", "f8"),
+        ("share", "f8", (MAX_STAGES,)),
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation

@@ -192,6 +192,7 @@ def software(**changes: Any) -> Record:
         "grad_bytes": 4.0,
         "master_bytes": 12.0,
         "logit_bytes": 4.0,
+        "collective_calls": 4.0,
         "pipelined": 1.0,
     }
     return row(SOFTWARE, **values | changes)[0]

@@ -20,6 +20,7 @@ from accelsim.cli.claim import claim_command
 from accelsim.cli.collective import collective_command
 from accelsim.cli.compare import compare_command
 from accelsim.cli.estimate import estimate_command
+from accelsim.cli.explore import explore_command
 from accelsim.cli.fabric import fabric_command
 from accelsim.cli.goodput import goodput_command
 from accelsim.cli.hbm import hbm_command
@@ -154,6 +155,7 @@ for _command in (
     validate_group,
     calibrate_group,
     report_group,
+    explore_command,
 ):
     main.add_command(_command)
 for _command in KERNEL_COMMANDS:

@@ -1,12 +1,15 @@
 """`accelsim compare`: one model on several systems, side by side."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
 from accelsim.errors import InputError, NoAnswerError
+
+if TYPE_CHECKING:
+    from accelsim.explore.comparison import Comparison
 
 
 @click.command(
@@ -58,22 +61,8 @@ def compare_command(
     MODEL is a name, a TOML file or a Hugging Face config.json. For each system the
     fastest plan that fits is searched for; parts of the plan may be fixed for all.
     """
-    from accelsim.catalog import parse_overrides
-    from accelsim.explore.compare import compare
-    from accelsim.kernels.warm import compiling_beside
-
-    names = [name for name in map(str.strip, systems.split(",")) if name]
-    if not names:
-        raise InputError("--systems: names no system; write --systems A,B")
-    given["training"] = options.training_of(given)
-    plan = options.plan_of(given)
-    overrides = parse_overrides(changes)
     samples, seed = options.samples_of(given)
-    with compiling_beside():
-        answer = compare(model, names, **given, plan=plan, overrides=overrides)
-    if all(row.estimate is None for row in answer.rows):
-        reasons = "; ".join(f"{row.system}: {row.failure}" for row in answer.rows)
-        raise NoAnswerError(f"no system can run it: {reasons}")
+    answer = comparison_of(model, systems, changes, **given)
     told = None
     if samples is not None:
         from accelsim.explore.uncertain import with_intervals
@@ -90,3 +79,31 @@ def compare_command(
 
         rows = {row["system"]: row.get("uncertain") for row in told["rows"]}
         print_tables(interval_tables({k: v for k, v in rows.items() if v}))
+
+
+def comparison_of(
+    model: str, systems: str, changes: tuple[str, ...], **given: Any
+) -> "Comparison":
+    """Return the comparison that options ask for.
+
+    Raises
+    ------
+    InputError, NoAnswerError
+        No system is named; none of them can run it.
+    """
+    from accelsim.catalog import parse_overrides
+    from accelsim.explore.compare import compare
+    from accelsim.kernels.warm import compiling_beside
+
+    names = [name for name in map(str.strip, systems.split(",")) if name]
+    if not names:
+        raise InputError("--systems: names no system; write --systems A,B")
+    given["training"] = options.training_of(given)
+    plan = options.plan_of(given)
+    overrides = parse_overrides(changes)
+    with compiling_beside():
+        answer = compare(model, names, **given, plan=plan, overrides=overrides)
+    if all(row.estimate is None for row in answer.rows):
+        reasons = "; ".join(f"{row.system}: {row.failure}" for row in answer.rows)
+        raise NoAnswerError(f"no system can run it: {reasons}")
+    return answer

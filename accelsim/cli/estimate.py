@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Examples:
   accelsim estimate --model llama3-70b --system dgx-h100 --chips 512 --tp 8
   accelsim estimate megatron-175b-selene --explain --timeline
+  accelsim estimate megatron-175b-selene --chakra traces
   accelsim estimate megatron-175b-selene --set chip.hbm.bandwidth="3 TB/s"
   accelsim estimate megatron-175b-selene --train-tokens "300 G" --checkpoint 10s
 
@@ -40,6 +41,12 @@ Exit code 1: no plan fits; the message says what is short and what comes nearest
     metavar="FILE.json",
     help="Write the timeline for ui.perfetto.dev.",
 )
+@click.option(
+    "--chakra",
+    type=options.FilePath(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write it as Chakra execution traces, one a rank.",
+)
 @options.training_options
 @options.uncertain_options
 @options.set_option
@@ -50,6 +57,7 @@ def estimate_command(
     timeline: bool,
     figure: str | None,
     trace: Path | None,
+    chakra: Path | None,
     changes: tuple[str, ...],
     as_json: bool,
     **given: Any,
@@ -73,8 +81,9 @@ def estimate_command(
     told, more = answer.to_dict(), list[Any]()
     if explain:
         told["explanation"] = _explained(answer, more)
-    if timeline or figure or trace:
-        told["timeline"] = _drawn(answer, figure, trace, more if timeline else None)
+    if timeline or figure or trace or chakra:
+        files = (figure, trace, chakra)
+        told["timeline"] = _drawn(answer, files, more if timeline else None)
     if samples is not None:
         told["uncertain"] = _spread(answer, samples, seed, more)
     if as_json:
@@ -109,15 +118,18 @@ def _check_files(figure: str | None, trace: Path | None) -> None:
 
 def _drawn(
     answer: "Estimate",
-    figure: str | None,
-    trace: Path | None,
+    files: tuple[str | None, Path | None, Path | None],
     tables: list[Any] | None,
 ) -> dict[str, Any]:
-    """Draw the timeline where it is asked for; return how exact it is."""
+    """Draw the timeline where it is asked for; return how exact it is.
+
+    files : picture, trace for Perfetto, folder of Chakra traces.
+    """
     from accelsim.explore.timeline import timeline
     from accelsim.report.timeline import difference, timeline_tables
 
     found = timeline(answer)
+    figure, trace, chakra = files
     title = (
         f"{answer.question.model.name} on {answer.chips} x {answer.question.chip.name}"
     )
@@ -131,6 +143,10 @@ def _drawn(
         from accelsim.report.trace import write_trace
 
         write_trace(trace, found, title)
+    if chakra is not None:
+        from accelsim.report.chakra import write_chakra
+
+        write_chakra(chakra, found, answer.plan)
     if tables is not None:
         tables += timeline_tables(found)
     for line in difference(found) if tables is None else ():

@@ -160,11 +160,11 @@ def link_command(
         link_budget.tell_choice(distance, by, asked)
     elif channel is None:
         raise click.UsageError("give a CHANNEL, --distance or --sweep")
-    elif _is_link(channel):
+    elif is_link(channel):
         allowed = ("channel", "budget", "as_json", "changes", *OF_LANES)
         _refuse(context, "a link of the catalog", *allowed)
         link_budget.tell_link(channel, changes, asked, figure)
-    elif budget or _has_device(channel):
+    elif budget or has_device(channel):
         _refuse(context, "a budget", "channel", "budget", "as_json", *OF_BUDGET)
         link_budget.tell_budget(channel, asked, figure)
     else:
@@ -183,13 +183,15 @@ def _refuse(context: click.Context, what: str, *allowed: str) -> None:
             raise click.UsageError(f"{said} says nothing of {what}")
 
 
-def _is_link(channel: str) -> bool:
+def is_link(channel: str) -> bool:
+    """Return whether a text is the name of a link of the catalog."""
     from accelsim.catalog import has, is_path
 
     return not is_path(channel) and has("links", channel)
 
 
-def _has_device(channel: str) -> bool:
+def has_device(channel: str) -> bool:
+    """Return whether a device is among the segments of a path."""
     from accelsim.catalog import any_named, is_path, names
 
     if channel.lower().endswith(FILES):
@@ -216,12 +218,13 @@ def _judge(
     if figure is not None:
         check_figure(figure)
     spec = override(load("com", sheet), parse_overrides(changes), f"com {sheet}")
-    made = _channel(channel, *given)
+    made = channel_of(channel, *given)
     found = judge(made, spec, cases)
     if figure is not None:
-        from accelsim.report.link_figure import draw
+        from accelsim.report.link_figure import channel_figure
+        from accelsim.report.picture.raster import save
 
-        draw(figure, found)
+        save(channel_figure(found), Path(figure))
     plain = _plain(found)
     if bits:
         plain["bits"] = _bits(found, bits)
@@ -245,9 +248,10 @@ def _check_name(text: str) -> None:
         raise InputError(f"CHANNEL {text!r}: no link, file or segment; {hint}")
 
 
-def _channel(
+def channel_of(
     text: str, fext: tuple[str, ...], next_: tuple[str, ...], ports: str
 ) -> "Channel":
+    """Return the channel that a file or segments describe, with its aggressors."""
     from accelsim.errors import InputError
     from accelsim.link.channel import Channel
     from accelsim.link.channel_files import read_npz, read_port

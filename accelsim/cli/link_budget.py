@@ -29,18 +29,24 @@ class Asked:
     voltage: str | None
     as_json: bool
 
-    @property
-    def volts(self) -> float:
-        """Return the crosstalk [V]."""
-        from accelsim.units import parse
 
-        try:
-            value = parse(self.crosstalk, "voltage")
-        except InputError as error:
-            raise InputError(f"--crosstalk: {error}") from None
-        if not 0.0 <= value <= 1.0:
-            raise InputError(f"--crosstalk {self.crosstalk}: must be 0 to 1 V")
-        return value
+def volts(crosstalk: str) -> float:
+    """Return what `--crosstalk` says [V].
+
+    Raises
+    ------
+    InputError
+        It is no voltage, or more than 1 V.
+    """
+    from accelsim.units import parse
+
+    try:
+        value = parse(crosstalk, "voltage")
+    except InputError as error:
+        raise InputError(f"--crosstalk: {error}") from None
+    if not 0.0 <= value <= 1.0:
+        raise InputError(f"--crosstalk {crosstalk}: must be 0 to 1 V")
+    return value
 
 
 def _population(link: "Link", asked: Asked, figure: str | None) -> "Population | None":
@@ -74,7 +80,8 @@ def _population(link: "Link", asked: Asked, figure: str | None) -> "Population |
 def tell_budget(path: str, asked: Asked, figure: str | None) -> None:
     """Print the budget of a path."""
     from accelsim.link.answer import explain, question
-    from accelsim.report.link_budget import budget_plain, budget_tables
+    from accelsim.link.plain import budget_plain
+    from accelsim.report.link_budget import budget_tables
 
     made = question(
         path,
@@ -85,7 +92,7 @@ def tell_budget(path: str, asked: Asked, figure: str | None) -> None:
         serdes=asked.serdes,
     )
     lanes = _population(made, asked, figure)
-    found = explain(made, asked.volts)
+    found = explain(made, volts(asked.crosstalk))
     plain = budget_plain(found, lanes, asked.links)
     if asked.as_json:
         print_json(plain)
@@ -99,9 +106,10 @@ def tell_link(
     """Print the budget of a link of the catalog, and what the fabric takes from it."""
     from accelsim.catalog import load, parse_overrides
     from accelsim.link.answer import explain
+    from accelsim.link.plain import budget_plain
     from accelsim.link.port import port
     from accelsim.link.wire import link_of
-    from accelsim.report.link_budget import budget_plain, budget_tables
+    from accelsim.report.link_budget import budget_tables
     from accelsim.report.link_port import port_plain, port_tables
 
     spec = load("links", name, parse_overrides(changes))

@@ -38,6 +38,7 @@ PLAN_FIELDS = (
     "cp",
     "pp",
     "vp",
+    "stage_layers",
     "schedule",
     "ep",
     "dp",
@@ -72,6 +73,14 @@ class FilePath(click.Path):
         if not value:
             self.fail("the path is empty", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def _counts(_context: Any, _option: Any, told: str | None) -> tuple[int, ...] | None:
+    """Return whole numbers between commas."""
+    try:
+        return None if told is None else tuple(int(word) for word in told.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{told!r}: whole numbers between commas") from None
 
 
 def stack(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -130,6 +139,12 @@ plan_options = stack(
     click.option("--cp", type=int, help="Context parallelism."),
     click.option("--pp", type=int, help="Pipeline stages."),
     click.option("--vp", type=int, help="Virtual stages of each pipeline stage."),
+    click.option(
+        "--stage-layers",
+        metavar="N,N,…",
+        callback=_counts,
+        help="Layers of each stage, one by one.",
+    ),
     click.option(
         "--schedule", type=click.Choice(SCHEDULES), help="Order of a pipeline's passes."
     ),

@@ -11,15 +11,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from accelsim.cli import options
+from accelsim.cli.compare import compare_command, comparison_of
 from accelsim.cli.estimate import estimate_command
+from accelsim.cli.link import channel_of, has_device, is_link, link_command
+from accelsim.cli.link_budget import volts
 from accelsim.cli.output import print_json
+from accelsim.cli.sweep import show_command
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
     from accelsim.report.page.page import Page
 
 # Options of a command that say how it tells its answer: a page tells all.
-TELLING = ("as_json", "figure", "explain", "timeline", "trace", "uncertain", "seed")
+TELLING = (
+    "as_json",
+    "out",
+    "figure",
+    "explain",
+    "timeline",
+    "trace",
+    "uncertain",
+    "seed",
+)
 OUT = click.Option(
     ["-o", "--out"], required=True, metavar="FILE.html",
     type=options.FilePath(dir_okay=False, path_type=Path), help="Where the page goes.",
@@ -54,23 +67,28 @@ def report_group() -> None:
 
 
 def _report(
-    name: str, of: click.Command, words: str, make: Callable[..., "Page"]
+    name: str,
+    of: click.Command,
+    words: str,
+    make: Callable[..., "Page"],
+    without: tuple[str, ...] = (),
 ) -> None:
-    """Add a report that takes the options of another command."""
+    """Add a report that takes the options of another command, but for some."""
 
     def callback(out: Path, figures: Path | None, as_json: bool, **given: Any) -> None:
         _check(out, figures)
         page = make(given, _typed(name))
         _write(page, out, figures, as_json=as_json)
 
-    own = [p for p in of.params if p.name not in TELLING]
+    whole = "sweep show" if name == "sweep" else of.name
+    own = [p for p in of.params if p.name not in (*TELLING, *without)]
     example = f"\b\nExample:\n  accelsim report {name} {words} -o report.html"
     report_group.add_command(
         Told(
             name,
             params=[*own, OUT, FIGURES, JSON],
             callback=callback,
-            help=f"The report of `accelsim {of.name}`, whose arguments it takes.",
+            help=f"The report of `accelsim {whole}`, whose arguments it takes.",
             epilog=example,
         )
     )
@@ -121,18 +139,98 @@ def _write(page: "Page", out: Path, figures: Path | None, *, as_json: bool) -> N
 def _run(given: dict[str, Any], command: str) -> "Page":
     from accelsim.catalog import parse_overrides
     from accelsim.kernels.warm import compiling_beside
-    from accelsim.question import read_run, run_from
     from accelsim.report.page.run import run_page
 
-    named = given.pop("run")
     overrides = parse_overrides(given.pop("changes"))
-    if named is None:
-        instead = " (or name a RUN.toml that says so)"
-        options.require(given, "model", "system", "chips", otherwise=instead)
-    base = None if named is None else read_run(named)
-    plan = options.plan_of(given)
+    asked = options.run_of(given.pop("run"), given)
     with compiling_beside():
-        return run_page(run_from(given | {"plan": plan}, base), overrides, command)
+        return run_page(asked, overrides, command)
+
+
+def _compare(given: dict[str, Any], command: str) -> "Page":
+    from accelsim.report.page.compare import compare_page
+
+    return compare_page(comparison_of(**given), command)
+
+
+def _sweep(given: dict[str, Any], command: str) -> "Page":
+    from accelsim.explore.sweep.store import open_store
+    from accelsim.report.page.sweep import Look, sweep_page
+
+    store = open_store(given.pop("folder"))
+    return sweep_page(store, Look(**given), command)
+
+
+def _link(given: dict[str, Any], command: str) -> "Page":
+    text = given["channel"]
+    if text is None:
+        raise click.UsageError("give a CHANNEL")
+    if is_link(text):
+        return _catalog_link(text, given, command)
+    if given["budget"] or has_device(text):
+        return _budget(text, given, command)
+    return _channel(text, given, command)
+
+
+def _catalog_link(name: str, given: dict[str, Any], command: str) -> "Page":
+    from accelsim.catalog import find, load, parse_overrides
+    from accelsim.link.answer import explain
+    from accelsim.link.port import port
+    from accelsim.link.wire import link_of
+    from accelsim.report.page.link import budget_page
+    from accelsim.report.page.reproduce import wire_files
+
+    spec = load("links", name, parse_overrides(given["changes"]))
+    if not spec.path:
+        raise InputError(f"link {name}: names no path, so nothing is known of its wire")
+    found = explain(link_of(spec), float(spec.crosstalk or 0.0))
+    files = [("links", find("links", name)), *wire_files(link_of(spec))]
+    return budget_page(found, command, files, (spec, port(spec)))
+
+
+def _budget(path: str, given: dict[str, Any], command: str) -> "Page":
+    from accelsim.link.answer import explain, question
+    from accelsim.report.page.link import budget_page
+    from accelsim.report.page.reproduce import wire_files
+
+    names = ("rate", "code", "lanes", "packet", "serdes")
+    made = question(path, **{name: given[name] for name in names})
+    found = explain(made, volts(given["crosstalk"]))
+    return budget_page(found, command, wire_files(made))
+
+
+def _channel(text: str, given: dict[str, Any], command: str) -> "Page":
+    from accelsim.catalog import find, load, override, parse_overrides
+    from accelsim.link.judge import judge
+    from accelsim.report.page.channel import channel_page
+
+    sheet = given["sheet"]
+    changes = parse_overrides(given["changes"])
+    spec = override(load("com", sheet), changes, f"com {sheet}")
+    made = channel_of(text, given["fext"], given["next_"], given["ports"])
+    found = judge(made, spec, given["cases"])
+    return channel_page(found, command, [("com", find("com", sheet))])
 
 
 _report("run", estimate_command, "megatron-175b-selene", _run)
+_report(
+    "compare",
+    compare_command,
+    "mpt-7b --systems dgx-a100,dgx-h100 --chips 8",
+    _compare,
+)
+_report(
+    "sweep",
+    show_command,
+    "stacks",
+    _sweep,
+    ("sql", "kind", "z", "level", "base", "tokens"),
+)
+_report(
+    "link",
+    link_command,
+    "neuronlink-v4",
+    _link,
+    ("bits", "population", "links", "temperature", "process", "voltage", "distance",
+     "by", "sweep"),
+)  # fmt: skip

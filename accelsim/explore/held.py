@@ -26,7 +26,7 @@ _QUANTITY = re.compile(
 def held(estimate: Estimate) -> Question:
     """Return an estimate's question with the plan that it found."""
     q, plan = estimate.question, estimate.plan
-    sizes = {f: getattr(plan, f, None) for f in PlanSpec.model_fields}
+    sizes = {f: getattr(plan, f, getattr(q.plan, f)) for f in PlanSpec.model_fields}
     told = {name: value for name, value in sizes.items() if value is not None}
     return replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**told)}))
 

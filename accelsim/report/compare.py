@@ -142,7 +142,7 @@ def comparison_tables(comparison: Comparison) -> list[RenderableType]:
         "",
         *_tables(comparison),
         *notes(_failures(comparison), "No answer"),
-        *notes(_notes(comparison)),
+        *notes(notes_of(comparison)),
         *notes(_soft(comparison), SOFT_TITLE),
     ]
 
@@ -224,7 +224,7 @@ def _failures(comparison: Comparison) -> list[str]:
     return [f"{row.system}: {row.failure}" for row in rows if row.estimate is None]
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def notes_of(comparison: Comparison) -> list[str]:
     """Return the notes, those that several systems share only once."""
     by_note: dict[str, list[str]] = {note: [] for note in comparison.notes}
     for row in comparison.rows:

@@ -34,12 +34,17 @@ def port_plain(spec: LinkSpec, port: Port) -> dict[str, Any]:
 def port_tables(name: str, plain: Mapping[str, Any]) -> list[RenderableType]:
     """Return the figures of a port with their origin."""
     made = table("a port, one way", "", "", left=3)
+    for field, words, origin in port_facts(plain):
+        made.add_row(field, Text(words), origin)
+    return [heading(f"{name}: what the fabric takes"), made, ""]
+
+
+def port_facts(plain: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return each figure of a port as it is read, and whether it is stated."""
     rows = {
         "bandwidth": f"{plain['bandwidth_bytes_per_s'] / 1e9:.4g} GB/s",
         "latency": f"{plain['latency_s'] * 1e9:.1f} ns a hop",
         "energy": f"{plain['energy_j_per_bit'] * 1e12:.2f} pJ/b",
         "failures": f"{plain['failures_fit']:,.0f} FIT",
     }
-    for field, words in rows.items():
-        made.add_row(field, Text(words), plain["origin"][field])
-    return [heading(f"{name}: what the fabric takes"), made, ""]
+    return [(field, words, plain["origin"][field]) for field, words in rows.items()]

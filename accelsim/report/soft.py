@@ -5,6 +5,7 @@ tend to weigh. It computes no result.
 """
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from accelsim.chip.lower import attention_kernel
 from accelsim.explore.result import Estimate
@@ -54,6 +55,7 @@ _UNUSED = (
 )
 
 
+@lru_cache(maxsize=4096)
 def _rank(path: str) -> int:
     return next(i for i, (p, _) in enumerate(_WEIGHT) if fnmatchcase(path, p))
 

@@ -118,7 +118,11 @@ def time_figure(found: Sequence[tuple[str, Estimate]], name: str = "time") -> Dr
 def tornado_figure(found: Explanation) -> Drawing:
     """Return what one percent more of each figure is worth."""
     rows = [
-        Lever(f"{one.path}  ({one.text})", one.gain, f"{one.gain:+.3f} %")
+        Lever(
+            f"{one.path}  ({one.text})",
+            one.gain,
+            f"{one.gain:+.3f} %".replace("-", "−"),
+        )
         for one in found.elasticities[:MOST]
         if abs(one.gain) >= LEAST
     ]
@@ -127,5 +131,9 @@ def tornado_figure(found: Explanation) -> Drawing:
     if first is not None:
         about += f" The strongest lever is {first.path}."
     return tornado(
-        "sensitivity", "What would help", about, rows, ("tokens/s gained, %", "")
+        "sensitivity",
+        "One percent more of each figure",
+        about,
+        rows,
+        ("tokens/s gained, %", ""),
     )

@@ -25,7 +25,7 @@ def rows_tables(title: str, rows: "pa.Table", most: int) -> list[RenderableType]
     """Return a table of the first `most` rows."""
     made = table(*short_names(rows.column_names), left=0)
     for column, values in zip(made.columns, rows.columns, strict=True):
-        column.justify = "left" if _is_text(values) else "right"
+        column.justify = "left" if is_text(values) else "right"
     for row in rows.slice(0, most).to_pylist():
         made.add_row(*(cell(value) for value in row.values()))
     parts: list[RenderableType] = [flowing(title)] if title else []
@@ -45,7 +45,8 @@ def short_names(names: list[str]) -> list[str]:
     ]
 
 
-def _is_text(column: Any) -> bool:
+def is_text(column: Any) -> bool:
+    """Return whether a column holds words."""
     return str(column.type) in ("string", "large_string")
 
 
@@ -87,9 +88,9 @@ def difference_tables(found: Difference, most: int) -> list[RenderableType]:
 
 
 def rows_figure(
-    title: str, rows: "pa.Table", x: str, y: str, by: str | None
+    title: str, rows: "pa.Table", x: str, y: str, by: str | None, *, joined: bool = True
 ) -> Drawing:
-    """Return column `y` against `x`, a line for each value of `by`.
+    """Return column `y` against `x`, a line or a cloud for each value of `by`.
 
     Raises
     ------
@@ -100,12 +101,12 @@ def rows_figure(
         if name not in rows.column_names:
             hint = nearest(name, rows.column_names)
             raise InputError(f"--figure: no column {name!r}; {hint}".rstrip("; "))
-    if _is_text(rows[y]):
+    if is_text(rows[y]):
         raise InputError(f"--figure: {y} holds no numbers")
     plain = rows.select([x, y, *([by] if by else [])]).to_pylist()
     told = [row for row in plain if row[y] is not None and math.isfinite(row[y])]
     words = (
-        tuple(dict.fromkeys(str(row[x]) for row in told)) if _is_text(rows[x]) else ()
+        tuple(dict.fromkeys(str(row[x]) for row in told)) if is_text(rows[x]) else ()
     )
     place = {word: float(n) for n, word in enumerate(words)}
     groups = dict.fromkeys(row[by] for row in told) if by else {None: None}
@@ -113,15 +114,16 @@ def rows_figure(
     for group in groups:
         mine = [row for row in told if by is None or row[by] == group]
         points = [(place.get(str(row[x]), row[x]), float(row[y])) for row in mine]
-        curves.append(Curve("" if by is None else str(group), tuple(sorted(points))))
+        label = "" if by is None else f"{short_names([by])[0]} {cell(group)}"
+        curves.append(Curve(label, tuple(sorted(points)), joined=joined))
     across = [a for curve in curves for a, _ in curve.points] or [0.0]
     up = [b for curve in curves for _, b in curve.points] or [0.0]
     about = f"{y} by {x}" + (f", a line for each {by}." if by else ".")
     axes = (
         Axis(*ranged(across, log=False), 0.0, 1.0, x, words=words),
-        Axis(*ranged(up, log=False, zero=True), 0.0, 1.0, y),
+        Axis(*ranged(up, log=False, zero=min(up) < 0.5 * max(up)), 0.0, 1.0, y),
     )
-    return lines("sweep", title, about, curves, *axes)
+    return lines(f"sweep-{y}", title, about, curves, *axes)
 
 
 def axes_of_picture(

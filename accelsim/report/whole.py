@@ -8,7 +8,7 @@ from rich.text import Text
 
 from accelsim import numbers
 from accelsim.explore.whole import Whole
-from accelsim.report.goodput import long
+from accelsim.report.goodput import long, often
 from accelsim.report.tables import table
 
 
@@ -16,10 +16,19 @@ def whole_tables(run: Whole | None) -> list[RenderableType]:
     """Return the table of a whole run; nothing where the question tells of none."""
     if run is None:
         return []
-    made, failures = table("the whole run, failures counted", ""), run.failures
+    made = table("the whole run, failures counted", "")
+    for words, text in whole_facts(run):
+        made.add_row(words, text)
+    what = f"fails as {run.reliability}; {run.chips_rented:,} chips are paid for"
+    return [made, Text(what, style="dim"), ""]
+
+
+def whole_facts(run: Whole) -> list[tuple[str, str]]:
+    """Return what is read of a whole run, as words and figures."""
+    failures = run.failures
     rows = [
-        ("a failure every", long(failures.mttf)),
-        ("checkpoint", f"{long(failures.write)} every {long(failures.interval)}"),
+        ("a failure", often(failures.mttf)),
+        ("checkpoint", f"{long(failures.write)}, {often(failures.interval)}"),
         ("spare nodes", f"{failures.spares:,}"),
         ("goodput", numbers.percent(run.share)),
         ("useful tokens/s", numbers.scaled(run.tokens_per_s)),
@@ -36,10 +45,7 @@ def whole_tables(run: Whole | None) -> list[RenderableType]:
             ("energy of the run", numbers.scaled(told["energy_j"], "J", 3)),
             ("CO2 of the run, t", numbers.short(_tonnes(told["kg_co2"]))),
         ]
-    for words, text in rows:
-        made.add_row(words, text)
-    what = f"fails as {run.reliability}; {run.chips_rented:,} chips are paid for"
-    return [made, Text(what, style="dim"), ""]
+    return rows
 
 
 def _tonnes(kilograms: float | None) -> float | None:

@@ -132,6 +132,11 @@ def port(
 
 def moved(chip: ChipSpec, to: str, found: Ratios) -> ChipSpec:
     """Return the spec of a chip with its area, clock and power changed."""
+    return override(chip, changes_of(chip, to, found), f"chip {chip.name}")
+
+
+def changes_of(chip: ChipSpec, to: str, found: Ratios) -> list[Override]:
+    """Return what makes a chip that of another process."""
     die, area = die_of(chip)
     why = f"{die.process} to {to}"
     figures: dict[tuple[str, ...], tuple[Figure | None, float]] = {
@@ -150,4 +155,4 @@ def moved(chip: ChipSpec, to: str, found: Ratios) -> ChipSpec:
         if figure is not None and not math.isclose(ratio, 1.0)
     ]
     changes += [Override(("die", "process"), to), Override(("process",), to.upper())]
-    return override(chip, changes, f"chip {chip.name}")
+    return changes

@@ -1,7 +1,7 @@
 """A training run: what, on what, with which plan."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,8 @@ from accelsim.specs.price import Offer
 from accelsim.specs.software import Recompute, Schedule, Sharding
 
 Optimizer = Literal["adam", "adam8bit", "sgd", "muon"]
+StageLayers = Annotated[int, Field(ge=0, le=MAX_SIZE)]
+MAX_STAGES = 256  # whose layers may be stated
 
 
 class PlanSpec(Spec):
@@ -36,6 +38,9 @@ class PlanSpec(Spec):
     schedule : str
         Order of the passes of a pipeline: `1f1b`, `interleaved` (1F1B with vp > 1),
         `gpipe`, `zb-h1`, `zb-v` or `dualpipe`.
+    stage_layers : list of int
+        Layers of each pipeline stage, evenly if left out; 0 leaves the first stage
+        with the embedding alone, or the last with the LM head.
     micro_batch : int
         Sequences of one micro-batch on one data-parallel rank.
     sharding : str
@@ -61,6 +66,9 @@ class PlanSpec(Spec):
     schedule: Schedule | None = None
     ep: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     dp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    stage_layers: tuple[StageLayers, ...] | None = Field(
+        default=None, min_length=2, max_length=MAX_STAGES
+    )
     micro_batch: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     sharding: Sharding | None = None
     recompute: Recompute | None = None
@@ -68,6 +76,14 @@ class PlanSpec(Spec):
     optimizer: Optimizer | None = None
     offload_activations: float | None = Field(default=None, ge=0.0, le=1.0)
     offload_optimizer: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many_stages(cls, told: Any) -> Any:
+        layers = told.get("stage_layers") if isinstance(told, dict) else None
+        if isinstance(layers, list | tuple) and told.get("pp") is None:
+            return told | {"pp": len(layers)}
+        return told
 
 
 class TrainingSpec(Spec):

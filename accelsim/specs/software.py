@@ -173,6 +173,10 @@ class SoftwareSpec(NamedSpec):
         Phases of a hierarchical collective overlap (NCCL) or follow each other.
     collective_start : Time
         From the call of a collective to its first byte.
+    collective_calls : float
+        Launches that the host could do in the time that a collective of a layer takes
+        it. Four are the driver's: an event is recorded and waited for, the kernel
+        starts, an event is recorded (`collective` in PyTorch's ProcessGroupNCCL.cpp).
     bucket : Bytes or None
         Gradients that plain replicas reduce in one collective; all if not given.
     communication_share : Fraction
@@ -215,6 +219,7 @@ class SoftwareSpec(NamedSpec):
     fragmentation: Ratio
     pipelined_collectives: bool
     collective_start: Time
+    collective_calls: float = Field(default=4.0, ge=0, le=MAX_PASSES)
     bucket: Bytes | None = None
     communication_share: Fraction
     dispatch_once: bool = False

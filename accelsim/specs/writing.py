@@ -8,27 +8,27 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from accelsim.specs.figure import Figure
 from accelsim.specs.run import RunSpec
 
 META = ("name", "source", "kind", "note")
+TABLES = ("plan", "training", "set")
 
 
 def run_toml(run: RunSpec, heading: str = "") -> str:
     """Return a run as a TOML file: `accelsim estimate FILE` asks it again."""
-    told = run.model_dump(exclude_none=True, exclude={*META, "plan", "set"})
+    told = {k: v for k, v in run if k not in (*META, *TABLES)}
     lines = [f"# {line}" for line in heading.splitlines()]
     lines += _rows(told)
-    for table, rows in (
-        ("plan", run.plan.model_dump(exclude_none=True)),
-        ("set", run.set),
-    ):
-        if rows:
-            lines += ["", f"[{table}]", *_rows(rows)]
+    for table in TABLES:
+        rows = _rows(dict(getattr(run, table) or {}))
+        lines += ["", f"[{table}]", *rows] if rows else []
     return "\n".join(lines) + "\n"
 
 
 def _rows(rows: Mapping[str, Any]) -> list[str]:
-    return [f"{_key(key)} = {_value(value)}" for key, value in rows.items()]
+    told = {key: value for key, value in rows.items() if value is not None}
+    return [f"{_key(key)} = {_value(value)}" for key, value in told.items()]
 
 
 def _key(key: str) -> str:
@@ -39,6 +39,9 @@ def _key(key: str) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Figure):
+        bare = value.dimension in ("fraction", "count")
+        return repr(value.value) if bare else _text(value.text)
     if isinstance(value, int | float):
         return repr(value)
     return value.isoformat() if isinstance(value, date) else _text(str(value))

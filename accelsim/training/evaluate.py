@@ -69,8 +69,8 @@ def evaluate(
         memory = into.memory[:count].view(np.ndarray)
         results = into.results[:count].view(np.ndarray)
     fill_memory(
-        cases, chips, models, software, ours, four, memory, np.zeros(3, STAGE),
-        np.zeros(1, MEMORY),
+        cases, chips, models, software, ours, four, memory,
+        np.zeros(max(3, int(ours["pp"].max(initial=1))), STAGE), np.zeros(1, MEMORY),
     )  # fmt: skip
     timed = np.ones(count, dtype=bool)
     if only_fitting:

@@ -196,6 +196,9 @@ def _fill_case(row: Record, q: Question) -> None:
     if plan.schedule is not None:
         row.stated_schedule = tables.SCHEDULES.index(plan.schedule)
     host = q.system.node.host_bandwidth
+    stated = q.plan.stage_layers or ()
+    row.stages = len(stated)
+    row.stage_layers[: len(stated)] = stated
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
@@ -233,6 +236,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
+    row.collective_calls = software.collective_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
     row.dispatch_once = software.dispatch_once

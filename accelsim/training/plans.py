@@ -13,7 +13,7 @@ from accelsim.kernels.legal import STACK, judge
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.training.lower import lower_rules
-from accelsim.training.schedules import schedule_error
+from accelsim.training.schedules import schedule_error, stages_error
 from accelsim.training.space import divisors, space_of
 
 __all__ = ["candidates", "divisors", "fixed_sizes_error", "why_none"]
@@ -29,7 +29,7 @@ def candidates(q: Question, case: int) -> Rows:
     plans = space.plans(0, len(space))
     judge(*lower_rules(q), plans)
     plans.case = case
-    if _option_error(q):
+    if _option_error(q) or stages_error(q):
         plans.reason[plans.reason == tables.OK] = STACK
     return plans
 
@@ -82,6 +82,8 @@ def fixed_sizes_error(q: Question) -> str:
         )
     if plan.pp is not None and plan.pp > model.layers:
         return f"plan.pp: {plan.pp} exceeds the {model.layers} layers of {model.name}"
+    if plan.pp is not None and plan.pp > tables.MAX_STAGES:
+        return f"plan.pp: {plan.pp} exceeds {tables.MAX_STAGES} stages"
     if plan.cp is not None and q.seq_len % plan.cp:
         return f"plan.cp: {plan.cp} does not divide seq_len {q.seq_len}"
     if plan.ep is not None and plan.ep > 1 and model.moe is None:
@@ -124,7 +126,7 @@ def _stack_error(q: Question) -> str:
                 f"plan.{name}: software {stack.name} offers {', '.join(kinds)}, "
                 f"not {choice}"
             )
-    return schedule_error(q) or _option_error(q)
+    return schedule_error(q) or stages_error(q) or _option_error(q)
 
 
 def _option_error(q: Question) -> str:

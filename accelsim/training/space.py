@@ -183,6 +183,8 @@ def _sequences(q: Question, tp: int, *, whole: bool) -> list[int]:
 def _virtual_stages(q: Question, pp: int, *, whole: bool) -> list[int]:
     if q.plan.vp:
         return [q.plan.vp]
+    if q.plan.stage_layers:
+        return [1]
     wanted = q.plan.schedule or "interleaved"
     if wanted != "interleaved" or pp == 1 or not q.software.interleaved:
         return [1]

@@ -15,11 +15,12 @@ import numpy as np
 from accelsim.kernels import tables
 from accelsim.kernels.makespan import fill_seconds
 from accelsim.kernels.orders import WEIGHT, slots_of
-from accelsim.kernels.pipeline import layers_of_stage, schedule_of
+from accelsim.kernels.pipeline import schedule_of
 from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
+from accelsim.kernels.stages import fullest_layers
 from accelsim.kernels.step import add_layers, fill_pipeline, repeated
 from accelsim.kernels.steps import fill_steps
-from accelsim.kernels.tables import EMBED, HEAD, Record, Rows
+from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record, Rows
 from accelsim.training.evaluate import Evaluated, step_scratch
 from accelsim.training.lower import Cases, table
 
@@ -45,7 +46,8 @@ class Pass:
     """One pass of a micro-batch through one of a stage's chunks of layers.
 
     kind : a letter of `LETTERS`. exposed : seconds of its traffic that nothing hides,
-    by kind, which stand at its end.
+    by kind, which stand at its end. sent : bytes that a worker sends in it, by kind,
+    hidden or not. to : the stage and chunk that take its result, if any.
     """
 
     stage: int
@@ -55,6 +57,8 @@ class Pass:
     start: float
     end: float
     exposed: Mapping[str, float]
+    sent: Mapping[str, float]
+    to: tuple[int, int] | None = None
 
     def spans(self, chunks: int) -> Iterator[Span]:
         """Yield what the stage's engines do, one after the other.
@@ -83,6 +87,12 @@ class Timeline:
         Hand-overs between stages, and what follows the pipeline.
     step_time : float
         What the estimate says [s].
+    hides : bool
+        A hand-over runs beside the next pass.
+    hop : float
+        What a hand-over takes [s].
+    hop_bytes, dp_bytes : float
+        What a worker sends in it, and to keep its replicas equal [B].
     """
 
     schedule: str
@@ -91,6 +101,10 @@ class Timeline:
     passes: tuple[Pass, ...]
     others: tuple[Span, ...]
     step_time: float
+    hides: bool = False
+    hop: float = 0.0
+    hop_bytes: float = 0.0
+    dp_bytes: float = 0.0
 
     @property
     def end(self) -> float:
@@ -128,8 +142,8 @@ def timeline_of(rows: Cases, done: Evaluated, i: int) -> Timeline:
     """Return the timeline of row `i` of evaluated plans."""
     plan, result = done.plans[i], done.results[i]
     schedule, pp, vp = schedule_of(plan), int(plan.pp), int(plan.vp)
-    pipe, exposed = _pipelines(rows, done, plan)
-    passes, hops = _drawn(plan, schedule, pipe, exposed)
+    pipe, exposed, sent = _pipelines(rows, done, plan)
+    passes, hops = _drawn(plan, schedule, pipe, exposed, sent)
     last = max(one.end for one in passes)
     others = [*hops]
     for engine in AFTER:
@@ -144,16 +158,23 @@ def timeline_of(rows: Cases, done: Evaluated, i: int) -> Timeline:
         passes=tuple(passes),
         others=tuple(others),
         step_time=float(result.step_time),
+        hides=bool(pipe.hides),
+        hop=float(pipe.hop),
+        hop_bytes=float(result.pp_bytes) / (2.0 * plan.micro_batches * vp),
+        dp_bytes=float(result.dp_bytes),
     )
 
 
 def _pipelines(
     rows: Cases, done: Evaluated, plan: Record
-) -> tuple[Record, dict[str, Record]]:
-    """Return the PIPELINE of a plan, and that of each kind of exposed traffic alone."""
+) -> tuple[Record, dict[str, Record], dict[str, Record]]:
+    """Return the PIPELINE of a plan, and that of each kind of traffic alone.
+
+    Of the seconds that are exposed, and of the bytes that a worker sends.
+    """
     case, layers = plan.case, done.layers[plan.shard]
-    _, chip, model, software, _ = rows.of(case)
-    full, rest = layers_of_stage(model, plan)
+    row, chip, model, software, _ = rows.of(case)
+    full = fullest_layers(row, model, software, plan)
     part = table(tables.RESULT, 1)[0]
     forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
     one = table(tables.PLAN, 1)
@@ -167,23 +188,47 @@ def _pipelines(
     if plan.pp == 1:
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)
-        pipe.last, pipe.even = 1.0, 1.0
     share = 1.0 / (3.0 + repeated(plan))
-    return pipe, {
-        kind: _traffic(kind, layers, float(part[kind]), share, rest / full)
+    exposed = {
+        kind: _traffic(kind, layers, float(part[kind]), share, pipe.share)
         for kind in TRAFFIC
     }
+    again = repeated(plan)
+    moe = float(model.moe_layers / model.layers)
+    sent = {k: _sent(k, layers, full, moe, again, pipe.share) for k in TRAFFIC}
+    return pipe, exposed, sent
+
+
+def _sent(
+    kind: str, layers: Rows, full: float, moe: float, again: float, stages: Rows
+) -> Record:
+    """Return a pipeline whose seconds are the bytes of one kind of traffic.
+
+    full : layers of the fullest stage; moe : share of these that are mixtures; again :
+    share whose forward pass is repeated.
+    """
+    pipe = table(tables.PIPELINE, 1)[0]
+    pipe.share = stages
+    for row, count in ((layers[DENSE], full * (1.0 - moe)), (layers[MOE], full * moe)):
+        there = float(row[f"forward_{kind}_bytes"])
+        pipe.forward += count * there
+        pipe.backward += count * (float(row[f"backward_{kind}_bytes"]) + again * there)
+    for name, end in (("embed", layers[EMBED]), ("head", layers[HEAD])):
+        for way in ("forward", "backward"):
+            pipe[f"{name}_{way}"] = end[f"{way}_{kind}_bytes"]
+    return pipe
 
 
 def _traffic(
-    kind: str, layers: Rows, seconds: float, share: float, last: float
+    kind: str, layers: Rows, seconds: float, share: float, stages: Rows
 ) -> Record:
     """Return a pipeline that does nothing but expose one kind of traffic.
 
-    seconds : of a full stage on a micro-batch; share : of these in the forward pass.
+    seconds : of the fullest stage on a micro-batch; share : of these in the forward
+    pass; stages : layers of each over those of the fullest.
     """
     pipe = table(tables.PIPELINE, 1)[0]
-    pipe.last = last
+    pipe.share = stages
     pipe.forward, pipe.backward = share * seconds, (1.0 - share) * seconds
     for name, end in (("embed", layers[EMBED]), ("head", layers[HEAD])):
         for way in ("forward", "backward"):
@@ -192,7 +237,11 @@ def _traffic(
 
 
 def _drawn(
-    plan: Record, schedule: int, pipe: Record, exposed: Mapping[str, Record]
+    plan: Record,
+    schedule: int,
+    pipe: Record,
+    exposed: Mapping[str, Record],
+    sent: Mapping[str, Record],
 ) -> tuple[list[Pass], list[Span]]:
     """Return every pass and hand-over of a plan, by the event-driven scheduler."""
     pp, vp, count = int(plan.pp), int(plan.vp), int(plan.micro_batches)
@@ -205,9 +254,8 @@ def _drawn(
     run_orders(
         schedule, pp, vp, seconds, pipe.hop, pipe.hides, orders, lengths, ready, times
     )
-    open_times = {kind: np.zeros_like(seconds) for kind in exposed}
-    for kind, one in exposed.items():
-        fill_seconds(one, schedule, pp, vp, open_times[kind])
+    open_times = _by_pass(exposed, schedule, pp, vp, seconds)
+    volumes = _by_pass(sent, schedule, pp, vp, seconds)
     passes, hops = list[Pass](), list[Span]()
     for stage in range(pp):
         wire = 0.0
@@ -220,13 +268,28 @@ def _drawn(
             )
             start, end = float(times[0, stage, i]), float(times[1, stage, i])
             seen = {k: float(t[what, stage, slot]) for k, t in open_times.items()}
-            passes.append(
-                Pass(stage, LETTERS[what], slot, micro_batch, start, end, seen)
-            )
+            gone = {k: float(v[what, stage, slot]) for k, v in volumes.items()}
             step = 1 if what == 0 else -1
             to = next_chunk(schedule, stage, slot, pp, slots, step)
-            if what != WEIGHT and to != NOWHERE and to // slots != stage and pipe.hop:
+            if what == WEIGHT:
+                to = NOWHERE
+            takes = None if to == NOWHERE else (to // slots, to % slots)
+            letter = LETTERS[what]
+            passes.append(
+                Pass(stage, letter, slot, micro_batch, start, end, seen, gone, takes)
+            )
+            if takes is not None and takes[0] != stage and pipe.hop:
                 wire, start = max(end, wire) + float(pipe.hop), max(end, wire)
-                name = f"{LETTERS[what]}{micro_batch} to {to // slots}"
+                name = f"{letter}{micro_batch} to {takes[0]}"
                 hops.append(Span(stage, "p2p", name, start, wire))
     return passes, hops
+
+
+def _by_pass(
+    kinds: Mapping[str, Record], schedule: int, pp: int, vp: int, like: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return a figure of every pass on every chunk, kind by kind."""
+    found = {kind: np.zeros_like(like) for kind in kinds}
+    for kind, one in kinds.items():
+        fill_seconds(one, schedule, pp, vp, found[kind])
+    return found

@@ -46,6 +46,10 @@ STYLES = (
 )
 # mlcommons/training llama2_70b_lora README: rank 16 on the projections of attention.
 LORA_RANK = 16
+# SQuAD 1.1, packed without attention across samples: a paragraph of about 120 words, a
+# question of 10, an answer of 3 (Rajpurkar et al. 2016, arXiv:1606.05250), 1.3 tokens a
+# word and what frames them. A query sees half of its sample in the mean.
+SQUAD = 200 // 2
 _MOE = re.compile(
     r"(?P<experts>\d+)e/top(?P<top_k>\d+)/ffn(?P<ffn>\d+)"
     r"(?:\+(?P<shared>\d+)shared)?"
@@ -170,4 +174,9 @@ def _details(row: Row) -> dict[str, Any]:
         found["dropout"] = False
     if is_lora(row):
         found["adapter_rank"] = LORA_RANK
+    tuned = is_lora(row) or re.search(r"\bSFT\b", notes)
+    if tuned and row["family"].startswith("NVIDIA"):
+        # the data module of NeMo's and Megatron-Bridge's fine-tuning recipes; NeMo's
+        # performance page: "the inputs are packed to 4096 tokens"
+        found["window"] = SQUAD
     return found

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
-from accelsim.kernels.memory import BUCKETS, in_flight, stage_layers
+from accelsim.kernels.memory import BUCKETS, in_flight
+from accelsim.kernels.stages import stage_layers
 from accelsim.kernels.tables import (
     ADAM,
     ADAM_8BIT,
@@ -209,9 +210,10 @@ def test_a_stack_may_count_the_head_as_layers() -> None:
     stack = software(head_counts=1.0)
     world_ = world(software=stack)
     four = plan(pp=4, micro_batches=8)
-    cut = [stage_layers(world_.model, stack, four, s) for s in range(4)]
+    one = (case(), world_.model)
+    cut = [stage_layers(*one, stack, four, s) for s in range(4)]
     assert cut == [3, 3, 2, 0]
-    assert sum(stage_layers(world_.model, software(), four, s) for s in range(4)) == 8
+    assert sum(stage_layers(*one, software(), four, s) for s in range(4)) == 8.0
 
 
 def test_gradients_of_a_micro_batch_beside_those_that_are_added_up() -> None:

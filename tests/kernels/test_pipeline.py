@@ -1,20 +1,35 @@
-"""Which stage holds what: no layer is lost, and none is held twice."""
+"""The pipeline of a step: its schedule, and what a hand-over carries."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from accelsim.kernels.pipeline import layers_of_stage
-from tests.examples import model, plan
+from accelsim.kernels.pipeline import fill_hand_over, schedule_of
+from accelsim.kernels.tables import (
+    GPIPE,
+    INTERLEAVED,
+    ONE_F_ONE_B,
+    PIPELINE,
+)
+from accelsim.training.lower import table
+from tests.examples import plan, software, world
 
 
-def test_llama_405b_leaves_a_layer_out_at_both_ends() -> None:
-    # 126 layers on 16 x 8 chunks of at most one layer (Grattafiori et al. 2024, 3.3.2)
-    assert layers_of_stage(model(layers=126.0), plan(pp=16, vp=8)) == (8.0, 6.0)
+def test_chunks_of_a_stage_make_1f1b_interleaved() -> None:
+    assert schedule_of(plan(vp=1)) == ONE_F_ONE_B
+    assert schedule_of(plan(vp=2)) == INTERLEAVED
+    assert schedule_of(plan(schedule=GPIPE)) == GPIPE
 
 
-@given(layers=st.integers(1, 200), pp=st.integers(1, 64))
-def test_full_stages_and_the_last_hold_all_layers(layers: int, pp: int) -> None:
-    stages = min(layers, pp)
-    fullest, last = layers_of_stage(model(layers=float(layers)), plan(pp=stages))
-    assert fullest * (stages - 1) + last >= layers
-    assert fullest * stages >= layers
+def test_activations_cross_cut_over_tensor_and_context_parallelism() -> None:
+    # Narayanan et al. 2021, sec. 4.1: b s h / t elements, here over c as well
+    made, stack = world(), software(overlap_pp=1.0)
+    pipe = table(PIPELINE, 1)[0]
+    asked = plan(tp=2, cp=2, pp=4, micro_batch=3, schedule=GPIPE)
+    tiers = made.rows.tiers[0]
+    size = fill_hand_over(pipe, made.case, made.model, stack, tiers, asked)
+    assert size == pytest.approx(2 * 3 * 2048 * 1024 / (2 * 2))
+    assert pipe.hop > 0.0
+    assert pipe.hides == 1.0
+    # under 1F1B a stage waits for it whatever the software hides
+    asked = plan(tp=2, cp=2, pp=4, micro_batch=3)
+    fill_hand_over(pipe, made.case, made.model, stack, tiers, asked)
+    assert pipe.hides == 0.0

@@ -9,16 +9,16 @@ from tests.examples import mixture, model, plan, software, switch, tiers
 
 def test_parameters_of_the_fullest_stage() -> None:
     # 8 layers of 12 x 1024^2 over 2 stages and tp 4; one table of 32000 x 1024
-    dense, experts, ends = stage_parameters(model(), plan(pp=2, tp=4))
+    dense, experts, ends = stage_parameters(model(), plan(pp=2, tp=4), 4.0)
     assert (dense, experts) == (4 * 12 * 1024**2 / 4, 0.0)
     assert ends == 32000 * 1024 / 4
     # one stage holds both tables
-    assert stage_parameters(model(), plan())[2] == 2 * 32000 * 1024
+    assert stage_parameters(model(), plan(), 8.0)[2] == 2 * 32000 * 1024
 
 
 def test_experts_are_cut_over_their_group() -> None:
     # 8 mixture layers, 8 experts of 2 x 1024 x 512 each, over ep 4
-    _, experts, _ = stage_parameters(mixture(), plan(dp=4, ep=4))
+    _, experts, _ = stage_parameters(mixture(), plan(dp=4, ep=4), 8.0)
     assert experts == 8 * 8 * 2 * 1024 * 512 / 4
 
 

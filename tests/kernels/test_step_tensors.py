@@ -47,7 +47,7 @@ def test_the_fullest_moment_is_that_of_memory(
     row = table(MEMORY, 1)[0]
     held, asked = table(STAGE, 1)[0], plan(**sizes)
     four = made.layers(micro_batch=2)
-    fill_held(held, four, made.chip, made.model, STACK, asked, number)
+    fill_held(held, four, made.case, made.chip, made.model, STACK, asked, number)
     fill_stage(row, held, made.case, made.model, STACK, asked, number)
     here = stage(STACK, int(row.layers), int(row.depth))
     follow(here, made.case, made.model, plan(**sizes), row, number, 0.0)

@@ -12,6 +12,7 @@ from accelsim.specs.system import SystemSpec
 from accelsim.validation import left_out
 from accelsim.validation.documented import filled
 from accelsim.validation.left_out import LeftOutError
+from accelsim.validation.training_model import SQUAD
 from accelsim.validation.training_rows import Case, case_of
 from accelsim.validation.training_stack import (
     OVERLAPS,
@@ -336,6 +337,13 @@ def test_mixed_precision_is_the_stack_s_default(row: MakeRow) -> None:
 def test_adapters_are_read_from_the_name(row: MakeRow) -> None:
     case = case_of(row("T01094", model="megatron-22b-lora"))
     assert case.question.model.adapter_rank == 16
+
+
+def test_packed_samples_see_themselves_alone(row: MakeRow) -> None:
+    tuned = row("T01094", family="NVIDIA/NeMo", notes="SFT on SQuAD packed to 4096")
+    assert case_of(tuned).question.model.window == SQUAD
+    other = row("T01094", family="somebody", notes="SFT on a set of their own")
+    assert case_of(other).question.model.window == 0
 
 
 def test_slower_network_is_taken_from_the_source(row: MakeRow) -> None:

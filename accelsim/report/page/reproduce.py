@@ -14,12 +14,12 @@ from accelsim import catalog
 from accelsim.errors import AccelsimError
 from accelsim.explore.held import held
 from accelsim.explore.result import Estimate
+from accelsim.link.budget import Link
 from accelsim.link.path import Item, Placed
 from accelsim.link.wire import link_of
 from accelsim.markup import Markup, joined, tag
 from accelsim.question import Question
 from accelsim.report.page.page import Section, paragraph
-from accelsim.specs.link import LinkSpec
 from accelsim.specs.writing import run_toml
 
 File = tuple[str, Path]  # kind, path
@@ -86,15 +86,12 @@ def files_of(q: Question) -> list[File]:
         found.append(("software", catalog.find("software", run.software)))
     found += _beside([("prices", q.system.price)], system)
     for link in q.links.values():
-        found += wire_files(link)
+        found += wire_files(link_of(link)) if link.path else []
     return with_bases(found)
 
 
-def wire_files(link: LinkSpec) -> list[File]:
-    """Return the files behind the path of a link, which may have none."""
-    if not link.path:
-        return []
-    asked = link_of(link)
+def wire_files(asked: Link) -> list[File]:
+    """Return the files behind the path of a link."""
     names = [(_kind(item), item.spec.name) for item in asked.path.items]
     return _beside([*names, ("codes", asked.code.name)], None)
 

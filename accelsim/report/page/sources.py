@@ -37,6 +37,19 @@ def sources_section(found: Mapping[str, Estimate]) -> Section:
         "reports or assumptions that it rests on: they come first, the weightiest on "
         "top."
     )
+    return _section(lead, every, soft)
+
+
+def figures_section(every: Mapping[str, Figure]) -> Section:
+    """Return the sources of figures, the soft ones first."""
+    soft = {path: f for path, f in every.items() if f.kind in SOFT_KINDS}
+    lead = f"{len(every)} figures, {len(soft)} of them press reports or assumptions."
+    return _section(lead, every, soft)
+
+
+def _section(
+    lead: str, every: Mapping[str, Figure], soft: Mapping[str, Figure]
+) -> Section:
     rest = {path: figure for path, figure in every.items() if path not in soft}
     return Section(
         "sources",

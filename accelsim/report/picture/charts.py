@@ -66,8 +66,9 @@ def stacked(
     x = Axis(0.0, most, left + 8.0, right, *axis)
     marks: list[Mark] = [*legend(keys, left + 8.0, WIDTH, 16.0)]
     marks += _values(x, top, bottom)
+    wall = x.at(limit[0]) if limit else None
     for row, bar in enumerate(bars):
-        marks += _bar(bar, x, top + ROW * row, left)
+        marks += _bar(bar, x, top + ROW * row, left, wall)
     if limit:
         marks += _limit(limit, x, top, bottom)
     return Drawing(name, title, about, WIDTH, bottom + 46.0, tuple(marks))
@@ -89,7 +90,8 @@ def _label(words: str, y: float, right: float, *, bold: bool = False) -> Text:
     return Text(right, y + 15.0, shortened(words, LABELS), "end", bold=bold)
 
 
-def _bar(bar: Bar, x: Axis, y: float, left: float) -> list[Mark]:
+def _bar(bar: Bar, x: Axis, y: float, left: float, wall: float | None) -> list[Mark]:
+    """Return a bar with its words, which do not stand across a wall."""
     marks: list[Mark] = [_label(bar.label, y, left, bold=bar.bold)]
     at = x.start
     for series, value, tip in bar.parts:
@@ -97,6 +99,8 @@ def _bar(bar: Bar, x: Axis, y: float, left: float) -> list[Mark]:
         fill = colour_of(series)
         marks.append(Rect(at, y + 3.0, width, BAR, fill, series % 9, tip))
         at += width
+    if wall is not None and at < wall < at + 14.0 + width_of(bar.after, SMALL):
+        at = wall
     marks.append(Text(at + 6.0, y + 15.0, bar.after, size=SMALL, fill="muted"))
     return marks
 
@@ -222,7 +226,7 @@ def lines(
     more : marks of the caller's own, handed the axes with their place.
     """
     keys = [
-        Key(c.label, k, "line" if c.joined else "dot")
+        Key(c.label, k, ("both" if c.dots else "line") if c.joined else "dot")
         for k, c in enumerate(curves)
         if c.label
     ]
@@ -284,7 +288,7 @@ def labelled(points: Sequence[tuple[Point, str]], x: Axis, y: Axis) -> list[Mark
         (across, down), room = clipped([point], x, y)[0], width_of(words, SMALL)
         left = across + room + 10.0 > max(x.start, x.end)
         start = across - 8.0 - room if left else across + 8.0
-        for shift in (4.0, -9.0, 17.0, -22.0, 30.0):
+        for shift in (-6.0, 14.0, -20.0, 28.0, -34.0):
             at = down + shift
             free = all(
                 abs(at - other) > 12.0 or start > end or start + room < begin

@@ -10,16 +10,19 @@ from typing import TypeAlias
 
 # Series colours that people with colour-blindness tell apart (Okabe and Ito, 2008),
 # lifted on dark paper. Each series has a hatch, dash and shape of its own, too.
+# e0 to e3 are contours on an eye, which is dark on any paper.
 LIGHT = {
     "paper": "#ffffff", "ink": "#1c2430", "muted": "#5c6675", "grid": "#e3e7ec",
     "c0": "#0072b2", "c1": "#d55e00", "c2": "#009e73", "c3": "#b8558f", "c4": "#56b4e9",
     "c5": "#e69f00", "c6": "#6b7280", "c7": "#7a5195", "c8": "#a6761d",
+    "e0": "#ffffff", "e1": "#7fe7ff", "e2": "#ffd166", "e3": "#8dff7a",
     "good": "#1a7f4b", "warn": "#915a00", "bad": "#b3261e",
 }  # fmt: skip
 DARK = {
     "paper": "#14181f", "ink": "#e8ecf1", "muted": "#9aa5b4", "grid": "#2a313c",
     "c0": "#4aa8e0", "c1": "#f2853d", "c2": "#35c79a", "c3": "#dd8fbb", "c4": "#8fd0f7",
     "c5": "#f2bb45", "c6": "#98a2b3", "c7": "#b494d8", "c8": "#d0a65a",
+    "e0": "#ffffff", "e1": "#7fe7ff", "e2": "#ffd166", "e3": "#8dff7a",
     "good": "#4cc38a", "warn": "#e5a83b", "bad": "#f2776e",
 }  # fmt: skip
 SERIES = 9
@@ -140,6 +143,12 @@ class Drawing:
     width: float
     height: float
     marks: tuple[Mark, ...]
+
+    def _repr_svg_(self) -> str:
+        """Return the figure for a notebook."""
+        from accelsim.report.picture.svg import whole  # it reads marks
+
+        return whole(self)
 
 
 NARROW, WIDE = re.compile(r"[ijlI.,:;'!|()\[\] ]"), re.compile(r"[mwMW%@–×]")

@@ -61,7 +61,9 @@ class Axis:
     def prefix(self) -> int:
         """Return the power of ten, a multiple of three, that the ticks are told in."""
         largest = max(abs(self.low), abs(self.high))
-        return 0 if self.unit in ("", "%", "$") else power_of(largest)
+        if self.unit in ("%", "$") or (not self.unit and 1e-3 <= largest < 1e4):
+            return 0
+        return power_of(largest)
 
     @property
     def title(self) -> str:
@@ -79,17 +81,22 @@ class Axis:
             )
             return [(float(n), each) for n, each in enumerate(self.words)][::every]
         if self.log:
-            return _log_ticks(self.low, self.high, most)
+            return _log_ticks(self, most)
         step = nice_step((self.high - self.low) / most)
         first = math.ceil(self.low / step - 1e-9)
         count = math.floor(self.high / step + 1e-9) - first + 1
         scale = 10.0**-self.prefix * (100.0 if self.unit == "%" else 1.0)
-        shown = step * scale
+        shown, after = step * scale, ""
+        if not self.unit and self.prefix:  # no title that tells the prefix
+            after = f" {PREFIXES[self.prefix]}"
         places = next(
             n for n in range(16) if abs(round(shown, n) - shown) < 1e-6 * shown
         )
         return [
-            (n * step, f"{n * step * scale:,.{places}f}".replace("-", "−"))
+            (
+                n * step,
+                f"{n * step * scale:,.{places}f}{after if n else ''}".replace("-", "−"),
+            )
             for n in range(first, first + count)
         ]
 
@@ -107,20 +114,23 @@ def nice_step(least: float) -> float:
     return next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= least)
 
 
-def _log_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
+def _log_ticks(axis: Axis, most: int) -> list[tuple[float, str]]:
+    low, high = axis.low, axis.high
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     if last - first < 2:
         found = [m * 10.0**p for p in range(first - 1, last + 1) for m in (1, 2, 5)]
-        return [(v, tick_words(v)) for v in found if low <= v <= high]
-    step = max(1, math.ceil((last - first + 1) / most))
-    return [(10.0**p, tick_words(10.0**p)) for p in range(first, last + 1, step)]
+        values = [value for value in found if low <= value <= high]
+    else:
+        step = max(1, math.ceil((last - first + 1) / most))
+        values = [10.0**p for p in range(first, last + 1, step)]
+    return [(value, tick_words(value, axis.unit)) for value in values]
 
 
-def tick_words(value: float) -> str:
+def tick_words(value: float, unit: str) -> str:
     """Return a value with its decimal prefix: `10 k`; far out as a power of ten."""
     power = power_of(value)
-    if value < 1e-15 or value >= 1e21:
-        return f"1e{round(math.log10(value))}"
+    if not 1e-15 <= value < 1e21 or (value < 0.1 and not unit):
+        return f"{value:.0e}".replace("e-0", "e-").replace("-", "−")
     return f"{value / 10.0**power:.3g} {PREFIXES[power]}".strip()
 
 
@@ -159,7 +169,7 @@ class Key:
 
     words: str
     series: int
-    look: str = "box"  # box, line, dot
+    look: str = "box"  # box, line, dot, or both of the last
     colour: str = ""
 
 
@@ -174,11 +184,11 @@ def legend(keys: Sequence[Key], left: float, right: float, y: float) -> list[Mar
         fill = key.colour or colour_of(key.series)
         if key.look == "box":
             marks.append(Rect(at, y - 10.0, 16.0, 11.0, fill, key.series % 9))
-        if key.look == "line":
+        if key.look in ("line", "both"):
             marks.append(
                 Line(((at, y - 4), (at + 18, y - 4)), fill, 2.0, key.series % 9)
             )
-        if key.look in ("dot", "line"):
+        if key.look in ("dot", "both"):
             marks.append(Dot(at + 9.0, y - 4.0, fill, key.series % 6))
         marks.append(Text(at + 24.0, y, key.words))
         at += room
