@@ -1,12 +1,15 @@
 """Random small spaces, and their best plan from single estimates of all others."""
 
+from dataclasses import replace
 from itertools import product
 from random import Random
 from typing import Any
 
-import accelsim
 from accelsim.errors import AccelsimError
+from accelsim.explore.estimate import answer
+from accelsim.explore.result import Estimate
 from accelsim.question import Question, resolve, run_from
+from accelsim.specs.run import PlanSpec
 from accelsim.training.space import space_of
 
 MODELS = ("gpt3-1.3b", "gpt3-6.7b", "llama3-8b", "llama2-13b", "mixtral-8x7b")
@@ -49,12 +52,13 @@ def random_run(seed: int) -> dict[str, Any]:
 
 def best_of_singles(run: dict[str, Any]) -> tuple[float, int]:
     """Return the least step time of a run's plans and how many of them have one."""
-    times = []
-    for plan in _plans(resolve(run_from(run))):
-        try:
-            times.append(accelsim.estimate(run | {"plan": plan}).step_time)
-        except AccelsimError:
-            continue
+    q, times = resolve(run_from(run)), []
+    for plan in _plans(q):
+        asked = replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**plan)}))
+        # not `estimate`, which looks for the nearest plan that would fit
+        one = answer([asked], must_fit=False)[0]
+        if isinstance(one, Estimate) and one.fits:
+            times.append(one.step_time)
     return min(times, default=float("inf")), len(times)
 
 
