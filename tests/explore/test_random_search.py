@@ -5,7 +5,7 @@ A dozen here; benchmarks/test_search.py goes through two hundred.
 
 import pytest
 
-from accelsim.errors import NoAnswerError
+from accelsim.errors import AccelsimError
 from accelsim.explore.search import search
 from tests.spaces import best_of_singles, random_run
 
@@ -15,7 +15,7 @@ def test_the_best_is_that_of_single_estimates(seed: int) -> None:
     run = random_run(seed)
     least, count = best_of_singles(run)
     if not count:
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(AccelsimError):
             search(run)
         return
     found = search(run, top=1)
