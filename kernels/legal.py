@@ -89,6 +89,11 @@ def stack_can(plan: Record, case: Record, software: Record) -> bool:
             return False
         if plan.sharding >= ZERO2 and not has(stated, STATED_PP):
             return False
+    group = plan.shard_group
+    if group > 0:
+        torn = plan.dp * plan.cp % group != 0 or group % plan.ep != 0
+        if torn or plan.sharding == UNSHARDED:
+            return False
     lonely = plan.sharding != UNSHARDED and plan.dp * plan.cp == 1
     free = not has(stated, STATED_SHARDING) and has(software.shardings, UNSHARDED)
     return bool(

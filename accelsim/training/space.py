@@ -85,6 +85,7 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
     for name, column in columns.items():
         heads[name] = column
     heads.case = case
+    heads.shard_group = q.plan.shard_group or 0
     heads.dp = q.plan.dp or 0  # what is left, see `kernels.legal`
     heads.optimizer = OPTIMIZERS.index(q.plan.optimizer or "adam")
     # layers one by one: 1 to all but one of what the fullest stage holds
