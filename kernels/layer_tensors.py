@@ -9,6 +9,7 @@ block.
 from typing import NamedTuple
 
 from accelsim.kernels.allocator import NONE, Heap, give, lend, take, work
+from accelsim.kernels.groups import sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.tables import UNSHARDED, ZERO2, Record, Rows
@@ -68,7 +69,7 @@ def fill_sizes(
     moments = min(2.0 * WIDE, float(software.master_bytes))
     master = software.master_bytes - moments
     kept = optimizer_bytes(software, plan.optimizer) - master
-    share = 1.0 if plan.sharding == UNSHARDED else 1.0 / (plan.dp * plan.cp)
+    share = 1.0 if plan.sharding == UNSHARDED else 1.0 / sharers(plan)
     size.master, size.moment = share * master, share * 0.5 * kept
     size.gradient = software.grad_bytes * (share if plan.sharding >= ZERO2 else 1.0)
     size.working = software.working_gradient

@@ -21,6 +21,7 @@ from accelsim.kernels.allocator import (
     wait,
     work,
 )
+from accelsim.kernels.groups import sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.layer_tensors import (
     INPUT,
@@ -186,7 +187,7 @@ def update(stage: Stage, plan: Record, parameters: float) -> None:
     Each worker's shard is a tensor of its own, and the collective gathers into one that
     holds them all (`ProcessGroupNCCL::allgather`).
     """
-    shards = int(plan.dp * plan.cp)
+    shards = sharers(plan)
     if plan.sharding == UNSHARDED or shards == 1:
         return
     heap, grads = stage.heap, stage.grads

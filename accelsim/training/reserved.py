@@ -11,6 +11,7 @@ import numpy as np
 
 from accelsim.kernels import tables
 from accelsim.kernels.allocator import FAILED, PEAK, QUEUE, STATE, WIDTH, Heap
+from accelsim.kernels.groups import sharers
 from accelsim.kernels.layer_tensors import KEPT, Stage
 from accelsim.kernels.memory_tables import MEMORY, PACE, TENSORS
 from accelsim.kernels.step_tensors import BUCKET, MORE, STEPS, follow, followed
@@ -64,7 +65,7 @@ def _stage(rows: Cases, plan: Record, layers: int, depth: int, times: Rows) -> S
     held = model.layer_parameters * layers + 2.0 * model.vocab * model.hidden
     taken = COPIES * OF_A_LAYER * (layers + 1)
     taken += int(software.bucket_bytes * held / BUCKET) + OF_ENDS
-    taken += STEPS * int(plan.dp * plan.cp + 2)
+    taken += STEPS * (sharers(plan) + 2)
     taken += STEPS * (depth + MORE) * (OF_A_LAYER * layers + OF_ENDS)
     blocks = np.empty((OF_ONE * taken, WIDTH), np.int64)
     heap = Heap(
@@ -75,7 +76,7 @@ def _stage(rows: Cases, plan: Record, layers: int, depth: int, times: Rows) -> S
         np.zeros(QUEUE),
     )
     kept = np.empty((depth, layers + 1, KEPT), np.int64)
-    shards = int(plan.dp * plan.cp)
+    shards = sharers(plan)
     grads = np.zeros(max(OF_A_LAYER * (layers + 1), shards + 1) + 1, np.int64)
     pace = _pace(rows, times)
     return Stage(heap, table(TENSORS, 1)[0], software, pace, kept, grads)
