@@ -40,6 +40,7 @@ PAGES = [
     ["calibrate"],
     ["calibrate", "gemm"],
     ["calibrate", "collectives"],
+    ["calibrate", "energy"],
 ]
 
 
