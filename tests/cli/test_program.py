@@ -4,7 +4,6 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -72,15 +71,6 @@ def test_help_loads_only_click(page: list[str]) -> None:
     assert HEAVY.isdisjoint(done.stderr.split())
 
 
-def test_help_is_quick() -> None:
-    def once() -> float:
-        start = time.perf_counter()
-        assert process("--help").returncode == 0
-        return time.perf_counter() - start
-
-    assert min(once() for _ in range(5)) < 0.3
-
-
 def examples() -> list[str]:
     """Return the command lines that the help pages give as examples."""
     pages: list[Any] = [main, *main.commands.values()]
@@ -109,9 +99,14 @@ def test_example_of_help_works(
     accelsim: Program, line: str, workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workshop)
+    served: list[str] = []
+    if line.startswith("accelsim explore"):  # would not end
+        pytest.importorskip("nicegui")
+        page = "accelsim.explorer.server.serve"
+        monkeypatch.setattr(page, lambda query, *_, **__: served.append(query))
     done = accelsim(*shlex.split(line)[1:])
     assert done.exit_code == 0, done.stderr
-    assert done.stdout
+    assert done.stdout or served
 
 
 def test_without_a_command_the_help_is_shown(accelsim: Program) -> None:
