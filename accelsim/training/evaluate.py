@@ -49,11 +49,13 @@ def evaluate(
     only_fitting: bool,
     bounds: bool = False,
     layers: Rows | None = None,
+    into: Evaluated | None = None,
 ) -> Evaluated:
     """Return memory and time of legal plans.
 
     only_fitting : time none of the plans that do not fit (a search); otherwise all.
-    layers : the LAYER rows that the plans point to already, if they do.
+    layers : the LAYER rows that the plans point to already, if they do. into : tables
+    that may be filled again, so that a search asks for memory once.
     bounds : where a schedule has no closed form give a lower bound of the step time,
     which `settle` replaces where it matters; the results say which (`bound`).
     """
@@ -61,7 +63,11 @@ def evaluate(
         layers = layers_of(rows, shards_of(plans))
     count, (cases, chips, models, software, tiers) = len(plans), rows.bare
     ours, four = plans.view(np.ndarray), layers.view(np.ndarray)
-    memory, results = np.zeros(count, MEMORY), np.zeros(count, tables.RESULT)
+    if into is None:
+        memory, results = np.zeros(count, MEMORY), np.zeros(count, tables.RESULT)
+    else:
+        memory = into.memory[:count].view(np.ndarray)
+        results = into.results[:count].view(np.ndarray)
     fill_memory(
         cases, chips, models, software, ours, four, memory,
         np.zeros(max(3, int(ours["pp"].max(initial=1))), STAGE), np.zeros(1, MEMORY),

@@ -53,11 +53,17 @@ class Space:
         """Return how many plans there are, legal or not."""
         return int(self.first[-1])
 
-    def plans(self, start: int, stop: int) -> Rows:
-        """Return the plans of some numbers as a PLAN table, not judged yet."""
-        plans = table(tables.PLAN, max(0, stop - start))
+    def plans(self, start: int, stop: int, into: Rows | None = None) -> Rows:
+        """Return the plans of some numbers as a PLAN table, not judged yet.
+
+        into : a table that may be filled again.
+        """
+        count = max(0, stop - start)
+        plans = table(tables.PLAN, count) if into is None else into[:count]
         head = int(np.searchsorted(self.first, start, side="right")) - 1
-        fill_plans(self.heads, self.first, self.options, start, head, plans)
+        heads, options = self.heads.view(np.ndarray), self.options.view(np.ndarray)
+        bare = plans.view(np.ndarray)
+        fill_plans(heads, self.first, options, start, head, bare)
         return plans
 
 
