@@ -212,7 +212,7 @@ def _ranked(
 
 def _goal(q: Question, objective: str, against: str | None, top: int) -> Goal:
     """Return what is sought; refuse what has no answer before the long search."""
-    failure = failure_of(q)
+    failure = failure_of(q.system, q.links, q.run.chips)
     if failure is not None:
         raise failure
     other = None if against is None else _score_of(q, against)

@@ -138,7 +138,10 @@ class _Shared:
         """Return a copy of the rows in the order of their indices."""
         if not self._filled:
             return table(self._dtype, 0, *self._shape)
-        return np.concatenate(self._filled).view(np.recarray)
+        rows = table(self._dtype, len(self._filled), *self._shape)
+        for i, filled in enumerate(self._filled):  # joined, each would be promoted
+            rows[i] = filled[0]
+        return rows
 
 
 def _fill_chip(chip: ChipSpec, attention: str, lag: float, row: Record) -> None:
