@@ -179,8 +179,8 @@ def questions_of(
     resolver = _Resolver(frames, parts)
     found: list[Question] = []
     place = np.full(len(first), -1)
-    for i, row in enumerate(first.tolist() if count else []):
-        question = resolver.question(row)
+    for i in np.argsort(first).tolist() if count else []:
+        question = resolver.question(int(first[i]))
         if question is not None:
             place[i] = len(found)
             found.append(question)

@@ -35,6 +35,7 @@ from accelsim.training.lower import Cases, lower, table
 from accelsim.training.space import Space, space_of
 
 CHUNK = 16_384  # plans that are evaluated together: some 7 MB
+AT_ONCE = 64  # bounds of a front that are replaced together
 MOST_KEPT = 20_000  # before what certainly loses is looked for again
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -62,13 +63,13 @@ class Goal:
         A lower bound loses only to what is timed exactly.
         """
         score = self.score(rows, done.plans, done.results)[among]
-        exact = score[done.results["bound"][among] == 0.0]
-        kept = np.ones(len(score), dtype=bool)
+        timed = done.results["bound"][among] == 0.0
+        kept, exact = np.ones(len(score), dtype=bool), score[timed]
         if len(exact) > self.top:
             kept = score <= np.partition(exact, self.top - 1)[self.top - 1]
         if self.other is not None:
             other = self.other(rows, done.plans, done.results)[among]
-            kept[front(score, other)] = True
+            kept[front(score, other, timed)] = True
         return among[kept]
 
 
@@ -95,22 +96,29 @@ class Scan:
     furthest: Rows
 
 
-def front(a: Floats, b: Floats) -> NDArray[np.int64]:
-    """Return the rows that no other beats in both columns, in order of the first."""
+def front(
+    a: Floats, b: Floats, exact: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """Return the rows that no other beats in both columns, in order of the first.
+
+    exact : rows that are no lower bounds; the others beat nobody.
+    """
     order = np.lexsort((b, a))
-    least = np.minimum.accumulate(b[order])
-    better = np.r_[True, b[order][1:] < least[:-1]][: len(order)]
+    mine = b[order]
+    beats = mine if exact is None else np.where(exact[order], mine, np.inf)
+    least = np.minimum.accumulate(beats)
+    better = np.r_[True, mine[1:] < least[:-1]][: len(order)]
     return np.asarray(order[better])
 
 
-def make_exact(rows: Cases, done: Evaluated, goal: Goal, count: int) -> None:
+def make_exact(rows: Cases, done: Evaluated, score: Score, count: int) -> None:
     """Time the `count` best of some plans exactly."""
 
-    def score(plans: Rows, results: Rows) -> Floats:
-        return goal.score(rows, plans, results)
+    def of_plans(plans: Rows, results: Rows) -> Floats:
+        return score(rows, plans, results)
 
     if len(done.plans):
-        settle(rows, done, np.arange(len(done.plans)), score, count)
+        settle(rows, done, np.arange(len(done.plans)), of_plans, count)
 
 
 def scan(
@@ -130,8 +138,7 @@ def scan(
         counts += part.counts
         best.add(part)
     told = {tables.REASONS[i]: int(n) for i, n in enumerate(counts) if n and i}
-    kept = best.joined()
-    make_exact(rows, kept, goal, goal.top)
+    kept = best.settled()
     return Scan(
         question=q,
         rows=rows,
@@ -202,11 +209,9 @@ class _Walk:
         furthest = plans[[int(np.argmax(plans["reason"]))]]
         counts = np.zeros(len(tables.REASONS), dtype=np.int64)
         legal = plans[: gather_legal(plans.view(np.ndarray), counts)]
-        bounds = self.goal.other is None  # a front needs every plan's own time
         done = evaluate(
-            rows, legal, only_fitting=True, bounds=bounds, layers=self.layers,
-            into=into,
-        )  # fmt: skip
+            rows, legal, only_fitting=True, bounds=True, layers=self.layers, into=into
+        )
         total = done.memory["total"]
         fitting = np.flatnonzero(total <= self.room)
         counts[tables.NO_ROOM] = len(legal) - len(fitting)
@@ -251,12 +256,28 @@ class _Best:
             self._walk.layers,
         )
 
+    def settled(self) -> Evaluated:
+        """Return what is kept, all that is sought of it timed exactly."""
+        walk, goal = self._walk, self._walk.goal
+        kept = self.joined()
+        make_exact(walk.rows, kept, goal.score, goal.top)
+        while goal.other is not None:  # of a front every plan's own time
+            kept = walk.winning(kept)
+            loose = np.flatnonzero(kept.results["bound"] > 0.0)[:AT_ONCE]
+            if not len(loose):
+                break
+            again = evaluate(walk.rows, kept.plans[loose], only_fitting=False)
+            kept.results[loose] = again.results
+        return kept
+
     def _dropped(self) -> Evaluated:
         """Return what may still win; many bounds are made exact until few may."""
         walk, goal = self._walk, self._walk.goal
         few = walk.winning(self.joined())
-        if len(few.plans) > MOST_KEPT and goal.other is None:
-            make_exact(walk.rows, few, goal, goal.top + 1)
+        if len(few.plans) > MOST_KEPT:
+            for score in (goal.score, goal.other):
+                if score is not None:
+                    make_exact(walk.rows, few, score, goal.top + 1)
             few = walk.winning(few)
         return few
 

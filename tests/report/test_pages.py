@@ -128,6 +128,17 @@ def test_a_channel(tmp_path: Path) -> None:
     assert f"{asked['cases'][0]['com_db']:.3f}" in text
 
 
+def test_a_chain(tmp_path: Path) -> None:
+    job = ("--model", "llama3-8b", "--system", "trn2-ultraserver", "--chips", "16")
+    vary = ("--vary", "length=0.2m..1.8m", "--points", "3")
+    text, told = written(tmp_path, "chain", "neuronlink-v3", *vary, *job)
+    assert told["sections"] == ["figure", "points", "sources", "reproduce"]
+    asked = accelsim("chain", "neuronlink-v3", *vary, *job, "--json").stdout
+    for point in json.loads(asked)["points"]:
+        assert f"{point['tokens_per_s']:,.0f}" in text
+        assert f'class="regime-{point["regime"]}"' in text
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
