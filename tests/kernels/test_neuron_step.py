@@ -87,6 +87,9 @@ def test_precisions_have_cores_of_their_own() -> None:
     # 16:4 sparsity is not dense: four times the rows are never taken
     assert chip.engines.core[tables.BF16].rows == 128.0
     assert chip.engines.core[tables.NVFP4].rows == 0.0  # has no such type
+    # trainium3.rst prints 2,517 TFLOP/s as FP8 and as MXFP8: 512 deep, not 256
+    third = worker("trainium3").engines.core
+    assert third[tables.FP8].rows == third[tables.MXFP8].rows == 512.0
 
 
 def test_passes_by_the_documented_clocks() -> None:
