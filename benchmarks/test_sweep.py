@@ -95,8 +95,6 @@ def test_planning_is_linear_in_time_and_constant_in_memory(
     for count, (seconds, peak) in found.items():
         benchmark.extra_info[f"{count:.0e}"] = {"s": seconds, "peak_bytes": peak}
         assert peak < 2e7  # of one chunk
-    if (
-        not benchmark.disabled
-    ):  # per point, no slower at 10^8 than at 10^6, but for noise
+    if not benchmark.disabled:  # a point at 10^8 takes no longer than at 10^7
         each = {count: seconds / count for count, (seconds, _) in found.items()}
-        assert each[DECADES[-1]] < 2.0 * each[DECADES[1]]
+        assert each[DECADES[-1]] < 2.0 * each[DECADES[-2]]
