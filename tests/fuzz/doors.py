@@ -334,8 +334,6 @@ TEXTS: tuple[tuple[str, Sequence[str], str, float], ...] = (
     ("wire", ("pcb-megtron8 50 mm, connector, twinax-28awg 1 m", "nvlink5",
               "pcb-megtron8 8 in, retimer-dsp-224g, twinax-26awg 2 m"),
      "link {input} --budget", 4.0),
-    ("report of a wire", ("pcb-megtron8 50 mm, connector, twinax-28awg 1 m",),
-     "report link {input} --budget -o {out}/r.html", 0.2),
     ("--distance", ("30 m", "1.5 in"), "link --distance {input}", 0.2),
     ("--rate", ("212.5 Gb/s", "53.125 GBd"),
      "link {cable} --budget --rate {input}", 0.5),
