@@ -68,6 +68,6 @@ ALONE = Markup(
 )
 
 
-def alone(*tables: Markup) -> str:
+def alone(*tables: object) -> str:
     """Return tables for a notebook."""
     return tag("div", ALONE, *tables, class_="accelsim")

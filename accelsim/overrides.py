@@ -80,7 +80,7 @@ def _plain(text: str) -> Any:
 
 # A changed figure scales those that are derived from it: (path, scaled figures).
 # Source and kind of a figure that was set from outside.
-_BY_HAND = ("set by the user", "assumed")
+BY_HAND = ("set by the user", "assumed")
 _PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "int8", "fp8", "mxfp8", "nvfp4")
 _PEAKS = tuple(("matrix", "peak", precision) for precision in _PRECISIONS)
 _COUPLED: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
@@ -124,7 +124,7 @@ def override(spec: AnySpec, changes: Iterable[Override], where: str) -> AnySpec:
 
 def _override_one(spec: AnySpec, change: Override, where: str) -> AnySpec:
     raw = _as_dict(spec)
-    old = _put(raw, change, cite(change.value, *_BY_HAND), where)
+    old = _put(raw, change, cite(change.value, *BY_HAND), where)
     ratio = _ratio(change.value, old)
     if ratio is not None:
         for path in _COUPLED.get(change.path, ()):

@@ -14,7 +14,12 @@ from accelsim.kernels.experts import domain_tier, expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
-from accelsim.kernels.neuron_step import engine_parts, pass_seconds
+from accelsim.kernels.neuron_step import (
+    engine_parts,
+    pass_seconds,
+    stays,
+    turned_elements,
+)
 from accelsim.kernels.operators import (
     embedding_operators,
     head_operators,
@@ -40,19 +45,18 @@ from accelsim.kernels.tables import (
 
 
 @kernel
-def stays(chip: Record, op: Record) -> bool:
-    """Return whether what an operator reads and writes stays in the cores' SBUF."""
-    here = chip.engines
-    return bool(0.0 < op.engines.held <= here.cores * here.core[BF16].sbuf)
+def timed(
+    chip: Record, op: Record, turn: int
+) -> tuple[float, float, float, float, float, float]:
+    """Return the parts of an operator's product, engine by engine on a NeuronCore.
 
-
-@kernel
-def timed(chip: Record, op: Record) -> tuple[float, float, float, float, float, float]:
-    """Return the parts of an operator's product, engine by engine on a NeuronCore."""
+    turn : 0 forward, 1 and 2 the gradients of input and weight.
+    """
     product, cores = op.product, chip.engines.cores
     if cores > 0.0 and product.m * product.n * product.k * product.batch > 0.0:
         core = chip.engines.core[product.precision]
         held = 1.0 if stays(chip, op) else 0.0
+        op.engines.turned = turned_elements(product, turn)
         return engine_parts(core, op.engines, product, cores, held)
     return product_parts(chip, product)
 
@@ -74,7 +78,7 @@ def adapter_seconds(
     for turn in range(2):
         product.m, product.bytes_out = op.m, wide + turn * wide
         product.n, product.k = (op.n, rank) if turn else (rank, op.k)
-        seconds += timed(chip, op)[0] + chip.kernel_latency
+        seconds += timed(chip, op, 0)[0] + chip.kernel_latency
     # down and up have two gradients each, of as many multiply-adds
     row.forward_flops += flops
     row.backward_flops += 2.0 * flops
@@ -130,7 +134,7 @@ def time_product(
         elif turn == 2:
             product.m, product.n, product.k = op.n, op.k, op.m
             product.bytes_out = out if fused else wide
-        parts = timed(chip, op)
+        parts = timed(chip, op, turn)
         time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
         time += chip.lag * parts[1]
         bound = counts * parts[4]

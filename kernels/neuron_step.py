@@ -10,7 +10,44 @@ on ScalarE, whichever takes longest.
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_gemm import gemm, share
 from accelsim.kernels.neuron_tables import TENSOR, VECTOR, Neuron
-from accelsim.kernels.tables import Record
+from accelsim.kernels.tables import BF16, Record
+
+
+@kernel
+def stays(chip: Record, op: Record) -> bool:
+    """Return whether what an operator reads and writes stays in the cores' SBUF."""
+    here = chip.engines
+    return bool(0.0 < op.engines.held <= here.cores * here.core[BF16].sbuf)
+
+
+@kernel
+def turned_elements(product: Record, turn: int) -> float:
+    """Return the elements of a product's operands that lie the wrong way in memory.
+
+    In a step each of a layer's three tensors is summed over along both of its
+    dimensions: the input forward and for the weight's gradient, its own gradient
+    backward and for the same, the weight forward and backward. One of the two is the
+    way it lies: the other is here the input's forward, and both factors' backward.
+    """
+    if turn == 2:
+        return 0.0
+    turned = product.m * product.k
+    return float(turned + turn * product.k * product.n)
+
+
+@kernel
+def turn_seconds(core: Neuron, elements: float, cores: float) -> tuple[float, float]:
+    """Return what TensorE and VectorE take to turn a tensor, a block at a time [s].
+
+    A block of 128 x 128 is a product with the identity; four fill a bank of PSUM, which
+    VectorE copies out (trainium_inferentia2_arch.rst, nki_perf_guide.rst).
+    """
+    if core.turns == 0.0:
+        return 0.0, 0.0
+    lines = elements / (core.partitions * cores)
+    tensor = lines * (1.0 + core.issue / core.columns) / core.tensor_clock
+    per_line = 1.0 / core.psum_mode + core.overhead / core.moving
+    return float(tensor), float(lines * per_line / core.vector_clock)
 
 
 @kernel
@@ -31,22 +68,18 @@ def engine_parts(
     case.block_m = case.kept = case.whole = case.tiles = 0.0
     share(core, case, cores)
     first = gemm(core, state, case, scratch.work)
-    busiest = 0.0
-    for engine in range(state.busy.size):
-        busiest = max(busiest, state.busy[engine])
-    tensor = state.busy[TENSOR]
+    turning, copying = turn_seconds(core, scratch.turned, cores)
+    tensor, vector = state.busy[TENSOR] + turning, state.busy[VECTOR] + copying
+    busiest = max(tensor, vector)
     if held > 0.0:
-        first = busiest = max(tensor, state.busy[VECTOR])
-    again = op.batch - 1.0
+        first = busiest
+    else:
+        first = max(first + turning, vector)
+        for engine in range(state.busy.size):
+            busiest = max(busiest, state.busy[engine])
+    time = first + (op.batch - 1.0) * busiest
     memory = op.batch * (busiest - tensor)
-    return (
-        first + again * busiest,
-        op.batch * tensor,
-        0.0,
-        first - busiest,
-        memory,
-        1.0,
-    )
+    return time, op.batch * tensor, 0.0, first - busiest, memory, 1.0
 
 
 @kernel

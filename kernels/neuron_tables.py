@@ -36,6 +36,7 @@ NEURON = np.dtype(
         "issue",  # cycles that a product takes beyond its columns
         "ramp_share",  # of its rate after idling
         "ramp_time",  # to the full rate; and the window of the utilisation
+        "turns",  # 1 if it turns tensors that a graph needs in both ways
         # VectorE, ScalarE, GpSimd
         "vector_clock",
         "scalar_clock",
@@ -109,6 +110,7 @@ ON_ENGINES = np.dtype(
         ("forward", "f8", (PASSES,)),
         ("backward", "f8", (PASSES,)),
         ("held", "f8"),
+        ("turned", "f8"),  # elements of a product's operands that lie the wrong way
         ("state", STATE),
         ("case", GEMM),
         ("work", "f8", WORK),

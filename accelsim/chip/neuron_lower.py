@@ -72,6 +72,7 @@ def lower(
     row.tensor_clock = float(clock)
     for name in ("least_moving", "load_rate", "issue", "ramp_share", "ramp_time"):
         row[name] = float(getattr(mine.tensor, name))
+    row.turns = mine.tensor.turns
     # a product's sums are fp32 and have to fit into one bank
     row.moving = min(float(mine.tensor.moving), float(mine.psum.bank) / 4.0)
     row.vector_clock = float(mine.vector.clock)

@@ -80,7 +80,8 @@ def _population(link: "Link", asked: Asked, figure: str | None) -> "Population |
 def tell_budget(path: str, asked: Asked, figure: str | None) -> None:
     """Print the budget of a path."""
     from accelsim.link.answer import explain, question
-    from accelsim.report.link_budget import budget_plain, budget_tables
+    from accelsim.link.plain import budget_plain
+    from accelsim.report.link_budget import budget_tables
 
     made = question(
         path,
@@ -105,9 +106,10 @@ def tell_link(
     """Print the budget of a link of the catalog, and what the fabric takes from it."""
     from accelsim.catalog import load, parse_overrides
     from accelsim.link.answer import explain
+    from accelsim.link.plain import budget_plain
     from accelsim.link.port import port
     from accelsim.link.wire import link_of
-    from accelsim.report.link_budget import budget_plain, budget_tables
+    from accelsim.report.link_budget import budget_tables
     from accelsim.report.link_port import port_plain, port_tables
 
     spec = load("links", name, parse_overrides(changes))

@@ -15,7 +15,7 @@ import numpy as np
 from accelsim import catalog
 from accelsim.errors import InputError, NoAnswerError
 from accelsim.silicon.cost import die_of, interposer_area
-from accelsim.silicon.draws import Draws
+from accelsim.silicon.draws import Draws, interval
 from accelsim.silicon.nodes import Value, at_date, process
 from accelsim.silicon.wafer import RADIUS, die_yield, dies_per_wafer
 from accelsim.specs.chip import ChipSpec
@@ -220,9 +220,3 @@ def answer(
             for i, day in enumerate(found.months)
         ],
     }
-
-
-def interval(values: Value) -> dict[str, float]:
-    """Return the 5th, 50th and 95th percentile of samples."""
-    low, middle, high = np.percentile(values, (5.0, 50.0, 95.0))
-    return {"p5": float(low), "p50": float(middle), "p95": float(high)}

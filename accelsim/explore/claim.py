@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from accelsim import catalog
 from accelsim.explore.claim_run import Sides, by_date, sides, told_of, why_it_moves
 from accelsim.explore.claim_supply import Inputs, asked_of
-from accelsim.explore.uncertain import interval, leading
+from accelsim.explore.uncertain import leading
+from accelsim.silicon.draws import interval
 from accelsim.silicon.nodes import Values
 from accelsim.specs.claim import ClaimSpec
 

@@ -16,8 +16,9 @@ from accelsim.explore.estimate import answer
 from accelsim.explore.held import held
 from accelsim.explore.moved import on_process, uncertainty
 from accelsim.explore.result import Estimate
-from accelsim.explore.uncertain import Further, Uncertain, interval, uncertain
+from accelsim.explore.uncertain import Further, Uncertain, uncertain
 from accelsim.question import Question, resolve, run_from
+from accelsim.silicon.draws import interval
 from accelsim.silicon.nodes import Values
 from accelsim.specs.claim import RunClaim, SideSpec
 

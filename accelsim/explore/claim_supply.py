@@ -11,9 +11,8 @@ import numpy as np
 from accelsim import catalog
 from accelsim.economics.supply import Scenario, supply
 from accelsim.errors import NoAnswerError
-from accelsim.explore.uncertain import interval
 from accelsim.silicon.cost import chip_cost
-from accelsim.silicon.draws import Draws
+from accelsim.silicon.draws import Draws, interval
 from accelsim.silicon.nodes import Values, at_date, process
 from accelsim.silicon.scale import moved, ratios
 from accelsim.specs.chip import ChipSpec

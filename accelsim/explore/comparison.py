@@ -5,9 +5,13 @@ Frozen dataclasses without physics; keys that leave the program carry their unit
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelsim.explore.result import Estimate
+from accelsim.frames import frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,19 @@ class Comparison:
         """Return the MFU at which a row's tokens would cost what the baseline's do."""
         cost = self.ratios(row).get("usd_per_million_tokens")
         return row.estimate.mfu * cost if row.estimate and cost else None
+
+    def to_frame(self) -> "DataFrame":
+        """Return a pandas frame, a row a system; ratios are `relative` columns."""
+        told = self.to_dict()["rows"]
+        rows = [{**row, **(row.pop("estimate") or {})} for row in told]
+        for row in rows:
+            row.pop("soft_figures", None)
+        return frame(rows, [str(row["system"]) for row in rows])
+
+    def _repr_html_(self) -> str:
+        from accelsim.explore.shown import comparison_html  # it reads comparisons
+
+        return comparison_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain data."""

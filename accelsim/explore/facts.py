@@ -11,6 +11,7 @@ from accelsim.economics.energy import Draw, draw_of
 from accelsim.economics.price import choose_offer, rented_chips, usd_per_second
 from accelsim.explore.result import Cost
 from accelsim.fabric.lower import filled, ports
+from accelsim.overrides import BY_HAND
 from accelsim.question import Question
 from accelsim.training.lower import attention_of
 from accelsim.workload.lower import flops_per_token
@@ -89,6 +90,10 @@ def _notes(q: Question) -> tuple[str, ...]:
         notes.append(
             f"the {q.model.mtp_layers} layers of {q.model.name} that predict further "
             "tokens are neither timed nor stored"
+        )
+    if q.chip.gemm is None and q.chip.power.tdp.source == BY_HAND[0]:
+        notes.append(
+            f"power.tdp of {q.chip.name} was set: its power follows, its clock does not"
         )
     if q.chip.status == "projected" or q.system.status == "projected":
         notes.append(f"{q.system.name} is projected from announced multipliers")

@@ -4,13 +4,17 @@ Frozen dataclasses without physics; keys that leave the program carry their unit
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelsim.economics.power import rack, steady
 from accelsim.explore.plan import Plan
 from accelsim.explore.whole import Whole
+from accelsim.frames import frame
 from accelsim.link.soft import soft_figures
 from accelsim.question import Question
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 # What of a step is computing, and what is waiting for a link.
 COMPUTE_PARTS = (
@@ -305,6 +309,17 @@ class Estimate:
         """Return the CO2 of 10^6 tokens by the grid's mean [kg], or None."""
         carbon = self.question.system.carbon
         return None if carbon is None else float(carbon) * self.joule_per_token * 1e6
+
+    def to_frame(self) -> "DataFrame":
+        """Return the estimate as a pandas frame of one row, parts by dotted columns."""
+        told = self.to_dict()
+        del told["soft_figures"]
+        return frame([told], [self.question.system.name])
+
+    def _repr_html_(self) -> str:
+        from accelsim.explore.shown import estimate_html  # it reads estimates
+
+        return estimate_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the estimate as plain data; every key carries its unit."""

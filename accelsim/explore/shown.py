@@ -4,7 +4,9 @@ This file knows which figures these are; each is taken from its answer as it is.
 """
 
 from accelsim import numbers
+from accelsim.explore.comparison import Comparison, Row
 from accelsim.explore.result import Estimate
+from accelsim.markup import alone, table
 from accelsim.units import show
 
 Facts = list[tuple[str, str]]
@@ -48,3 +50,30 @@ def answer_facts(found: Estimate) -> Facts:
         ("energy of a token", f"{numbers.short(found.joule_per_token)} J"),
         ("price of 10⁶ tokens", numbers.dollars(found.usd_per_million_tokens)),
     ]
+
+
+def estimate_html(found: Estimate) -> str:
+    """Return an estimate for a notebook: the question, and what is read first."""
+    title = f"{found.question.model.name} on {found.question.system.name}"
+    facts = [*question_facts(found), *answer_facts(found)]
+    return alone(table((), facts, left=2, caption=title))
+
+
+def comparison_html(found: Comparison) -> str:
+    """Return a comparison for a notebook: what is read first of each system."""
+    columns = [_first(row) for row in found.rows]
+    labels = next((list(column) for column in columns if column), [])
+    rows = [(name, *(c.get(name, numbers.DASH) for c in columns)) for name in labels]
+    head = ("", *(row.system for row in found.rows))
+    failures = [f"{row.system}: {row.failure}" for row in found.rows if row.failure]
+    told = table((), [(line,) for line in failures]) if failures else ""
+    return alone(table(head, rows, caption=f"{found.match} held equal"), told)
+
+
+def _first(row: Row) -> dict[str, str]:
+    if row.estimate is None:
+        return {}
+    plan = ("plan", row.estimate.plan.text())
+    return dict(
+        [("chips", f"{row.estimate.chips:,}"), plan, *answer_facts(row.estimate)]
+    )

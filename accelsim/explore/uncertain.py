@@ -21,7 +21,7 @@ from accelsim.explore.figures import FIGURES, WHOLE
 from accelsim.explore.held import held, moved, named_figures
 from accelsim.explore.result import Estimate
 from accelsim.question import Question
-from accelsim.silicon.draws import Draws, drivers
+from accelsim.silicon.draws import Draws, drivers, interval
 from accelsim.silicon.nodes import Values
 from accelsim.specs.figure import Figure
 
@@ -33,6 +33,17 @@ OUTPUTS = {
         "kg_co2_per_million_tokens",
     )
 } | WHOLE
+ERROR = "chip.step_error"
+# How an output goes with the time of a step: to this power.
+OF_STEP = dict.fromkeys(
+    (
+        *("step_time_s", "j_per_token", "usd_per_million_tokens", "days", "usd"),
+        *("kg_co2_per_million_tokens", "usd_per_million_useful_tokens"),
+    ),
+    1.0,
+) | dict.fromkeys(
+    ("tokens_per_s", "tokens_per_s_per_chip", "mfu", "useful_tokens_per_s"), -1.0
+)
 # No output of a training run rests on these.
 UNUSED = ("chip.die*", "chip.headline.*", "chip.hbm.memory.*", "chip.neuron.*")
 MOST_SAMPLES = 10_000_000
@@ -74,13 +85,6 @@ class Further:
         """Return the least and the largest sample, the nominal value within."""
         low, high = float(self.values.min()), float(self.values.max())
         return min(low, self.usual), max(high, self.usual)
-
-
-def interval(values: Values) -> dict[str, float]:
-    """Return the 5th, 50th and 95th percentile and the mean of samples."""
-    low, middle, high = np.percentile(values, (5.0, 50.0, 95.0))
-    found = {"p5": low, "p50": middle, "p95": high, "mean": values.mean()}
-    return {name: float(value) for name, value in found.items()}
 
 
 def leading(inputs: Mapping[str, Values], output: Values) -> dict[str, float]:
@@ -132,8 +136,9 @@ def uncertain(
     for index, estimate in enumerate(estimates):
         kept = held(estimate)
         for path, figure in spreads(kept).items():
-            places.append((index, path, figure))
-            asked += _bounds(kept, path, figure)
+            if path != ERROR:
+                places.append((index, path, figure))
+                asked += _bounds(kept, path, figure)
         for more in (further or {}).get(index, ()):
             places.append((index, more.name, more))
             asked += [more.ask(end) for end in more.ends]
@@ -153,6 +158,8 @@ def uncertain(
             values = shared.setdefault(key, draws(stream, one))
         inputs[index][path] = values
         _add(logs[index], ends, values, usual, bounds)
+    for index, estimate in enumerate(estimates):
+        _add_error(estimate, draws, logs[index], inputs[index])
     return [
         Uncertain(_outputs(estimate, logs[i], samples), inputs[i])
         for i, estimate in enumerate(estimates)
@@ -186,6 +193,19 @@ def _add(
         first, last = (end.get(name, 0.0) for end in ends)
         if first or last:
             logs[name] = logs.get(name, 0.0) + first * down + last * up
+
+
+def _add_error(
+    estimate: Estimate, draws: Draws, logs: dict[str, Values], inputs: dict[str, Values]
+) -> None:
+    """Add what published runs take over ours, where the chip tells it."""
+    error = estimate.question.chip.step_error
+    if error is None or error.spread is None:
+        return
+    values = draws(f"{ERROR}|{error.stream}", error)
+    inputs[ERROR] = values
+    for name, power in OF_STEP.items():
+        logs[name] = logs.get(name, 0.0) + power * np.log(values)
 
 
 def _outputs(

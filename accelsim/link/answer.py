@@ -7,11 +7,13 @@ power, price and failures, how far the wire may still grow, what slower rate wou
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelsim import catalog, units
 from accelsim.errors import InputError
+from accelsim.frames import frame
 from accelsim.link.budget import (
     REGIMES,
     Budgets,
@@ -30,8 +32,13 @@ from accelsim.link.path import (
     too_long,
     words_of,
 )
+from accelsim.link.plain import budget_facts, budget_plain
 from accelsim.link.rates import tried_rates
 from accelsim.link.retry import Retry
+from accelsim.markup import alone, table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 RATES = (425e9, 212.5e9, 128e9, 106.25e9, 64e9, 53.125e9, 32e9)  # b/s, raw, of a lane
 TAIL = 1.0 - 1e-9
@@ -126,6 +133,18 @@ class LinkBudget:
     reach_of: str
     by_rate: Mapping[float, str]
     beyond: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the budget as plain data; every key carries its unit."""
+        return budget_plain(self)
+
+    def to_frame(self) -> "DataFrame":
+        """Return the budget as a pandas frame of one row, parts by dotted columns."""
+        return frame([self.to_dict()], [self.link.path.text])
+
+    def _repr_html_(self) -> str:
+        facts = table((), budget_facts(self), left=2, caption="link budget")
+        return alone(facts)
 
     @property
     def energy(self) -> float:

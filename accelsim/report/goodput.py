@@ -8,22 +8,30 @@ from rich.console import RenderableType
 from accelsim import numbers
 from accelsim.report.tables import bar, heading, table
 
+NEVER = 1e11  # s: what is rarer than a few thousand years
+UNITS = (("years", 31_557_600.0), ("d", 86400.0), ("h", 3600.0), ("min", 60.0))
+
 
 def goodput_tables(answer: Mapping[str, Any]) -> list[RenderableType]:
     """Return the whole answer, from top to bottom."""
     first = (
-        f"{answer['chips']:,} chips fail as {answer['reliability']}: every "
-        f"{long(answer['mttf_s'])}, goodput {numbers.percent(answer['goodput'])}"
+        f"{answer['chips']:,} chips fail as {answer['reliability']}: "
+        f"{often(answer['mttf_s'])}, goodput {numbers.percent(answer['goodput'])}"
     )
     return [heading(first), "", _rates(answer), "", _times(answer), ""]
 
 
 def long(seconds: float) -> str:
-    """Return a time in days, hours, minutes or seconds."""
-    for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
+    """Return a time in years, days, hours, minutes or seconds."""
+    for unit, size in UNITS:
         if seconds >= 2.0 * size:
             return f"{seconds / size:.3g} {unit}"
     return numbers.seconds(seconds)
+
+
+def often(seconds: float) -> str:
+    """Return how often something comes that comes every so many seconds."""
+    return f"every {long(seconds)}" if seconds < NEVER else "never"
 
 
 def _rates(answer: Mapping[str, Any]) -> RenderableType:

@@ -4,7 +4,6 @@ This file knows what the link room found and nothing of how.
 """
 
 import csv
-import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,104 +14,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from accelsim.errors import InputError
-from accelsim.link.answer import HOUR, LinkBudget
 from accelsim.link.budget import REGIMES
 from accelsim.link.choose import Choice
-from accelsim.link.population import Population
+from accelsim.link.plain import FIT, WORDS, finite
 from accelsim.link.sweep import Sweep, pays
 from accelsim.report.tables import heading, table
-from accelsim.specs.figure import SOFT_KINDS, NamedSpec, figures
-
-WORDS = {
-    "inside": "inside its budget",
-    "marginal": "marginal: lost frames come again",
-    "over": "over its budget",
-}
-FIT = 1e9 * HOUR  # of 1/s
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def budget_plain(
-    found: LinkBudget, lanes: Population | None = None, links: int = 1
-) -> dict[str, Any]:
-    """Return a budget as plain data, units in the names; `links` of them in a rack."""
-    link = found.link
-    return {
-        "path": link.path.text,
-        "lane_rate_bit_per_s": link.lane_rate,
-        "lanes": link.lanes,
-        "code": link.code.name,
-        "packet_bytes": link.packet,
-        "regime": found.regime,
-        "beyond_length_limit": list(found.beyond),
-        "margin_db": _finite(found.margin_db),
-        "loss_left_db": _finite(found.loss_left_db),
-        "spans": [_span(span) for span in found.spans],
-        "precoded": found.precoded,
-        "bit_error_ratio": found.bit_ratio,
-        "codeword_error_ratio": found.codeword_loss,
-        "frame_loss_ratio": found.frame_loss,
-        "unseen_loss_ratio": found.unseen,
-        "retries_per_s": found.retries_per_s,
-        "efficiency": found.efficiency,
-        "goodput_share": found.goodput,
-        "bandwidth_bytes_per_s": found.bandwidth,
-        "credit_rate_bytes_per_s": found.credit_rate,
-        "limit": found.limit,
-        "latency_s": found.latency,
-        "tail_latency_s": _finite(found.tail),
-        "latency_parts_s": dict(found.latency_parts),
-        "energy_j_per_bit": found.energy,
-        "energy_parts_j_per_bit": dict(found.energy_parts),
-        "power_w": found.power,
-        "power_parts_w": found.power_parts,
-        "price_usd": found.price,
-        "price_parts_usd": dict(found.price_parts),
-        "failures_fit": found.failures * FIT,
-        "failure_parts_fit": {k: v * FIT for k, v in found.failure_parts.items()},
-        "reach_left_m": found.reach_left,
-        "reach_of": found.reach_of,
-        "regime_by_rate": {f"{r:.0f}": w for r, w in found.by_rate.items()},
-        "fall_back_bit_per_s": found.fall_back,
-        "lanes_below_margin": None if lanes is None else lanes.below,
-        "lanes_below_target": None if lanes is None else lanes.weak,
-        "lanes_failing": None if lanes is None else lanes.failing,
-        "port_yield": None if lanes is None else lanes.port_yield,
-        "links": links,
-        "failing_lanes_expected": None if lanes is None else lanes.expected(links),
-        "soft_figures": soft_figures(found),
-    }
-
-
-def _span(span: Any) -> dict[str, Any]:
-    return {
-        "wire": span.text,
-        "receiver": span.receiver,
-        "sheet": span.sheet,
-        "com_db": _finite(span.com_db),
-        "margin_db": _finite(span.margin_db),
-        "loss_db": span.loss_db,
-        "loss_limit_db": _finite(span.limit_db),
-        "error_ratio": span.error_ratio,
-        "burst_carry": span.carry,
-        "random_jitter_ui": span.jitter,
-        "passed_jitter_ui": span.passed,
-    }
-
-
-def soft_figures(found: LinkBudget) -> list[str]:
-    """Return the figures of devices, wires and code that are press or assumed."""
-    named: dict[str, NamedSpec] = {i.spec.name: i.spec for i in found.link.path.items}
-    named[found.link.code.name] = found.link.code
-    return [
-        f"{name}.{path} {figure.text} ({figure.kind})"
-        for name, spec in named.items()
-        for path, figure in figures(spec).items()
-        if figure.kind in SOFT_KINDS
-    ]
 
 
 def budget_tables(plain: Mapping[str, Any]) -> list[RenderableType]:
@@ -267,7 +173,7 @@ def choice_plain(found: Sequence[Choice]) -> list[dict[str, Any]]:
             "price_usd": choice.budget.price,
             "power_w": choice.budget.power,
             "latency_s": choice.budget.latency,
-            "margin_db": _finite(choice.budget.margin_db),
+            "margin_db": finite(choice.budget.margin_db),
             "failures_fit": choice.budget.failures * FIT,
         }
         for choice in found
@@ -307,7 +213,7 @@ def sweep_plain(found: Sweep) -> dict[str, Any]:
                     "swept_to_m": float(mine[0].length[-1]),
                     "pays_m": [None if pair is None else list(pair) for pair in where],
                     "optics": found.optics[rate][0],
-                    "optics_usd": _finite(found.optics[rate][1]),
+                    "optics_usd": finite(found.optics[rate][1]),
                 }
             )
     return {"links": found.links, "rows": rows}

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from accelsim import numbers
 from accelsim.explore.whole import Whole
-from accelsim.report.goodput import long
+from accelsim.report.goodput import long, often
 from accelsim.report.tables import table
 
 
@@ -27,8 +27,8 @@ def whole_facts(run: Whole) -> list[tuple[str, str]]:
     """Return what is read of a whole run, as words and figures."""
     failures = run.failures
     rows = [
-        ("a failure every", long(failures.mttf)),
-        ("checkpoint", f"{long(failures.write)} every {long(failures.interval)}"),
+        ("a failure", often(failures.mttf)),
+        ("checkpoint", f"{long(failures.write)}, {often(failures.interval)}"),
         ("spare nodes", f"{failures.spares:,}"),
         ("goodput", numbers.percent(run.share)),
         ("useful tokens/s", numbers.scaled(run.tokens_per_s)),

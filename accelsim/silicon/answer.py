@@ -9,7 +9,7 @@ from accelsim.errors import NoAnswerError
 from accelsim.silicon.budget import budget_of
 from accelsim.silicon.cost import MODEL, PARTS, ChipCost, chip_cost, die_of, yield_of
 from accelsim.silicon.design import design_point
-from accelsim.silicon.draws import Draws, drivers
+from accelsim.silicon.draws import Draws, drivers, interval
 from accelsim.silicon.power import WORK, energies_of, operating_point, predict
 from accelsim.silicon.scale import Ported, moved, ratios
 from accelsim.silicon.wafer import MODELS
@@ -119,7 +119,7 @@ def uncertain_cost(
     return {
         "samples": samples,
         "seed": seed,
-        "cost_usd": _interval(total),
+        "cost_usd": interval(total),
         "drivers": drivers(draws.found, total),
     }
 
@@ -152,14 +152,9 @@ def uncertain_move(
     return {
         "samples": samples,
         "seed": seed,
-        "intervals": {name: _interval(value * whole) for name, value in every.items()},
+        "intervals": {name: interval(value * whole) for name, value in every.items()},
         "drivers": drivers(draws.found, after),
     }
-
-
-def _interval(values: Any) -> dict[str, float]:
-    low, middle, high = np.percentile(values, (5.0, 50.0, 95.0))
-    return {"p5": float(low), "p50": float(middle), "p95": float(high)}
 
 
 def parts(cost: ChipCost) -> dict[str, float]:

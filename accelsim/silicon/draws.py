@@ -74,6 +74,13 @@ class Draws:
         return drawn
 
 
+def interval(values: Values) -> dict[str, float]:
+    """Return the 5th, 50th and 95th percentile and the mean of samples."""
+    low, middle, high = np.percentile(values, (5.0, 50.0, 95.0))
+    found = {"p5": low, "p50": middle, "p95": high, "mean": np.mean(values)}
+    return {name: float(value) for name, value in found.items()}
+
+
 def drivers(
     inputs: dict[str, Values], output: Values, bins: int = 64
 ) -> dict[str, float]:

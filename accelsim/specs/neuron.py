@@ -44,6 +44,9 @@ class TensorEngine(Spec):
         After a window with less than `ramp_share` of its time in use it starts at that
         share of its rate, and is at the whole rate after `ramp_time` (dI/dt). A share
         of 1: no such limit.
+    turns : bool
+        Whether it turns the tensors of compiled graphs that two products contract over
+        different dimensions; else the DMA queues do as they load.
     """
 
     clock: Frequency | None = None
@@ -57,6 +60,7 @@ class TensorEngine(Spec):
     sparsity: Overhead
     ramp_share: Share
     ramp_time: Time
+    turns: bool = False
 
 
 class VectorEngine(Spec):

@@ -182,6 +182,8 @@ def _busy(mean: float, spares: int) -> float:
 def spares_enough(spec: ReliabilitySpec, found: Mapping[str, float]) -> int:
     """Return the fewest spare nodes at which one failure in a thousand waits."""
     mean = _hardware(spec, found) * float(spec.repair)
+    if mean <= 0.0:
+        return 0
     low, high = 0, int(mean + 10.0 * math.sqrt(mean) + 20.0)
     while low < high:
         middle = (low + high) // 2

@@ -268,6 +268,12 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
     if software == "neuron" and re.match(r"bert|gpt3|llama2", row["model"]):
         changed["attention"] = "unfused"  # use_flash_attention came with Llama 3
+    if software in COMPILED and row["chip"].lower().startswith("trainium"):
+        # aws-neuron-sdk@81ce03a neuron-runtime/explore/compute-comm-overlap.rst: tensor
+        # collectives "cannot be effectively overlapped", reduce-scatters of FSDP come
+        # "at the end of the backward pass"
+        changed |= {"overlap.tp": False, "overlap.dp": False}
+        changed |= {"pipelined_collectives": False}
     pipeline = (count(row, "pp") or 1) > 1
     if software == "neuron" and row["seq_len"] == "8192" and pipeline:
         # run_llama_nxd.py since 2.19: (CoreAttention, LlamaMLP) if args.seq_len ==

@@ -12,12 +12,13 @@ from accelsim.explore.result import Estimate
 from accelsim.explore.uncertain import uncertain, with_intervals
 
 RUN = {"model": "llama3-8b", "system": "dgx-h100", "chips": 16, "global_batch": 64}
+SURE = {"chip.step_error": 1.0}  # as if published runs took what ours do
 PRICE = {"price.offers.1.usd": "10..30 USD/h"}
 
 
 @pytest.fixture(scope="module")
 def run() -> Estimate:
-    return estimate(RUN)
+    return estimate(RUN, SURE)
 
 
 def test_a_price_passes_through() -> None:
@@ -52,6 +53,17 @@ def test_between_the_bounds_the_line_is_near_the_kernels(run: Estimate) -> None:
 def _sizes(run: Estimate) -> dict[str, Any]:
     names = ("tp", "pp", "vp", "cp", "dp", "micro_batch", "sharding", "recompute")
     return {name: getattr(run.plan, name) for name in names}
+
+
+def test_what_published_runs_take_is_in_the_interval(run: Estimate) -> None:
+    sure, told = (uncertain([e], 20_000)[0] for e in (run, estimate(RUN)))
+    error = told.inputs["chip.step_error"]
+    # a triangle of 0.8 to 1.6 around 1, whose factor every output takes
+    assert error.mean() == pytest.approx((0.8 + 1.0 + 1.6) / 3.0, rel=0.01)
+    for name, power in (("step_time_s", 1), ("mfu", -1), ("power_w", 0)):
+        assert told.outputs[name] == pytest.approx(sure.outputs[name] * error**power)
+    per_token = told.outputs["usd_per_million_tokens"] / told.outputs["step_time_s"]
+    assert per_token.std() < 1e-9 * per_token.mean()
 
 
 def test_the_same_system_twice_differs_by_nothing(run: Estimate) -> None:

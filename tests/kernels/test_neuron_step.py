@@ -11,7 +11,12 @@ from accelsim import catalog
 from accelsim.chip.lower import fill_chip
 from accelsim.chip.neuron import NeuronCore
 from accelsim.kernels import tables
-from accelsim.kernels.neuron_step import engine_parts, pass_seconds
+from accelsim.kernels.neuron_step import (
+    engine_parts,
+    pass_seconds,
+    turn_seconds,
+    turned_elements,
+)
 from accelsim.kernels.tables import Record
 
 PAIRED = {"trainium1": 1, "trainium2": 2}  # NeuronCores of a worker
@@ -122,3 +127,34 @@ def test_no_product_beats_the_arrays(m: int, n: int, k: int, batch: int) -> None
     peak = 2.0 * core.rows * core.columns * core.tensor_clock * chip.engines.cores
     assert found[0] >= 2.0 * m * n * k * batch / peak
     assert all(part >= 0.0 for part in found)
+
+
+def test_a_tensor_that_lies_the_wrong_way_is_turned_by_tensore() -> None:
+    # nki_perf_guide.rst: 2048 x 4096 elements are 512 blocks of 128 columns (and 64
+    # cycles to start) at 2.8 GHz, and 128 banks of 512 (and 60) at 1.12 GHz
+    core = worker("trainium1").engines.core[tables.BF16]
+    tensor, vector = turn_seconds(core, 2048.0 * 4096.0, 1.0)
+    assert tensor == pytest.approx(512 * (128 + 64) / 2.8e9)
+    assert vector == pytest.approx(128 * (512 + 60) / 1.12e9)
+    # the DMA queues of Trainium2 do it on the way (trainium2_arch.rst)
+    assert turn_seconds(worker("trainium2").engines.core[2], 1e9, 2.0) == (0.0, 0.0)
+
+
+def test_turning_takes_the_time_of_tensore_beside_the_product() -> None:
+    chip, op = worker("trainium1"), operator(m=2048.0, n=1536.0, k=4096.0)
+    core, cores = chip.engines.core[tables.BF16], chip.engines.cores
+    plain = engine_parts(core, op.engines, op.product, cores, 0.0)
+    op.engines.turned = turned_elements(op.product, 0)
+    turned = engine_parts(core, op.engines, op.product, cores, 0.0)
+    more = turn_seconds(core, 2048.0 * 4096.0, 1.0)[0]
+    assert turned[0] - plain[0] == pytest.approx(more)
+    assert turned[1] - plain[1] == pytest.approx(more)
+
+
+def test_each_tensor_of_a_layer_is_turned_once_a_step() -> None:
+    # x (m x k), its gradient's source (m x n) and the weight (n x k)
+    m, n, k = 8.0, 4.0, 2.0
+    forward = turned_elements(operator(m=m, n=n, k=k).product, 0)
+    back = turned_elements(operator(m=m, n=k, k=n).product, 1)
+    weight = turned_elements(operator(m=n, n=k, k=m).product, 2)
+    assert (forward, back, weight) == (m * k, m * n + n * k, 0.0)

@@ -1,5 +1,6 @@
 """Failures of published fleets, and what they leave of a job's time."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -151,3 +152,14 @@ def test_bad_questions_are_refused() -> None:
     lost = replace(Recovery(60.0), interval=1e6, runs=10)
     with pytest.raises(InputError, match="hardly ever"):
         goodput(spec, plain_cluster(1_000_000), lost)
+
+
+def test_what_never_fails_needs_no_spare() -> None:
+    spec = fleet("meta-rsc2")
+    none = catalog.parse_overrides(
+        ["failures.node.rate=0 FIT", "failures.software.rate=0 FIT"]
+    )
+    sound = catalog.override(spec, none, "fleet")
+    found = goodput(sound, plain_cluster(4096), Recovery(1.0))
+    assert (found.spares, found.mttf) == (0, math.inf)
+    assert found.goodput == pytest.approx(1.0)

@@ -17,9 +17,10 @@ from accelsim.explore.figures import FIGURES, SILICON, WHOLE, Reader, silicon_fi
 from accelsim.explore.plan import Plan
 from accelsim.explore.result import Estimate
 from accelsim.explore.sweep.points import Coded, points_of
-from accelsim.explore.uncertain import OUTPUTS, interval, uncertain
+from accelsim.explore.uncertain import OUTPUTS, uncertain
 from accelsim.overrides import Override
 from accelsim.question import ROOTS, Question, resolve, run_from
+from accelsim.silicon.draws import interval
 from accelsim.specs.run import PlanSpec, RunSpec
 from accelsim.specs.sweep import PointsSpec, UncertainSpec
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 OK, NO_ANSWER, BAD_INPUT = "ok", "no-answer", "bad-input"
 FREE = "free."  # how paths begin that change nothing and are for expressions to read
 RUN_FIELDS = frozenset(RunSpec.model_fields) - {"set", "plan", "source", "kind", "note"}
-PLAN_COLUMNS = tuple(PlanSpec.model_fields)
 PLAN_KINDS = {f.name: f.type for f in fields(Plan)}
+PLAN_COLUMNS = tuple(name for name in PlanSpec.model_fields if name in PLAN_KINDS)
 # Columns that every row has, beside the axes.
 FIRST = ("point",)
 ANSWER = ("status", "reason", "plan", *(f"plan_{name}" for name in PLAN_COLUMNS))
@@ -189,8 +190,8 @@ def _check_path(path: str, where: str) -> None:
             )
     elif root == "run":
         raise InputError(f"{where}: axis {path}: write {rest}")
-    elif root == "plan" and rest not in PLAN_COLUMNS:
-        hint = nearest(rest, PLAN_COLUMNS)
+    elif root == "plan" and rest not in PlanSpec.model_fields:
+        hint = nearest(rest, PlanSpec.model_fields)
         raise InputError(f"{where}: axis {path}: no field of a plan; {hint}")
     elif root not in ROOTS and not path.startswith(FREE):
         raise InputError(f"{where}: axis {path}: {nearest(root, ROOTS)}")

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from accelsim.errors import AccelsimError
 from accelsim.link.answer import HOUR, LinkBudget
 from accelsim.link.jitter import judged
+from accelsim.link.plain import WORDS, budget_facts, budget_plain
 from accelsim.link.port import Port
 from accelsim.markup import Markup, table, tag
-from accelsim.report.link_budget import WORDS, budget_plain
 from accelsim.report.link_figure import sight_of_span
 from accelsim.report.link_port import port_facts, port_plain
 from accelsim.report.margin_figure import margins_figure
@@ -74,26 +74,7 @@ def _decibels(value: float) -> str:
 
 
 def _summary(found: LinkBudget, link: tuple[LinkSpec, Port] | None) -> Section:
-    never = not math.isfinite(found.tail)
-    left = found.reach_left
-    tail = "never" if never else f"in {found.tail * 1e9:.1f} ns"
-    rates = [f"{rate / 1e9:g} Gb/s {word}" for rate, word in found.by_rate.items()]
-    facts = [
-        ("path", found.link.path.text),
-        ("regime", WORDS[found.regime]),
-        ("bit errors before correction", f"{found.bit_ratio:.3g}"),
-        ("frames lost before retry", f"{found.frame_loss:.3g}"),
-        ("frames lost unseen", f"{found.unseen:.3g}"),
-        (
-            "payload",
-            f"{found.efficiency:.1%} of the raw bits, limited by {found.limit}",
-        ),
-        ("all but 1e-9 of the frames", tail),
-        ("reach left", "none" if left is None else f"{left:.2f} m of {found.reach_of}"),
-        ("by rate of a lane", ", ".join(rates)),
-    ]
-    if found.beyond:
-        facts.append(("longer than sold", ", ".join(found.beyond)))
+    facts = budget_facts(found)
     parts: list[Part] = [wide(table((), facts, left=2, class_="facts"))]
     if link is not None:
         rows = port_facts(port_plain(*link))

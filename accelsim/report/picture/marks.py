@@ -144,6 +144,12 @@ class Drawing:
     height: float
     marks: tuple[Mark, ...]
 
+    def _repr_svg_(self) -> str:
+        """Return the figure for a notebook."""
+        from accelsim.report.picture.svg import whole  # it reads marks
+
+        return whole(self)
+
 
 NARROW, WIDE = re.compile(r"[ijlI.,:;'!|()\[\] ]"), re.compile(r"[mwMW%@–×]")
 
