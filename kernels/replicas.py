@@ -137,8 +137,11 @@ def add_optimizer(
     dense, experts, ends = stage_parameters(model, plan, layers)
     mine = dense + ends
     if plan.sharding != UNSHARDED:
-        mine = mine / (plan.dp * plan.cp)
-        experts = experts * plan.ep / (plan.dp * plan.cp)
+        ranks = float(plan.dp * plan.cp)
+        mine = mine / ranks
+        experts = experts * plan.ep / ranks
+        pieces = ranks * model.tensors * layers if ranks > 1.0 else 0.0
+        result.host += pieces * software.piece_calls * software.launch
     traffic = GRADIENT_PASSES * software.grad_bytes
     state = optimizer_bytes(software, plan.optimizer)
     traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes
