@@ -10,6 +10,9 @@ CHIPS ?= 512
 MODEL ?= llama3-70b
 SYSTEMS ?= trn2-ultraserver,trn3-ultraserver-gen2,dgx-h100,gb200-nvl72
 
+PEERS := llm-analysis==0.2.2 PyChOpMarg==3.4.0 scikit-rf==2.2.0 serdespy==1.0
+RUN := .benchmarks/run.json
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -19,17 +22,22 @@ PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help compare validate test lint types docs bench clean
+.PHONY: help compare validate test accuracy lint types docs bench \
+	bench-write soak clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' \
 		$(firstword $(MAKEFILE_LIST))
 
 compare: $(VENV)/.runtime ## Compare a training run on Trainium and on GPUs
 	@$(BIN)/accelsim compare $(MODEL) --systems $(SYSTEMS) --chips $(CHIPS)
 
-validate: $(VENV)/.runtime ## Compare our predictions with published training runs
-	@$(BIN)/accelsim validate training benchmarks/measured/training.csv
+validate: $(VENV)/.runtime ## Compare our predictions with all measurements here
+	@$(BIN)/python -m benchmarks.accuracy
+
+# make FULL=FOLDER accuracy: with the whole tables, of which the clone has parts
+accuracy: $(VENV)/.runtime ## Renew the accuracy baseline and docs/accuracy.md
+	@$(BIN)/python -m benchmarks.accuracy --write $(if $(FULL),--full $(FULL))
 
 # Two passes: compiled, and as plain Python for what compiled code cannot tell
 # (coverage, integers that do not overflow, indices out of range). Tests of one file
@@ -51,8 +59,20 @@ docs: $(VENV)/.dev ## Build these pages as a site, in docs/_build
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
-bench: $(VENV)/.dev ## Time the rooms, beside peers where there are any
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
+# A peer that does not install is left out, and its row has none.
+bench: $(VENV)/.peers ## Time the rooms beside peers, as one table of ratios
+	@$(BIN)/python -m pytest benchmarks -q --benchmark-enable --benchmark-only \
+		--benchmark-quiet --benchmark-json=$(RUN)
+	@$(BIN)/python -m benchmarks.performance $(RUN) $(BENCH_FLAGS)
+
+bench-write: ## Do that, and renew docs/performance.md and its baseline
+	@$(MAKE) --no-print-directory bench BENCH_FLAGS=--write
+
+# make SOAK_INPUTS=1000000 SOAK_SEED=7 soak: more of them, others
+soak: $(VENV)/.dev ## Send 100,000 broken inputs through every door; kill sweeps
+	$(BIN)/python -m pytest tests -q -m soak -n $(WORKERS)
+	$(BIN)/python -m pytest tests/fuzz/test_structures.py -q -n $(WORKERS) \
+		--hypothesis-profile=soak
 
 clean: ## Remove the virtual environment and everything that tools left
 	rm -rf $(VENV) build dist docs/_build .coverage .benchmarks .hypothesis \
@@ -70,6 +90,15 @@ $(VENV)/.dev: $(PINS) $(VENV)/.runtime
 	@echo "installing the tools for tests and checks into $(VENV) ..."
 	@$(PIP) install --quiet 'pip>=25.1'
 	@$(PIP) install --quiet --constraint constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.peers: $(PINS) $(VENV)/.dev
+	@echo "installing peers into $(VENV) ..."
+	@mkdir -p $(dir $(RUN))
+	@for peer in $(PEERS); do \
+		$(PIP) install --quiet --constraint constraints.txt $$peer || \
+			echo "without $$peer" >&2; \
+	done
 	@touch $@
 
 $(VENV)/.browser: $(PINS) $(VENV)/.dev

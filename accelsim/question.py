@@ -159,8 +159,9 @@ def resolve(
     InputError
         Unknown name or field, wrong unit, impossible value.
     """
-    changes = _by_root([*catalog.parse_overrides(run.set), *overrides])
-    run = _apply(run, changes)
+    given = (*catalog.parse_overrides(run.set), *overrides)
+    changes = _by_root(given)
+    run = _with_changes(_apply(run, changes), given)
     spec = model or catalog.load("models", run.model)
     spec = catalog.override(spec, changes["model"], f"model {run.model}")
     system: SystemSpec = catalog.load("systems", run.system, changes["system"])
@@ -217,6 +218,16 @@ def _by_root(changes: Iterable[Override]) -> dict[str, list[Override]]:
 def _apply(run: RunSpec, changes: dict[str, list[Override]]) -> RunSpec:
     whole = [replace(c, path=("plan", *c.path)) for c in changes["plan"]]
     return catalog.override(run, [*changes["run"], *whole], "run")
+
+
+def _with_changes(run: RunSpec, given: Iterable[Override]) -> RunSpec:
+    """Return a run that holds all its changes: resolved again, it asks the same."""
+    told = {".".join(one.path): _as_written(one.value) for one in given}
+    return run if told == run.set else run.model_copy(update={"set": told})
+
+
+def _as_written(value: Any) -> Any:
+    return value.text if isinstance(value, Figure) else value
 
 
 def _load_named(

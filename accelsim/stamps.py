@@ -18,6 +18,26 @@ _LOCAL = threading.local()
 
 def stamp(path: str) -> Stamp:
     """Return what changes when a file does; None where there is none."""
+    known: dict[str, Stamp] | None = getattr(_LOCAL, "settled", None)
+    if known is None:
+        return _look(path)
+    if path not in known:
+        known[path] = _look(path)
+    return known[path]
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Look at each file once meanwhile: a batch takes them as they were then."""
+    outer = getattr(_LOCAL, "settled", None)
+    _LOCAL.settled = {} if outer is None else outer
+    try:
+        yield
+    finally:
+        _LOCAL.settled = outer
+
+
+def _look(path: str) -> Stamp:
     try:
         found = os.stat(path)  # noqa: PTH116 - of a text, five times faster than a Path's
     except (OSError, ValueError):
@@ -65,7 +85,7 @@ class Kept:
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self._size, self._lock = size, threading.Lock()
         self._found: dict[Hashable, tuple[tuple[object, ...], Watch, Any]] = {}
 
     def of(
@@ -81,7 +101,8 @@ class Kept:
             return result
         with watching() as watch:
             made = make()
-        if len(self._found) >= self._size:
-            self._found.pop(next(iter(self._found)), None)
-        self._found[key] = (objects, watch, made)
+        with self._lock:
+            if len(self._found) >= self._size:
+                self._found.pop(next(iter(self._found)))
+            self._found[key] = (objects, watch, made)
         return made

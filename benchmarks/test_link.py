@@ -171,6 +171,7 @@ def test_sweep_of_ten_thousand_links(benchmark: Any) -> None:
 @pytest.mark.skipif(
     importlib.util.find_spec("pychopmarg") is None, reason="PyChOpMarg is not installed"
 )
+@pytest.mark.filterwarnings("ignore")
 def test_margin_of_pychopmarg(benchmark: Any, tmp_path: Path) -> None:
     com = importlib.import_module("pychopmarg.com")
     config = importlib.import_module("pychopmarg.config.ieee_8023dj_d3p3")

@@ -9,6 +9,7 @@ block.
 from typing import NamedTuple
 
 from accelsim.kernels.allocator import NONE, Heap, give, lend, take, work
+from accelsim.kernels.groups import sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.tables import UNSHARDED, ZERO2, Record, Rows
@@ -68,7 +69,7 @@ def fill_sizes(
     moments = min(2.0 * WIDE, float(software.master_bytes))
     master = software.master_bytes - moments
     kept = optimizer_bytes(software, plan.optimizer) - master
-    share = 1.0 if plan.sharding == UNSHARDED else 1.0 / (plan.dp * plan.cp)
+    share = 1.0 if plan.sharding == UNSHARDED else 1.0 / sharers(plan)
     size.master, size.moment = share * master, share * 0.5 * kept
     size.gradient = software.grad_bytes * (share if plan.sharding >= ZERO2 else 1.0)
     size.working = software.working_gradient
@@ -106,9 +107,19 @@ def lent(stage: Stage, block: int) -> None:
 
 
 @kernel
-def pass_half(stage: Stage, launches: float, seconds: float) -> None:
-    """Pass the time of one of a layer's two blocks."""
-    work(stage.heap, 0.5 * launches, stage.software.launch, 0.5 * seconds)
+def half_forward(stage: Stage) -> None:
+    """Pass the time of one of a layer's two blocks, forward."""
+    pace = stage.pace
+    launches, seconds = 0.5 * pace.forward_launches, 0.5 * pace.forward_seconds
+    work(stage.heap, launches, pace.forward_host, seconds)
+
+
+@kernel
+def half_backward(stage: Stage) -> None:
+    """Pass the time of one of a layer's two blocks, backward."""
+    pace = stage.pace
+    launches, seconds = 0.5 * pace.backward_launches, 0.5 * pace.backward_seconds
+    work(stage.heap, launches, pace.backward_host, seconds)
 
 
 @kernel
@@ -141,7 +152,7 @@ def attend(stage: Stage, row: Rows) -> int:
         row[KEYS] = take(heap, size.keys)
         give(heap, joined)
     row[CONTEXT], row[ROWS] = take(heap, size.context), take(heap, size.rows)
-    pass_half(stage, stage.pace.forward_launches, stage.pace.forward_seconds)
+    half_forward(stage)
     out = scattered(stage, take(heap, size.whole))
     give(heap, packed)
     return out
@@ -161,7 +172,7 @@ def forward(stage: Stage, row: Rows, given: int) -> int:
     if stage.software.activation_kept > 0.0:
         row[ACTIVATION] = take(heap, size.inner)
     row[PRODUCT] = take(heap, size.inner)
-    pass_half(stage, stage.pace.forward_launches, stage.pace.forward_seconds)
+    half_forward(stage)
     out = scattered(stage, take(heap, size.whole))
     result = take(heap, size.own)
     give(heap, out)
@@ -247,7 +258,7 @@ def through_attention(stage: Stage, row: Rows) -> None:
     give(heap, queries)
     give(heap, keys)
     give(heap, values)
-    pass_half(stage, stage.pace.backward_launches, stage.pace.backward_seconds)
+    half_backward(stage)
     into = through_product(stage, row, NORM, packed, size.packed_weight)
     through_norm(stage, row, STATISTIC, INPUT, into)
 
@@ -263,7 +274,7 @@ def backward(stage: Stage, row: Rows) -> None:
     give(heap, row[PRODUCT])
     row[PRODUCT] = NONE
     gradient = through_activation(stage, row, incoming)
-    pass_half(stage, stage.pace.backward_launches, stage.pace.backward_seconds)
+    half_backward(stage)
     into = through_product(stage, row, SECOND_NORM, gradient, size.up_weight)
     through_norm(stage, row, SECOND_STATISTIC, MIDDLE, into)
     through_attention(stage, row)

@@ -16,8 +16,9 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.neuron_step import (
     engine_parts,
-    pass_seconds,
+    rest,
     stays,
+    stream_on_engines,
     turned_elements,
 )
 from accelsim.kernels.operators import (
@@ -56,7 +57,7 @@ def timed(
     if cores > 0.0 and product.m * product.n * product.k * product.batch > 0.0:
         core = chip.engines.core[product.precision]
         held = 1.0 if stays(chip, op) else 0.0
-        op.engines.turned = turned_elements(product, turn)
+        op.engines.turned, op.engines.way = turned_elements(product, turn), min(turn, 1)
         return engine_parts(core, op.engines, product, cores, held)
     return product_parts(chip, product)
 
@@ -190,6 +191,7 @@ def add_operator(
     row: Record, chip: Record, case: Record, software: Record, op: Record
 ) -> None:
     """Add one operator to the times of its layer."""
+    rest(op.engines)
     if op.kind == MATMUL:
         forward, backward = time_product(row, chip, case, software, op)
     elif op.kind == FUSED_ATTENTION:
@@ -198,10 +200,7 @@ def add_operator(
         forward = stream_seconds(chip, op.forward_bytes, op.kernels)
         backward = stream_seconds(chip, op.backward_bytes, op.kernels)
         if chip.engines.cores > 0.0:
-            if stays(chip, op):
-                forward = backward = 0.0
-            forward = max(forward, pass_seconds(chip.engines, op.engines.forward))
-            backward = max(backward, pass_seconds(chip.engines, op.engines.backward))
+            forward, backward = stream_on_engines(chip, op, forward, backward)
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
     forward, backward = forward * op.share, backward * op.share

@@ -89,6 +89,11 @@ def stack_can(plan: Record, case: Record, software: Record) -> bool:
             return False
         if plan.sharding >= ZERO2 and not has(stated, STATED_PP):
             return False
+    group = plan.shard_group
+    if group > 0:
+        torn = plan.dp * plan.cp % group != 0 or group % plan.ep != 0
+        if torn or plan.sharding == UNSHARDED:
+            return False
     lonely = plan.sharding != UNSHARDED and plan.dp * plan.cp == 1
     free = not has(stated, STATED_SHARDING) and has(software.shardings, UNSHARDED)
     return bool(
@@ -146,25 +151,45 @@ def job_clash(plan: Record, case: Record, model: Record) -> int:
 
 
 @kernel
-def reason_of(plan: Record, case: Record, model: Record, software: Record) -> int:
-    """Return the first test that a plan fails, OK if none."""
-    layers = int(model.layers)
+def sizes_clash(plan: Record, case: Record, model: Record) -> int:
+    """Return the first test that the sizes of a plan fail, OK if none."""
     clash = model_clash(plan, case, model)
-    if clash == OK:
-        clash = job_clash(plan, case, model)
-    if clash != OK:
-        return clash
+    return job_clash(plan, case, model) if clash == OK else clash
+
+
+@kernel
+def options_clash(plan: Record, case: Record, model: Record, software: Record) -> int:
+    """Return the first test that a plan of good sizes fails, OK if none."""
+    layers = int(model.layers)
     if not (stack_can(plan, case, software) and options_fit(plan, case, layers)):
         return STACK
     return OK if schedule_fits(plan, layers, case.stated) else SCHEDULE
 
 
+@inlined
+def same_sizes(a: Record, b: Record) -> bool:
+    """Return whether two plans have the same sizes."""
+    return bool(
+        a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
+        and a.vp == b.vp and a.ep == b.ep and a.dp == b.dp
+        and a.micro_batch == b.micro_batch
+    )  # fmt: skip
+
+
 @kernel
 def judge(cases: Rows, models: Rows, software: Rows, plans: Rows) -> None:
-    """Complete every row of `plans` (PLAN) and fill its reason."""
+    """Complete every row of `plans` (PLAN) and fill the first test that it fails.
+
+    Sizes that a plan shares with the one before are not tested again.
+    """
+    clash = OK
     for i in range(len(plans)):
         plan = plans[i]
         case = cases[plan.case]
         model = models[case.model]
         complete(plan, case, model)
-        plan.reason = reason_of(plan, case, model, software[case.software])
+        if i == 0 or not same_sizes(plan, plans[i - 1]):
+            clash = sizes_clash(plan, case, model)
+        plan.reason = clash
+        if clash == OK:
+            plan.reason = options_clash(plan, case, model, software[case.software])

@@ -8,6 +8,7 @@ all layers have been written beside those that are added up, and the update. The
 fullest moment of the fullest stage is what a plan needs.
 """
 
+from accelsim.kernels.groups import sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
@@ -132,7 +133,7 @@ def fill_states(
 
     trained : share of the weights that has gradients and an optimizer's state.
     """
-    replicas, expert_replicas = float(plan.dp * plan.cp), plan.dp * plan.cp / plan.ep
+    replicas, expert_replicas = float(sharers(plan)), sharers(plan) / plan.ep
     mine = dense + experts + ends
     shard = (dense + ends) / replicas + experts / expert_replicas
     # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers
@@ -149,7 +150,7 @@ def fill_states(
         if software.stage_gathered > 0.0 and plan.pp > 1:
             whole = mine
         memory.buffers = (case.weight_bytes + software.grad_bytes) * whole
-    elif plan.sharding == UNSHARDED and replicas > 1.0:
+    elif plan.sharding == UNSHARDED and plan.dp * plan.cp > 1:
         memory.buffers = software.bucket_bytes * trained * mine
 
 
@@ -189,7 +190,7 @@ def fill_stage(
     mine = model.trained * (dense + experts + ends)
     written = software.working_gradient * mine
     update = 0.0
-    if plan.sharding != UNSHARDED and plan.dp * plan.cp > 1:
+    if plan.sharding != UNSHARDED and sharers(plan) > 1:
         update = software.update_bytes * mine
     forward = memory.depth * kept + max(workspace, logits)
     backward = (memory.depth - 1.0) * kept + written + workspace

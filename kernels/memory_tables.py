@@ -60,13 +60,14 @@ TENSORS = np.dtype(
     ]
 )
 
-# Launches and seconds of a pass through one layer, the embedding and the LM head.
+# A pass through one layer, the embedding and the LM head: what the driver queues, the
+# host's time for one of these [s], and the device's for all [s].
 PACE = np.dtype(
     [
         (f"{part}{direction}_{what}", "f8")
         for part in ("", "embed_", "head_")
         for direction in ("forward", "backward")
-        for what in ("launches", "seconds")
+        for what in ("launches", "host", "seconds")
     ]
     + [("layer_sums", "f8")]  # launches that add a layer's gradients up
 )

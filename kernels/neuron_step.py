@@ -9,7 +9,7 @@ on ScalarE, whichever takes longest.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_gemm import gemm, share
-from accelsim.kernels.neuron_tables import TENSOR, VECTOR, Neuron
+from accelsim.kernels.neuron_tables import DMA, SCALAR, TENSOR, VECTOR, Neuron
 from accelsim.kernels.tables import BF16, Record
 
 
@@ -51,6 +51,27 @@ def turn_seconds(core: Neuron, elements: float, cores: float) -> tuple[float, fl
 
 
 @kernel
+def spend(
+    scratch: Record, batch: float, turning: float, copying: float, held: float
+) -> None:
+    """Write down what the engines worked for a batch of the product just run [s]."""
+    busy = scratch.state.busy
+    for engine in range(busy.size):
+        if held == 0.0 or engine in (TENSOR, VECTOR):
+            scratch.spent[scratch.way, engine] += batch * busy[engine]
+    scratch.spent[scratch.way, TENSOR] += batch * turning
+    scratch.spent[scratch.way, VECTOR] += batch * copying
+
+
+@kernel
+def rest(scratch: Record) -> None:
+    """Forget what engines worked for an operator before."""
+    for way in range(2):
+        for engine in range(scratch.state.busy.size):
+            scratch.spent[way, engine] = 0.0
+
+
+@kernel
 def engine_parts(
     core: Neuron, scratch: Record, op: Record, cores: float, held: float
 ) -> tuple[float, float, float, float, float, float]:
@@ -77,18 +98,40 @@ def engine_parts(
         first = max(first + turning, vector)
         for engine in range(state.busy.size):
             busiest = max(busiest, state.busy[engine])
+    spend(scratch, op.batch, turning, copying, held)
     time = first + (op.batch - 1.0) * busiest
     memory = op.batch * (busiest - tensor)
     return time, op.batch * tensor, 0.0, first - busiest, memory, 1.0
 
 
 @kernel
-def pass_seconds(engines: Record, passes: Record) -> float:
-    """Return the time [s] of passes over elements on VectorE and ScalarE of a worker.
+def pass_seconds(engines: Record, passes: Record) -> tuple[float, float]:
+    """Return what VectorE and ScalarE of a worker take to pass over elements [s].
 
     engines : ENGINES_OF. passes : float64[3], elements by kind, see `streams`.
     """
     if engines.pass_rate[0] == 0.0:
-        return 0.0
+        return 0.0, 0.0
     vector = passes[0] / engines.pass_rate[0] + passes[1] / engines.pass_rate[1]
-    return float(max(vector, passes[2] / engines.pass_rate[2]))
+    return float(vector), float(passes[2] / engines.pass_rate[2])
+
+
+@kernel
+def stream_on_engines(
+    chip: Record, op: Record, forward: float, backward: float
+) -> tuple[float, float]:
+    """Return (forward, backward) seconds of what streams memory in so many seconds."""
+    here = op.engines
+    if stays(chip, op):
+        forward = backward = 0.0
+    longest = forward, backward
+    for way in range(2):
+        passes = here.backward if way else here.forward
+        vector, scalar = pass_seconds(chip.engines, passes)
+        here.spent[way, VECTOR], here.spent[way, SCALAR] = vector, scalar
+        here.spent[way, DMA] = longest[way]
+        if way:
+            backward = max(backward, vector, scalar)
+        else:
+            forward = max(forward, vector, scalar)
+    return forward, backward

@@ -111,6 +111,8 @@ ON_ENGINES = np.dtype(
         ("backward", "f8", (PASSES,)),
         ("held", "f8"),
         ("turned", "f8"),  # elements of a product's operands that lie the wrong way
+        ("spent", "f8", (2, N_ENGINES)),  # s that engines work, forward and backward
+        ("way", "i8"),  # 1 backward
         ("state", STATE),
         ("case", GEMM),
         ("work", "f8", WORK),

@@ -8,6 +8,7 @@ longer; while it runs it takes `communication_share` of the computing units.
 
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
+from accelsim.kernels.groups import alike, sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
@@ -42,15 +43,15 @@ def stage_parameters(
 @kernel
 def group_exchange(
     tiers: Rows, software: Record, plan: Record, kind: int, dense: float,
-    experts: float, calls: float,
+    experts: float, calls: float, ranks: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
 
-    Dense weights are replicated over dp x cp workers at stride tp, experts over that
+    Dense weights are exchanged among so many `ranks` at stride tp, experts among that
     group divided by ep, at stride tp x ep. calls : collectives that share the bytes
     (one a layer where layers are gathered one by one).
     """
-    ranks, tp = float(plan.dp * plan.cp), float(plan.tp)
+    tp = float(plan.tp)
     a, sent, _, _ = collective(tiers, kind, dense / calls, ranks, tp, software)
     ep = float(plan.ep)
     b, more, _, _ = collective(
@@ -81,17 +82,40 @@ def fill_exchange(
         calls = min(max(1.0, dense * grad / software.bucket), max(1.0, tensors))
     whole = plan.sharding == UNSHARDED or software.scatter == 0.0
     kind = ALL_REDUCE if whole else ALL_GATHER
+    ranks = float(plan.dp * plan.cp if plan.sharding == UNSHARDED else sharers(plan))
     exchange.reduce, exchange.reduced = group_exchange(
-        tiers, software, plan, kind, dense * grad, experts * grad, calls
+        tiers, software, plan, kind, dense * grad, experts * grad, calls, ranks
     )
+    if plan.sharding != UNSHARDED and alike(plan) > 1:
+        add_alike(exchange, software, tiers, plan, dense * grad, experts * grad, calls)
     exchange.gather, exchange.gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
         weight = case.weight_bytes
         weight *= 1.0 if plan.sharding == ZERO3 else model.trained
         calls = layers if plan.sharding == ZERO3 else 1.0
         exchange.gather, exchange.gathered = group_exchange(
-            tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls
-        )
+            tiers, software, plan, ALL_GATHER, dense * weight, experts * weight, calls,
+            ranks,
+        )  # fmt: skip
+
+
+@kernel
+def add_alike(
+    exchange: Record, software: Record, tiers: Rows, plan: Record, dense: float,
+    experts: float, calls: float,
+) -> None:  # fmt: skip
+    """Add the all-reduce of each worker's shard among the groups that are alike.
+
+    dense, experts : bytes of the whole gradients [B]. Experts, which ep workers of a
+    group have between them, are as many in all but `ep` times fewer copies.
+    """
+    shard, groups = float(sharers(plan)), float(alike(plan))
+    each, tp = dense / shard + experts * plan.ep / shard, float(plan.tp)
+    time, sent, _, _ = collective(
+        tiers, ALL_REDUCE, each / calls, groups, tp * shard, software
+    )
+    exchange.reduce += calls * time
+    exchange.reduced += calls * sent
 
 
 @kernel
@@ -137,9 +161,8 @@ def add_optimizer(
     dense, experts, ends = stage_parameters(model, plan, layers)
     mine = dense + ends
     if plan.sharding != UNSHARDED:
-        ranks = float(plan.dp * plan.cp)
-        mine = mine / ranks
-        experts = experts * plan.ep / ranks
+        ranks = sharers(plan)
+        mine, experts = mine / ranks, experts * plan.ep / ranks
         pieces = ranks * model.tensors * layers if ranks > 1.0 else 0.0
         result.host += pieces * software.piece_calls * software.launch
     traffic = GRADIENT_PASSES * software.grad_bytes

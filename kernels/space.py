@@ -5,7 +5,7 @@ crossed with as many of the options as it can take.
 """
 
 from accelsim.kernels.jit import inlined, kernel
-from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.tables import OK, Record, Rows
 
 EMPTY = -1
 FACTOR, BITS = 1_000_003, 2**31 - 1  # products stay below 2^63
@@ -31,6 +31,23 @@ def fill_plans(
         plan.sharding = option.sharding
         plan.offload = option.offload
         plan.offload_optimizer = option.offload_optimizer
+
+
+@kernel
+def gather_legal(plans: Rows, counts: Rows) -> int:
+    """Move the legal ones of judged `plans` to the front; returns how many there are.
+
+    counts : by reason, to which the plans are added.
+    """
+    kept = 0
+    for i in range(len(plans)):
+        reason = plans[i].reason
+        counts[reason] += 1
+        if reason == OK:
+            if kept < i:
+                plans[kept] = plans[i]
+            kept += 1
+    return kept
 
 
 @inlined
@@ -62,6 +79,7 @@ def same_replicas(a: Record, b: Record) -> bool:
     return bool(
         a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
         and a.vp == b.vp and a.ep == b.ep and a.dp == b.dp
+        and a.shard_group == b.shard_group
     )  # fmt: skip
 
 

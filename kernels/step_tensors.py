@@ -21,6 +21,7 @@ from accelsim.kernels.allocator import (
     wait,
     work,
 )
+from accelsim.kernels.groups import sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.layer_tensors import (
     INPUT,
@@ -74,9 +75,10 @@ def forward_all(
     full : 1 once the pipeline is full: then the host waits at what it sends, too.
     """
     heap, size, kept = stage.heap, stage.size, stage.kept
-    pace, launch = stage.pace, stage.software.launch
+    pace = stage.pace
     if size.embed_weight > 0.0:
-        work(heap, pace.embed_forward_launches, launch, pace.embed_forward_seconds)
+        seconds, host = pace.embed_forward_seconds, pace.embed_forward_host
+        work(heap, pace.embed_forward_launches, host, seconds)
         hidden = scattered(stage, take(heap, size.whole))
     else:
         hand_over(stage, plan)
@@ -94,7 +96,8 @@ def forward_all(
             hand_over(stage, plan)
         return
     give(heap, normed(stage, row, NORM, STATISTIC))
-    work(heap, pace.head_forward_launches, launch, pace.head_forward_seconds)
+    seconds, host = pace.head_forward_seconds, pace.head_forward_host
+    work(heap, pace.head_forward_launches, host, seconds)
     narrow, each = take(heap, size.logits), 0.5 * (size.loss - size.logits)
     wide = take(heap, each)
     row[PRODUCT] = take(heap, each)
@@ -108,13 +111,14 @@ def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
     heap, size, kept = stage.heap, stage.size, stage.kept
     stage.grads[-1] = 0
     row = kept[slot, layers]
-    pace, launch = stage.pace, stage.software.launch
+    pace = stage.pace
     if size.logits == 0.0:
         hand_over(stage, plan)
     else:
         gradient = take(heap, size.logits)
         give(heap, row[PRODUCT])
-        work(heap, pace.head_backward_launches, launch, pace.head_backward_seconds)
+        seconds, host = pace.head_backward_seconds, pace.head_backward_host
+        work(heap, pace.head_backward_launches, host, seconds)
         into = through_product(stage, row, NORM, gradient, size.head_product)
         through_norm(stage, row, STATISTIC, INPUT, into)
     give(heap, row[INPUT])
@@ -128,7 +132,7 @@ def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
     give(heap, flowing)
     for i in range(stage.grads[-1]):
         give(heap, stage.grads[i])
-    work(heap, layers * pace.layer_sums, launch, 0.0)
+    work(heap, layers * pace.layer_sums, stage.software.launch, 0.0)
 
 
 @kernel
@@ -186,7 +190,7 @@ def update(stage: Stage, plan: Record, parameters: float) -> None:
     Each worker's shard is a tensor of its own, and the collective gathers into one that
     holds them all (`ProcessGroupNCCL::allgather`).
     """
-    shards = int(plan.dp * plan.cp)
+    shards = sharers(plan)
     if plan.sharding == UNSHARDED or shards == 1:
         return
     heap, grads = stage.heap, stage.grads

@@ -194,16 +194,9 @@ PLAN = np.dtype(
     [
         ("case", "i8"),
         ("shard", "i8"),  # row of the layer table, filled by `training.evaluate`
-        ("tp", "i8"),
-        ("sp", "i8"),
-        ("cp", "i8"),
-        ("pp", "i8"),
-        ("vp", "i8"),
-        ("ep", "i8"),
-        ("dp", "i8"),
-        ("micro_batch", "i8"),
-        ("micro_batches", "i8"),
-        ("sharding", "i8"),
+        *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "dp")),
+        *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
+        ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
         ("reason", "i8"),  # index of REASONS
         ("recompute_layers", "i8"),  # of a stage that are recomputed, 0 = all

@@ -16,6 +16,10 @@ settings.register_profile(
 )
 # Kernels in plain Python are up to 300 times slower.
 settings.register_profile("few", settings.get_profile("full"), max_examples=15)
+# `make soak`: --hypothesis-profile=soak
+settings.register_profile(
+    "soak", settings.get_profile("full"), derandomize=False, max_examples=2000
+)
 _SLOW = os.environ.get("NUMBA_DISABLE_JIT") == "1" or bool(os.environ.get("CI"))
 settings.load_profile("few" if _SLOW else "full")
 

@@ -30,6 +30,7 @@ NEEDED = (
     "benchmarks/measured/training.csv",
     "benchmarks/measured/scalesim.csv",
     "benchmarks/measured/gemm_small.csv",
+    "benchmarks/measured/largest_products.csv",
     "benchmarks/measured/gemm_training_b200.csv",
     "benchmarks/measured/link",
     "benchmarks/measured/nki_small.csv",

@@ -6,7 +6,7 @@ import pytest
 
 import accelsim
 from accelsim.errors import InputError
-from accelsim.stamps import Kept, note, stamp, watching
+from accelsim.stamps import Kept, note, settled, stamp, watching
 
 
 def test_a_stamp_changes_with_its_file(tmp_path: Path) -> None:
@@ -94,3 +94,14 @@ def test_words_that_look_alike_differ() -> None:
     assert accelsim.estimate({**RUN, "system": "dgx-h100"}).chips == 8
     with pytest.raises(InputError, match="chips"):
         accelsim.estimate({**RUN, "system": "dgx-h100", "chips": 8.0})
+
+
+def test_a_batch_looks_at_each_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("1")
+    with settled():
+        first = stamp(str(path))
+        path.write_text("22")
+        with settled():  # inside another it is still the same batch
+            assert stamp(str(path)) == first
+    assert stamp(str(path)) != first

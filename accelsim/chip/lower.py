@@ -129,12 +129,17 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
 
 
 def fill_engines(row: Record, chip: ChipSpec) -> None:
-    """Fill the NeuronCores of a worker, see `kernels.neuron_step`."""
+    """Fill the NeuronCores of a worker, see `kernels.neuron_step`.
+
+    Where a chip prints one rate for both, fp8 is its MX format (`trainium3.rst`).
+    """
     engines = row.engines
     engines.cores = min(2, chip.matrix.units // chip.workers_per_chip)
     for index, precision in enumerate(tables.PRECISIONS):
         if precision in neuron_lower.DTYPES and row.peak_rate[index] > 0.0:
-            core = neuron_lower.lower(chip, precision, int(engines.cores))
+            same = row.peak_rate[index] == row.peak_rate[tables.MXFP8]
+            kind = "mxfp8" if precision == "fp8" and same else precision
+            core = neuron_lower.lower(chip, kind, int(engines.cores))
             engines.core[index] = core[0]
     core = engines.core[tables.BF16]
     lanes = engines.cores * core.partitions

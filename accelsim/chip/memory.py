@@ -32,6 +32,7 @@ _STREAMED = ("streams", "random-streams")
 _WORD = (1 << 64) - 1
 _DISCARDED = 20  # first draws of the generator, which still show its seed
 _TOTALS = ("hits", "misses", "conflicts", "activates", "refreshes")
+MOST_TICKS = 2**31  # from the first request to the last: seconds
 WARM_UP = 6000  # requests that leave before the measurement begins
 Ticks = NDArray[np.int64]
 
@@ -171,9 +172,11 @@ def requests(spec: HbmSpec, pattern: Pattern, count: int, channels: int = 1) -> 
     Raises
     ------
     InputError
-        The pattern does not exist, or its size does not fit the memory.
+        The pattern does not exist, its size does not fit the memory, or its requests
+        are too far apart.
     """
     check(spec, pattern)
+    check_span(count * pattern.interval, f"load: {count:,} requests")
     bits = address_bits(lower(spec, channels))
     state = generator(pattern.seed)
     address, write = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -223,6 +226,12 @@ def check(spec: HbmSpec, pattern: Pattern) -> None:
         raise InputError(f"group {pattern.group} must be one request or more")
     if pattern.interval < 0:
         raise InputError(f"interval {pattern.interval:g} must be zero or more")
+
+
+def check_span(ticks: float, what: str) -> None:
+    """Refuse requests over a time that takes too long to go through."""
+    if not ticks <= MOST_TICKS:
+        raise InputError(f"{what} over {ticks:.3g} ticks; {MOST_TICKS:,} at most")
 
 
 def serve(spec: HbmSpec, asked: Traffic, channels: int = 1) -> Served:

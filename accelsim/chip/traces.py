@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.chip.dram import address_bits, lower
-from accelsim.chip.memory import Traffic
+from accelsim.chip.memory import Traffic, check_span
 from accelsim.errors import InputError
 from accelsim.kernels.dram_tables import FIELDS
 from accelsim.specs.hbm import HbmSpec
@@ -124,6 +124,8 @@ def _traffic(
         raise InputError(f"{path}: an address lies beyond the memory's {size:,} B")
     if len(due) and (np.diff(due) < 0).any():
         raise InputError(f"{path}: ticks must not go back")
+    if len(due):
+        check_span(float(due[-1]), f"{path}: {len(due):,} requests")
     return Traffic(address, write, due)
 
 

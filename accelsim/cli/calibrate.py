@@ -153,3 +153,31 @@ def collectives_command(
     from accelsim.report.calibrate import collective_calibration_tables
 
     print_tables(collective_calibration_tables(answer))
+
+
+@calibrate_group.command(
+    "energy",
+    epilog="""\b
+Example:
+  accelsim calibrate energy FILE.csv --fit a100-80gb,h100-sxm""",
+)
+@click.argument("file", type=options.FilePath(path_type=Path))
+@click.option(
+    "--fit", default="a100-80gb,h100-sxm", show_default=True, metavar="A,B",
+    help="Two chips; all others of FILE are held out.",
+)  # fmt: skip
+@options.json_option
+def energy_command(file: Path, fit: str, as_json: bool) -> None:
+    """Fit the energy of a cycle and of a FLOP; predict the clocks of other GPUs.
+
+    FILE is a table with chip and tflops: the largest bf16 products at TDP.
+    """
+    from accelsim.validation.calibrate_energy import calibrate_energy
+
+    found = calibrate_energy(file, options.names(fit, "--fit"))
+    if as_json:
+        print_json(found)
+        return
+    from accelsim.report.calibrate import energy_tables
+
+    print_tables(energy_tables(found))

@@ -1,11 +1,15 @@
 """`accelsim chain`: from a wire to tokens a second, joules a token and goodput."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from accelsim.cli import options
 from accelsim.cli.output import print_json, print_tables
+
+if TYPE_CHECKING:
+    from accelsim.explore.chain import Chain
 
 
 @click.command(
@@ -56,15 +60,7 @@ Exit code 1: the run has no answer over the link as it stands.""",
 @options.set_option
 @options.json_option
 def chain_command(
-    link: str,
-    vary: str,
-    points: int,
-    by: str,
-    restart: str,
-    figure: str | None,
-    changes: tuple[str, ...],
-    as_json: bool,
-    **given: Any,
+    link: str, vary: str, figure: str | None, as_json: bool, **given: Any
 ) -> None:
     """Follow LINK of a system from its wire to a training run.
 
@@ -73,18 +69,36 @@ def chain_command(
     budget, the best of retimers, thicker or active cable, optics and other SerDes is
     told, and what the run does over it.
     """
-    from accelsim.catalog import parse_overrides
-    from accelsim.explore.chain import chain
-    from accelsim.kernels.warm import compiling_beside
     from accelsim.report.chain import chain_plain, chain_tables
     from accelsim.report.figures import check_figure
 
     if figure is not None:
         check_figure(figure)
+    plain = chain_plain(chain_of(link, vary, **given))
+    if figure is not None:
+        from accelsim.report.chain_figure import chain_figure
+        from accelsim.report.picture.raster import save
+
+        save(chain_figure(plain), Path(figure))
+    if as_json:
+        print_json(plain)
+    else:
+        print_tables(chain_tables(plain))
+
+
+def chain_of(
+    link: str, vary: str, *, points: int, by: str, restart: str,
+    changes: tuple[str, ...], **given: Any,
+) -> "Chain":  # fmt: skip
+    """Return the chain that options ask for."""
+    from accelsim.catalog import parse_overrides
+    from accelsim.explore.chain import chain
+    from accelsim.kernels.warm import compiling_beside
+
     plan = options.plan_of(given)
     run = {name: value for name, value in given.items() if value is not None}
     with compiling_beside():
-        found = chain(
+        return chain(
             run | {"plan": plan},
             link,
             vary,
@@ -93,12 +107,3 @@ def chain_command(
             restart=restart,
             overrides=parse_overrides(changes),
         )
-    plain = chain_plain(found)
-    if figure is not None:
-        from accelsim.report.chain_figure import draw_chain
-
-        draw_chain(figure, plain)
-    if as_json:
-        print_json(plain)
-    else:
-        print_tables(chain_tables(plain))

@@ -20,7 +20,7 @@ Examples:
   accelsim estimate megatron-175b-selene --explain --timeline
   accelsim estimate megatron-175b-selene --chakra traces
   accelsim estimate megatron-175b-selene --set chip.hbm.bandwidth="3 TB/s"
-  accelsim estimate megatron-175b-selene --train-tokens "300 G" --checkpoint 10s
+  accelsim estimate megatron-175b-selene --train-tokens 300G --checkpoint 10s
 
 Exit code 1: no plan fits; the message says what is short and what comes nearest.""",
 )

@@ -44,6 +44,7 @@ PLAN_FIELDS = (
     "dp",
     "micro_batch",
     "sharding",
+    "shard_group",
     "recompute",
     "recompute_layers",
     "optimizer",
@@ -153,6 +154,9 @@ plan_options = stack(
     click.option("--micro-batch", type=int, help="Sequences of a micro-batch."),
     click.option(
         "--sharding", type=click.Choice(SHARDINGS), help="What the dp ranks share out."
+    ),
+    click.option(
+        "--shard-group", type=int, metavar="N", help="Workers that share one copy."
     ),
     click.option(
         "--recompute", type=click.Choice(RECOMPUTES), help="What backward does again."

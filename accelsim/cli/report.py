@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from accelsim.cli import options
+from accelsim.cli.chain import chain_command, chain_of
 from accelsim.cli.compare import compare_command, comparison_of
 from accelsim.cli.estimate import estimate_command
 from accelsim.cli.link import channel_of, has_device, is_link, link_command
@@ -212,6 +213,12 @@ def _channel(text: str, given: dict[str, Any], command: str) -> "Page":
     return channel_page(found, command, [("com", find("com", sheet))])
 
 
+def _chain(given: dict[str, Any], command: str) -> "Page":
+    from accelsim.report.page.chain import chain_page
+
+    return chain_page(chain_of(**given), command)
+
+
 _report("run", estimate_command, "megatron-175b-selene", _run)
 _report(
     "compare",
@@ -234,3 +241,9 @@ _report(
     ("bits", "population", "links", "temperature", "process", "voltage", "distance",
      "by", "sweep"),
 )  # fmt: skip
+_report(
+    "chain",
+    chain_command,
+    "nvlink5 --model llama3-8b --system gb200-nvl72 --chips 72",
+    _chain,
+)

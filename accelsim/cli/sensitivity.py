@@ -13,7 +13,7 @@ from accelsim.cli.output import print_json, print_tables
     "sensitivity",
     epilog="""\b
 Examples:
-  accelsim sensitivity megatron-175b-selene --path 'chip.hbm.*' --figure tornado.svg
+  accelsim sensitivity megatron-175b-selene --path 'system.*' --figure tornado.svg
   accelsim sensitivity megatron-175b-selene --of usd_per_million_tokens --sobol 64""",
 )
 @options.run_options

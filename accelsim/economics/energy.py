@@ -10,7 +10,7 @@ time (`power`), and the hall multiplies everything by its PUE.
 from dataclasses import dataclass
 from typing import Any
 
-from accelsim.economics.power import steady
+from accelsim.economics.power import Steady, steady
 from accelsim.question import Question
 
 PHASES = ("compute", "communication", "idle")
@@ -63,9 +63,12 @@ class Draw:
     hall: Any
 
 
-def draw_of(q: Question) -> Draw:
-    """Return what the job of a question draws."""
-    still = steady(q)
+def draw_of(q: Question, still: Steady | None = None) -> Draw:
+    """Return what the job of a question draws.
+
+    still : what its machines draw beside the chips, if that is known already.
+    """
+    still = still or steady(q)
     tdp, idle = float(q.chip.power.tdp), float(q.chip.power.idle)
     switch = still.node_switch + still.network_switch
     return Draw(

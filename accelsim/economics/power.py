@@ -17,7 +17,10 @@ from accelsim.link.port import Port, steady_energy
 from accelsim.question import Question
 from accelsim.specs.link import LinkSpec
 from accelsim.specs.switch import SwitchSpec
-from accelsim.specs.system import TierSpec
+from accelsim.specs.system import SystemSpec, TierSpec
+from accelsim.stamps import Kept
+
+_STEADY = Kept(8192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,24 @@ class Steady:
 
 def steady(q: Question) -> Steady:
     """Return what the machines of a job draw beside its chips."""
-    chips, node = q.run.chips, q.system.node
+    system, links, chips = q.system, q.links, q.run.chips
+    return _STEADY.of((system, links), chips, lambda: _steady(system, links, chips))
+
+
+def _steady(system: SystemSpec, links: Mapping[str, LinkSpec], chips: int) -> Steady:
+    node = system.node
     nodes = -(-chips // node.chips)
     boxed = nodes * node.chips  # a partly used box draws as a whole
     left = whole = nodes * float(node.overhead_power)
     nic = switches = network = optics = 0.0
-    inner, found = 1, ports(q.system, q.links, chips)
-    for name, tier in q.system.tiers.items():
-        link, one = q.links[tier.link], found.get(name)
+    inner, found = 1, ports(system, links, chips)
+    for name, tier in system.tiers.items():
+        link, one = links[tier.link], found.get(name)
         if tier.topology == "fat-tree":
             nic += boxed * sum(tier.links_per_chip) * _adapter(link)
             if one is not None and inner < chips:
-                links, switch_ports = _tree(tier, one, chips)
-                optics += links * 2.0 * steady_energy(link) * link.raw_rate
+                trunks, switch_ports = _tree(tier, one, chips)
+                optics += trunks * 2.0 * steady_energy(link) * link.raw_rate
                 network += switch_ports * _per_port(tier, one)
         elif one is not None and tier.switch is not None:
             each = _of_a_chip(tier, one, inner)

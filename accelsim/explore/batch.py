@@ -7,13 +7,14 @@ This file knows rows: which question and which plan each has, why it has no answ
 what its figures are. How a table of runs becomes that is known to `columns`.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from accelsim.economics.energy import Draw, draw_of, energy_parts
+from accelsim.economics.power import Steady, steady
 from accelsim.economics.price import choose_offer, usd_per_second
 from accelsim.explore.estimate import energies
 from accelsim.explore.result import (
@@ -32,8 +33,9 @@ from accelsim.training.lower import Cases, lower
 from accelsim.workload.lower import flops_per_token
 
 CHUNK = 16_384  # rows that are evaluated together: some 10 MB
+DRAWN = tuple(f.name for f in fields(Draw))
 SHARED = (
-    *(f.name for f in fields(Draw)),
+    *DRAWN,
     *("tokens", "workers", "usd", "peak", "model_flops", "model_flops_causal"),
 )
 LINKS = ("tp", "cp", "ep", "pp", "dp")
@@ -102,20 +104,26 @@ def _chunks(batch: Batch, each: Columns, workers: int, chunk: int) -> Iterator[C
 
 def _of_questions(questions: Sequence[Question]) -> Columns:
     """Return what rows share with their question, one row a question."""
-    flops: dict[tuple[int, int, bool], float] = {}
+    flops: dict[Hashable, float] = {}
+    stills: dict[Hashable, Steady] = {}
     found: dict[str, list[float]] = {name: [] for name in SHARED}
     for q in questions:
-        tokens, draw = float(q.global_batch) * q.seq_len, draw_of(q)
-        values = {f.name: getattr(draw, f.name) for f in fields(Draw)}
-        values |= {"tokens": tokens, "workers": q.workers, "usd": _usd(q)}
-        values["peak"] = float(q.chip.matrix.peak[q.precision]) * q.run.chips
+        # of many chips on the same wires, machines draw the same beside them
+        wires = (id(q.system), *map(id, q.links.values()), q.run.chips)
+        if wires not in stills:
+            stills[wires] = steady(q)
+        tokens, draw = float(q.global_batch) * q.seq_len, draw_of(q, stills[wires])
+        for name in DRAWN:
+            found[name].append(getattr(draw, name))
+        found["tokens"].append(tokens)
+        found["workers"].append(q.workers)
+        found["usd"].append(_usd(q))
+        found["peak"].append(float(q.chip.matrix.peak[q.precision]) * q.run.chips)
         for name, causal in (("model_flops", False), ("model_flops_causal", True)):
             key = (id(q.model), q.seq_len, causal)
             if key not in flops:
                 flops[key] = flops_per_token(q.model, q.seq_len, causal=causal)
-            values[name] = tokens * flops[key]
-        for name, value in values.items():
-            found[name].append(value)
+            found[name].append(tokens * flops[key])
     return {name: np.array(values, dtype=float) for name, values in found.items()}
 
 
@@ -148,7 +156,7 @@ def _of_estimates(rows: Cases, each: Columns, done: Evaluated) -> Columns:
     seconds = {f.name: results[f.name] for f in fields(TimeParts)}
     step = sum(seconds.values())
     kept = {f.name: memory[f.name] for f in fields(MemoryParts)}
-    draw = Draw(**{f.name: mine[f.name] for f in fields(Draw)})
+    draw = Draw(**{name: mine[name] for name in DRAWN})
     by_phase = energies(draw, rows, plans, results)
     joules = energy_parts(draw, by_phase)
     energy = sum(joules[f.name] for f in fields(EnergyParts))

@@ -100,13 +100,14 @@ def _when(
         return "nothing uncertain decides it"
     path, bound = next(iter(drive)), _bound(claim)
     order = np.argsort(inputs[path])
-    means = [float(part.mean()) for part in np.array_split(ratio[order], BINS)]
-    values = [float(part.mean()) for part in np.array_split(inputs[path][order], BINS)]
+    bins = min(BINS, len(order))
+    means = [float(part.mean()) for part in np.array_split(ratio[order], bins)]
+    values = [float(part.mean()) for part in np.array_split(inputs[path][order], bins)]
     good = [m <= bound if claim.at_most is not None else m >= bound for m in means]
     if all(good) or not any(good):
         word = "every" if all(good) else "no"
         return f"{path} has {word} value of its range, in the mean"
-    turn = next(i for i in range(1, BINS) if good[i] != good[i - 1])
+    turn = next(i for i in range(1, bins) if good[i] != good[i - 1])
     edge = (values[turn] + values[turn - 1]) / 2.0
     word = "at least" if good[-1] else "at most"
     return f"{path} is {word} {edge:.4g} (SI), in the mean"

@@ -7,20 +7,24 @@ A column is a field of a run (`chips`), of its plan (`plan.tp`), or a dotted pat
 knows names and kinds of tables; it computes no figure.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+import os
+from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from accelsim.errors import InputError, nearest
-from accelsim.explore.batch import Columns, answered, batch_of
+from accelsim.explore.batch import Batch, Columns, answered, batch_of
 from accelsim.explore.estimate import failure_of
 from accelsim.explore.row_plans import choose, plan_rows
 from accelsim.kernels import tables
 from accelsim.overrides import Override
 from accelsim.question import ROOTS, Question, resolve, run_from
+from accelsim.specs.link import LinkSpec
 from accelsim.specs.run import PlanSpec, RunSpec
+from accelsim.specs.system import SystemSpec
+from accelsim.stamps import Kept, settled
 
 # Roots whose specs are resolved apart: each distinct one once, whatever else varies.
 APART = ("chip", "link", "software", "model", "price")
@@ -32,6 +36,14 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "model": ("model", "seq_len", "global_batch"),
     "price": ("price",),
 }
+# Fields of a run that such a spec does not rest on.
+SIZES = ("global_batch", "global_batch_tokens", "seq_len")
+INDIFFERENT: Mapping[str, tuple[str, ...]] = {
+    "": (),
+    "model": ("chips",),
+    **dict.fromkeys(("chip", "link", "software", "price"), ("chips", *SIZES)),
+}
+_QUESTIONS = Kept(8192)  # of distinct specs, so that the next chunk has them
 FIELDS = frozenset(RunSpec.model_fields) - {"plan", "set", "training"}
 
 
@@ -41,6 +53,18 @@ def estimate_columns(given: Any, *, workers: int = 1) -> Any:
     See `explore.estimate.estimate_many`.
     """
     columns, count = read_columns(given)
+    with settled():
+        return _like(given, answered(batch_from(columns, count), workers=workers))
+
+
+def batch_from(columns: Columns, count: int) -> Batch:
+    """Return the rows of a table of runs, each with its plan, ready to be answered.
+
+    Raises
+    ------
+    InputError
+        An unknown column, or a value that its field refuses.
+    """
     ours = {_plan_field(name): c for name, c in columns.items() if _plan_field(name)}
     others = {name: c for name, c in columns.items() if not _plan_field(name)}
     questions, which = questions_of(others, count)
@@ -48,7 +72,7 @@ def estimate_columns(given: Any, *, workers: int = 1) -> Any:
     batch = batch_of(questions, plans, stated=ours)
     choose(batch, np.flatnonzero(is_open), ours)
     plans.reason[which < 0] = tables.NO_ANSWER
-    return _like(given, answered(batch, workers=workers))
+    return batch
 
 
 def _plan_field(name: str) -> str:
@@ -155,8 +179,8 @@ def questions_of(
     resolver = _Resolver(frames, parts)
     found: list[Question] = []
     place = np.full(len(first), -1)
-    for i, row in enumerate(first.tolist() if count else []):
-        question = resolver.question(row)
+    for i in np.argsort(first).tolist() if count else []:
+        question = resolver.question(int(first[i]))
         if question is not None:
             place[i] = len(found)
             found.append(question)
@@ -174,12 +198,20 @@ def _check_name(name: str) -> None:
 
 
 class _Resolver:
-    """Questions of rows; what is distinct is resolved once."""
+    """Questions of rows; what is distinct is resolved once in a batch."""
 
     def __init__(self, frames: Coded, parts: Mapping[str, Coded]) -> None:
         self._frames, self._parts = frames, parts
-        self._resolved: dict[tuple[int, str, int], Question] = {}
-        self._checked: dict[Hashable, bool] = {}
+        self._resolved: dict[Hashable, Question] = {}
+        self._failing: dict[Hashable, bool] = {}
+        self._keys = {
+            root: [_key(values, INDIFFERENT[root]) for values in frames.values]
+            for root in ("", *parts)
+        }
+        self._own = {
+            root: [_key(values) for values in part.values]
+            for root, part in parts.items()
+        }
 
     def question(self, row: int) -> Question | None:
         """Return the question of a row, None if its system gives no answer."""
@@ -188,18 +220,18 @@ class _Resolver:
             for root, part in self._parts.items():
                 varied = self._one(row, root, int(part.codes[row]))
                 q = replace(q, **{f: getattr(varied, f) for f in FOLLOWS[root]})
-            links = tuple(id(link) for link in q.links.values())
-            key = (id(q.system), links, q.run.chips)
-            if key not in self._checked:
-                self._checked[key] = _has_answer(q)
+            asked = (id(q.system), id(q.links), q.run.chips)
+            if asked not in self._failing:
+                self._failing[asked] = _fails(q.system, q.links, q.run.chips)
         except InputError as error:
             raise InputError(f"runs: row {row}: {error}") from None
-        return q if self._checked[key] else None
+        return None if self._failing[asked] else q
 
     def _one(self, row: int, root: str, code: int) -> Question:
         """Return the question of a row's frame with what one root changes."""
         number = int(self._frames.codes[row])
-        key = (number, root, code)
+        own = self._own[root][code] if root else ()
+        key = (root, self._keys[root][number], own)
         if key not in self._resolved:
             given = self._frames.values[number]
             fields = {k: v for k, v in given.items() if "." not in k}
@@ -207,16 +239,24 @@ class _Resolver:
             if root:
                 paths |= self._parts[root].values[code]
             changes = list(_overrides(paths))
-            self._resolved[key] = resolve(run_from(fields), changes)
+            place = (os.getcwd(), os.environ.get("ACCELSIM_PATH"))  # noqa: PTH109
+            self._resolved[key] = _QUESTIONS.of(
+                (), (key, place), lambda: resolve(run_from(fields), changes)
+            )
         return self._resolved[key]
 
 
-def _has_answer(q: Question) -> bool:
-    """Return whether a system can run the job; a wrong path of a link is refused."""
-    failure = failure_of(q)
-    if isinstance(failure, InputError) and q.run.chips <= q.system.max_chips:
+def _key(values: Mapping[str, Any], but: Container[str] = ()) -> Hashable:
+    """Return what tells values apart; 1 and 1.0 and true are three."""
+    return tuple((k, type(v), v) for k, v in values.items() if k not in but)
+
+
+def _fails(system: SystemSpec, links: Mapping[str, LinkSpec], chips: int) -> bool:
+    """Return whether a system cannot run a job; a wrong path of a link is refused."""
+    failure = failure_of(system, links, chips)
+    if isinstance(failure, InputError) and chips <= system.max_chips:
         raise failure
-    return failure is None
+    return failure is not None
 
 
 def _overrides(paths: Mapping[str, Any]) -> Iterable[Override]:

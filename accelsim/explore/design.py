@@ -9,6 +9,7 @@ This file knows choices and Optuna, which it loads when it is asked. It knows no
 and does not know where trials are kept.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +19,9 @@ import numpy as np
 
 from accelsim.errors import InputError
 from accelsim.explore.expression import Column, Expression, parse
+from accelsim.explore.sweep.many import OK
 from accelsim.explore.sweep.points import Coded, Points, points_of, span_ends, with_unit
-from accelsim.explore.sweep.rows import OK, Rows, rows_of
+from accelsim.explore.sweep.rows import Rows, rows_of
 from accelsim.specs.sweep import DesignSpec
 
 OBJECTIVE, VIOLATION = "objective_", "violation"
@@ -187,9 +189,10 @@ def _told(design: Design, row: Mapping[str, Any]) -> Any:
     from optuna.trial import create_trial
 
     violation = float(row[VIOLATION])
-    scores = (
-        sign * float(row[f"{OBJECTIVE}{k + 1}"]) for k, sign in enumerate(design.signs)
-    )
+    scores = [
+        math.nan if (told := row[f"{OBJECTIVE}{k + 1}"]) is None else sign * told
+        for k, sign in enumerate(design.signs)
+    ]
     return create_trial(
         params=design.chosen(row),
         distributions=design.distributions,

@@ -39,7 +39,9 @@ from accelsim.kernels.energy import fill_link_joules
 from accelsim.kernels.tables import Record, Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, read_run, resolve, run_from
+from accelsim.specs.link import LinkSpec
 from accelsim.specs.run import RunSpec
+from accelsim.specs.system import SystemSpec
 from accelsim.training.evaluate import (
     Evaluated,
     evaluate,
@@ -88,7 +90,7 @@ def estimate(
 
 def _made(run: RunSpec | Mapping[str, Any] | str | Path, overrides: Overrides) -> Ready:
     q = resolve(_run_of(run), read_overrides(overrides))
-    failure = failure_of(q)
+    failure = failure_of(q.system, q.links, q.run.chips)
     if failure is not None:
         raise failure
     return ready(q)
@@ -156,7 +158,7 @@ def answer(
     must_fit : refuse plans that do not fit in memory; otherwise the fastest plan that
     fits is taken, and where none does the one that needs the least memory.
     """
-    failures = [failure_of(q) for q in questions]
+    failures = [failure_of(q.system, q.links, q.run.chips) for q in questions]
     asked = [q for q, failed in zip(questions, failures, strict=True) if not failed]
     found: list[Estimate | AccelsimError] = []
     for start in range(0, len(asked), CHUNK):
@@ -189,15 +191,16 @@ def _join(parts: list[Rows]) -> Rows:
     return np.concatenate(parts).view(np.recarray)
 
 
-def failure_of(q: Question) -> AccelsimError | None:
-    """Return why a question cannot be put into tables."""
-    if q.run.chips > q.system.max_chips:
+def failure_of(
+    system: SystemSpec, links: Mapping[str, LinkSpec], chips: int
+) -> AccelsimError | None:
+    """Return why a job of a system cannot be put into tables."""
+    if chips > system.max_chips:
         return InputError(
-            f"run: chips: {q.run.chips} exceeds the {q.system.max_chips} chips of "
-            f"{q.system.name}"
+            f"run: chips: {chips} exceeds the {system.max_chips} chips of {system.name}"
         )
     try:
-        ports(q.system, q.links, q.run.chips)
+        ports(system, links, chips)
     except AccelsimError as failure:
         return failure
     return None

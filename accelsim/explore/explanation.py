@@ -22,6 +22,7 @@ from accelsim.overrides import Overrides
 from accelsim.question import Question
 from accelsim.specs.figure import Figure
 from accelsim.specs.run import RunSpec
+from accelsim.training.engines import Engines, engines_of
 from accelsim.workload.lower import flops_parts
 
 ROOM = 0.1  # more of the memory: what fits changes in jumps
@@ -70,11 +71,14 @@ class Explanation:
         has less of than the mean worker, on which the ideal is counted, is negative.
     elasticities : tuple of Elasticity
         The largest effect first; figures without any are left out.
+    engines : (Engines, Engines) or None
+        One layer's forward and backward pass through a worker's NeuronCores.
     """
 
     estimate: Estimate
     bars: dict[str, float]
     elasticities: tuple[Elasticity, ...]
+    engines: tuple[Engines, Engines] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data."""
@@ -89,6 +93,11 @@ class Explanation:
                 }
                 for one in self.elasticities
             ],
+            "layer_engines_s": self.engines
+            and {
+                way: {**one.busy, "attention": one.attention, "time": one.time}
+                for way, one in zip(("forward", "backward"), self.engines, strict=True)
+            },
         }
 
 
@@ -111,7 +120,9 @@ def explain(
         run = estimate(run, overrides)
     elif overrides:
         raise InputError("explain: an Estimate takes no overrides; give the run")
-    return Explanation(run, waterfall(run), elasticities(run))
+    rows, done = asked_again(run)
+    engines = engines_of(rows, done.plans[0])
+    return Explanation(run, waterfall(run), elasticities(run), engines)
 
 
 def waterfall(found: Estimate) -> dict[str, float]:

@@ -5,6 +5,7 @@ goes on as if it had not been. This file knows batches and which trials are best
 is tried next is known to `design`, what a trial takes to `sweep.rows`.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from accelsim.explore.design import OBJECTIVE, VIOLATION, Design, design_of, pro
 from accelsim.explore.estimate import answer
 from accelsim.explore.figures import FIGURES
 from accelsim.explore.result import Estimate
-from accelsim.explore.sweep.rows import OK, arrow_table, question_of, title
+from accelsim.explore.sweep.many import OK
+from accelsim.explore.sweep.rows import arrow_table, question_of, title
 from accelsim.explore.sweep.run import Listener, Progress, missing_chunks, unheard
 from accelsim.explore.sweep.store import Store, create, manifest_of
 from accelsim.specs.sweep import DesignSpec
@@ -188,7 +190,10 @@ def _nearest(design: Design, rows: Sequence[Mapping[str, Any]]) -> str:
     where = f"design {design.spec.name}"
     if least["status"] != OK:
         return f"{where}: no trial has an answer: {least['reason']}"
-    by_path = {k.partition(" (")[0]: np.asarray([v]) for k, v in least.items()}
+    by_path = {
+        name.partition(" (")[0]: np.asarray([math.nan if value is None else value])
+        for name, value in least.items()
+    }
     broken = [e.text for e in design.constraints if e.violation(by_path)[0] > 0.0]
     return (
         f"{where}: none of {len(rows)} trials holds all constraints; trial "

@@ -23,6 +23,7 @@ class Plan:
     recompute: str
     schedule: str = "1f1b"
     recompute_layers: int | None = None
+    shard_group: int | None = None
     optimizer: str = "adam"
     offload_activations: float = 0.0
     offload_optimizer: bool = False
@@ -36,6 +37,7 @@ class Plan:
         plain = self.schedule in ("1f1b", "interleaved")
         words += [] if plain else [self.schedule]
         words += [self.sharding] if self.sharding != "none" else []
+        words += [f"group{self.shard_group}"] if self.shard_group else []
         if self.recompute != "none":
             some = f"-{self.recompute_layers}" if self.recompute_layers else ""
             words.append(f"{self.recompute}-recompute{some}")
@@ -59,6 +61,7 @@ def plan_of(row: Record) -> Plan:
         recompute=RECOMPUTES[plain["recompute"]],
         schedule=SCHEDULES[plain["schedule"]],
         recompute_layers=some or None,
+        shard_group=plain["shard_group"] or None,
         optimizer=OPTIMIZERS[plain["optimizer"]],
         offload_activations=plain["offload"],
         offload_optimizer=bool(plain["offload_optimizer"]),
@@ -75,6 +78,7 @@ def row_of(plan: Plan) -> Record:
     row.sharding = SHARDINGS.index(plan.sharding)
     row.recompute = RECOMPUTES.index(plan.recompute)
     row.schedule = SCHEDULES.index(plan.schedule)
+    row.shard_group = plan.shard_group or 0
     row.recompute_layers = plan.recompute_layers or 0
     row.optimizer = OPTIMIZERS.index(plan.optimizer)
     row.offload = plan.offload_activations

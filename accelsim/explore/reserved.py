@@ -8,10 +8,8 @@ of a step are followed through its rules where their order is known.
 
 from accelsim.explore.plan import row_of
 from accelsim.explore.result import Estimate
-from accelsim.kernels import tables
-from accelsim.training.evaluate import evaluate
-from accelsim.training.lower import lower, table
-from accelsim.training.reserved import Held, known, replay
+from accelsim.training.lower import lower
+from accelsim.training.reserved import Held, known, pace_of, replay
 
 TIGHT = 0.8  # of the capacity: below it a plan fits whatever is lost between tensors
 
@@ -51,11 +49,8 @@ def _held(estimate: Estimate, stages: list[int]) -> list[Held]:
     plan, rows = row_of(estimate.plan), lower([estimate.question])
     if not known(rows, plan):
         return []
-    plans = table(tables.PLAN, 1)
-    plans[0] = plan
-    times = evaluate(rows, plans, only_fitting=False).layers[0]
-    found = []
+    pace, found = pace_of(rows, plan), []
     for stage in stages:
         here = estimate.stages[stage]
-        found.append(replay(rows, plan, stage, here.layers, here.in_flight, times))
+        found.append(replay(rows, plan, stage, here.layers, here.in_flight, pace))
     return found

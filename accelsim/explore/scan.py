@@ -8,6 +8,7 @@ the best is counted and forgotten, so that millions of plans take little memory.
 file knows scores as numbers of which less is better; it does not know what they are of.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from accelsim.kernels import tables
 from accelsim.kernels.legal import judge
+from accelsim.kernels.memory_tables import MEMORY
+from accelsim.kernels.space import gather_legal
 from accelsim.kernels.tables import Rows
 from accelsim.question import Question
 from accelsim.training.evaluate import (
@@ -28,10 +31,11 @@ from accelsim.training.evaluate import (
     settle,
     shards_of,
 )
-from accelsim.training.lower import Cases, lower
+from accelsim.training.lower import Cases, lower, table
 from accelsim.training.space import Space, space_of
 
 CHUNK = 16_384  # plans that are evaluated together: some 7 MB
+AT_ONCE = 64  # bounds of a front that are replaced together
 MOST_KEPT = 20_000  # before what certainly loses is looked for again
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -51,19 +55,22 @@ class Goal:
     top: int
     other: Score | None = None
 
-    def may_win(self, rows: Cases, done: Evaluated) -> NDArray[np.int64]:
-        """Return which plans may be sought: all but those that certainly lose.
+    def may_win(
+        self, rows: Cases, done: Evaluated, among: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return which of some plans may be sought: but for what certainly loses.
 
         A lower bound loses only to what is timed exactly.
         """
-        score = self.score(rows, done.plans, done.results)
-        exact = score[done.results.bound == 0.0]
-        kept = np.ones(len(score), dtype=bool)
+        score = self.score(rows, done.plans, done.results)[among]
+        timed = done.results["bound"][among] == 0.0
+        kept, exact = np.ones(len(score), dtype=bool), score[timed]
         if len(exact) > self.top:
             kept = score <= np.partition(exact, self.top - 1)[self.top - 1]
         if self.other is not None:
-            kept[front(score, self.other(rows, done.plans, done.results))] = True
-        return np.flatnonzero(kept)
+            other = self.other(rows, done.plans, done.results)[among]
+            kept[front(score, other, timed)] = True
+        return among[kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +96,29 @@ class Scan:
     furthest: Rows
 
 
-def front(a: Floats, b: Floats) -> NDArray[np.int64]:
-    """Return the rows that no other beats in both columns, in order of the first."""
+def front(
+    a: Floats, b: Floats, exact: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """Return the rows that no other beats in both columns, in order of the first.
+
+    exact : rows that are no lower bounds; the others beat nobody.
+    """
     order = np.lexsort((b, a))
-    least = np.minimum.accumulate(b[order])
-    better = np.r_[True, b[order][1:] < least[:-1]][: len(order)]
+    mine = b[order]
+    beats = mine if exact is None else np.where(exact[order], mine, np.inf)
+    least = np.minimum.accumulate(beats)
+    better = np.r_[True, mine[1:] < least[:-1]][: len(order)]
     return np.asarray(order[better])
 
 
-def make_exact(rows: Cases, done: Evaluated, goal: Goal, count: int) -> None:
+def make_exact(rows: Cases, done: Evaluated, score: Score, count: int) -> None:
     """Time the `count` best of some plans exactly."""
 
-    def score(plans: Rows, results: Rows) -> Floats:
-        return goal.score(rows, plans, results)
+    def of_plans(plans: Rows, results: Rows) -> Floats:
+        return score(rows, plans, results)
 
     if len(done.plans):
-        settle(rows, done, np.arange(len(done.plans)), score, count)
+        settle(rows, done, np.arange(len(done.plans)), of_plans, count)
 
 
 def scan(
@@ -118,23 +132,22 @@ def scan(
     rows, space = lower([q]), space_of(q, whole=whole)
     layers = layers_of(rows, shards_of(space.heads))
     room = float(rows.capacity(0)) * (1.0 - head_room)
-    walk = _Walk(rows, space, layers, goal, room)
-    counts = np.zeros(len(tables.REASONS), dtype=np.int64)
-    found = walk.nothing
+    walk = _Walk(rows, space, layers, goal, room, threading.local())
+    counts, best = walk.nothing.counts, _Best(walk)
     for part in _parts(walk, workers):
         counts += part.counts
-        found = walk.joined(found, part)
+        best.add(part)
     told = {tables.REASONS[i]: int(n) for i, n in enumerate(counts) if n and i}
-    make_exact(rows, found.kept, goal, goal.top)
+    kept = best.settled()
     return Scan(
         question=q,
         rows=rows,
         legal=int(counts[tables.OK] + counts[tables.NO_ROOM]),
         fit=int(counts[tables.OK]),
         rejected=Counter(told),
-        kept=found.kept,
-        least=found.least,
-        furthest=found.furthest,
+        kept=kept,
+        least=best.least,
+        furthest=best.furthest,
     )
 
 
@@ -167,6 +180,16 @@ class _Walk:
     layers: Rows
     goal: Goal
     room: float
+    local: threading.local
+
+    def _into(self) -> Evaluated:
+        """Return this thread's own tables of a chunk."""
+        if not hasattr(self.local, "into"):
+            plans, memory = table(tables.PLAN, CHUNK), table(MEMORY, CHUNK)
+            results = table(tables.RESULT, CHUNK)
+            self.local.into = Evaluated(plans, memory, results, self.layers)
+        found: Evaluated = self.local.into
+        return found
 
     @property
     def nothing(self) -> _Part:
@@ -179,43 +202,83 @@ class _Walk:
     def part(self, start: int) -> _Part:
         """Return what the chunk that begins with a plan gives."""
         rows = self.rows
-        plans = self.space.plans(start, min(start + CHUNK, len(self.space)))
-        judge(rows.cases, rows.models, rows.software, plans)
-        counts = np.bincount(plans.reason, minlength=len(tables.REASONS))
-        furthest = plans[[int(np.argmax(plans.reason))]]
-        legal = plans if counts[tables.OK] == len(plans) else plans[plans.reason == 0]
-        bounds = self.goal.other is None  # a front needs every plan's own time
+        into = self._into()
+        stop = min(start + CHUNK, len(self.space))
+        plans = self.space.plans(start, stop, into.plans)
+        judge(rows.cases, rows.models, rows.software, plans.view(np.ndarray))
+        furthest = plans[[int(np.argmax(plans["reason"]))]]
+        counts = np.zeros(len(tables.REASONS), dtype=np.int64)
+        legal = plans[: gather_legal(plans.view(np.ndarray), counts)]
         done = evaluate(
-            rows, legal, only_fitting=True, bounds=bounds, layers=self.layers
+            rows, legal, only_fitting=True, bounds=True, layers=self.layers, into=into
         )
-        fits = done.memory.total <= self.room
-        counts[tables.NO_ROOM] = len(legal) - int(fits.sum())
-        counts[tables.OK] -= counts[tables.NO_ROOM]
-        least = np.argsort(done.memory.total)[:1]
-        fitting = _taken(done, np.flatnonzero(fits))
-        kept = _taken(fitting, self.goal.may_win(rows, fitting))
+        total = done.memory["total"]
+        fitting = np.flatnonzero(total <= self.room)
+        counts[tables.NO_ROOM] = len(legal) - len(fitting)
+        counts[tables.OK] = len(fitting)
+        least = np.array([int(np.argmin(total))] if len(total) else [], dtype=np.int64)
+        kept = _taken(done, self.goal.may_win(rows, done, fitting))
         return _Part(counts, kept, _taken(done, least), furthest)
 
-    def joined(self, one: _Part, other: _Part) -> _Part:
-        """Return two parts as one; what certainly loses is dropped if there is much."""
-        kept = _together(one.kept, other.kept)
-        if len(kept.plans) > MOST_KEPT:
-            kept = self._dropped(kept)
-        least = _together(one.least, other.least)
-        furthest = _stacked(one.furthest, other.furthest)
-        return _Part(
-            one.counts,
-            kept,
-            _taken(least, np.argsort(least.memory.total, kind="stable")[:1]),
-            furthest[np.argsort(-furthest.reason, kind="stable")[:1]],
+    def winning(self, done: Evaluated) -> Evaluated:
+        """Return what of some plans may still win."""
+        every = np.arange(len(done.plans))
+        return _taken(done, self.goal.may_win(self.rows, done, every))
+
+
+class _Best:
+    """What may win of the parts so far; dropped is what certainly loses, if much is."""
+
+    def __init__(self, walk: _Walk) -> None:
+        nothing = walk.nothing
+        self._walk, self._kept, self._limit = walk, [nothing.kept], MOST_KEPT
+        self.least, self.furthest = nothing.least, nothing.furthest
+
+    def add(self, part: _Part) -> None:
+        """Keep what may win of one more part."""
+        self._kept.append(part.kept)
+        if sum(len(done.plans) for done in self._kept) > self._limit:
+            self._kept = [self._dropped()]
+            self._limit = max(MOST_KEPT, 2 * len(self._kept[0].plans))
+        need = np.r_[self.least.memory["total"], np.inf][0]
+        if len(part.least.plans) and part.least.memory["total"][0] < need:
+            self.least = part.least
+        reason = np.r_[self.furthest["reason"], -1][0]
+        if part.furthest["reason"][0] > reason:
+            self.furthest = part.furthest
+
+    def joined(self) -> Evaluated:
+        """Return all that is kept, in the order of the space."""
+        return Evaluated(
+            _stacked([done.plans for done in self._kept]),
+            _stacked([done.memory for done in self._kept]),
+            _stacked([done.results for done in self._kept]),
+            self._walk.layers,
         )
 
-    def _dropped(self, kept: Evaluated) -> Evaluated:
+    def settled(self) -> Evaluated:
+        """Return what is kept, all that is sought of it timed exactly."""
+        walk, goal = self._walk, self._walk.goal
+        kept = self.joined()
+        make_exact(walk.rows, kept, goal.score, goal.top)
+        while goal.other is not None:  # of a front every plan's own time
+            kept = walk.winning(kept)
+            loose = np.flatnonzero(kept.results["bound"] > 0.0)[:AT_ONCE]
+            if not len(loose):
+                break
+            again = evaluate(walk.rows, kept.plans[loose], only_fitting=False)
+            kept.results[loose] = again.results
+        return kept
+
+    def _dropped(self) -> Evaluated:
         """Return what may still win; many bounds are made exact until few may."""
-        few = _taken(kept, self.goal.may_win(self.rows, kept))
-        if len(few.plans) > MOST_KEPT and self.goal.other is None:
-            make_exact(self.rows, few, self.goal, self.goal.top + 1)
-            few = _taken(few, self.goal.may_win(self.rows, few))
+        walk, goal = self._walk, self._walk.goal
+        few = walk.winning(self.joined())
+        if len(few.plans) > MOST_KEPT:
+            for score in (goal.score, goal.other):
+                if score is not None:
+                    make_exact(walk.rows, few, score, goal.top + 1)
+            few = walk.winning(few)
         return few
 
 
@@ -225,14 +288,5 @@ def _taken(done: Evaluated, rows: NDArray[np.int64]) -> Evaluated:
     )
 
 
-def _stacked(one: Rows, other: Rows) -> Rows:
-    return np.concatenate([one, other]).view(np.recarray)
-
-
-def _together(one: Evaluated, other: Evaluated) -> Evaluated:
-    return Evaluated(
-        _stacked(one.plans, other.plans),
-        _stacked(one.memory, other.memory),
-        _stacked(one.results, other.results),
-        other.layers,
-    )
+def _stacked(parts: list[Rows]) -> Rows:
+    return np.concatenate(parts).view(np.recarray)

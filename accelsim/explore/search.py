@@ -212,7 +212,7 @@ def _ranked(
 
 def _goal(q: Question, objective: str, against: str | None, top: int) -> Goal:
     """Return what is sought; refuse what has no answer before the long search."""
-    failure = failure_of(q)
+    failure = failure_of(q.system, q.links, q.run.chips)
     if failure is not None:
         raise failure
     other = None if against is None else _score_of(q, against)
@@ -250,9 +250,9 @@ def _score_of(q: Question, objective: str) -> Score:
     """Return the objective of plans of a question, turned so that less is better."""
     tokens = float(q.global_batch) * q.seq_len
     if objective == "step_time":
-        return lambda _rows, _plans, results: np.asarray(results.step_time)
+        return lambda _rows, _plans, results: np.asarray(results["step_time"])
     if objective == "tokens_per_s":
-        return lambda _rows, _plans, results: np.asarray(-tokens / results.step_time)
+        return lambda _rows, _plans, results: np.asarray(-tokens / results["step_time"])
     if objective == "j_per_token":
         draw = draw_of(q)
 
@@ -265,7 +265,7 @@ def _score_of(q: Question, objective: str) -> Score:
         raise InputError(f"search: {q.system.name} has no price; try another objective")
     rate = usd_per_second(q, choose_offer(q.price, q.run.offer, q.run.price_date))
     return lambda _rows, _plans, results: np.asarray(
-        rate * 1e6 / tokens * results.step_time
+        rate * 1e6 / tokens * results["step_time"]
     )
 
 

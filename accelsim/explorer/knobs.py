@@ -268,7 +268,5 @@ def run_of(design: Design) -> RunSpec:
     return base.run.model_copy(update={"set": changes})
 
 
-def _plain(value: Any) -> str | int | float | bool:
-    if isinstance(value, Figure):
-        return value.text
-    return value if isinstance(value, str | int | float) else str(value)
+def _plain(value: Any) -> Any:
+    return value.text if isinstance(value, Figure) else value

@@ -63,7 +63,7 @@ class Bench:
         ui.number(
             "chips", value=self.design.chips, min=1, precision=0,
             on_change=lambda event: self.chips(event.value),
-        ).classes("pick").props("dense debounce=300 id=chips")  # fmt: skip
+        ).classes("pick").props("dense debounce=300")  # fmt: skip
         self.choice("precision", list(base.chip.matrix.peak), self.design.precision)
         nodes = nodes_of(base)
         if nodes:
@@ -83,7 +83,7 @@ class Bench:
             values, label=name, value=value if value in values else None,
             with_input=len(values) > 12,
             on_change=lambda event: self.chosen(name, event.value),
-        ).classes("pick").props(f"dense options-dense id={name}")  # fmt: skip
+        ).classes("pick").props("dense options-dense")  # fmt: skip
 
     def knob(self, knob: Knob | None) -> None:
         """Build a slider with its figure above it."""

@@ -6,6 +6,8 @@ This file knows which figures a judgement holds; the rest of the room computes t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from accelsim.errors import InputError, nearest
 from accelsim.link.channel import Channel
 from accelsim.link.channel_files import warnings_of
@@ -82,11 +84,17 @@ def judge(channel: Channel, spec: ComSpec, cases: Sequence[str] = ()) -> Judgeme
     Raises
     ------
     InputError
-        A case is unknown, or the channel's band is too narrow.
+        A case is unknown, the channel's band is too narrow, or an aggressor has other
+        frequencies.
     NoAnswerError
         No setting opens the eye.
     """
     sheet = sheet_of_spec(spec)
+    for port in (*channel.fext, *channel.next):
+        if not np.array_equal(port.frequency, channel.thru.frequency):
+            raise InputError(
+                f"{port.name}: its frequencies are not those of {channel.thru.name}"
+            )
     warnings = warnings_of(channel, sheet.symbol_rate)
     names = [case.name for case in spec.cases]
     for name in cases:

@@ -47,6 +47,28 @@ def collective_calibration_tables(found: Mapping[str, Any]) -> list[RenderableTy
     return [*made, "", f"written: {found['out']}"] if found["out"] else made
 
 
+def energy_tables(found: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the energies of two chips, and the clock of every chip under its cap."""
+    made = table("large bf16 products at TDP", "measured", "predicted", "clock", "")
+    for row in found["rows"]:
+        error = "fitted" if row["fitted"] else numbers.signed_percent(row["error"])
+        made.add_row(
+            row["chip"],
+            *(
+                numbers.percent(row[f"{k}_peak_share"])
+                for k in ("measured", "predicted")
+            ),
+            show(row["predicted_clock_hz"], "Hz"),
+            error,
+        )
+    first = (
+        f"{found['process']} at {show(found['clock_hz'], 'Hz')}: "
+        f"{found['cycle_nj']:.3f} nJ a cycle of a multiprocessor, "
+        f"{found['flop_pj']:.3f} pJ a FLOP; {found['file']}"
+    )
+    return [heading(first), "", made, ""]
+
+
 def _errors(found: Mapping[str, Any]) -> Table:
     errors = table("mean error", "rows", "before", "after")
     for part, words in PARTS.items():

@@ -1,67 +1,80 @@
-"""A wire under a training run as a picture: flat, then a cliff.
+"""A wire under a training run as pictures: flat, then a cliff.
 
-This file knows matplotlib, which it loads only when a picture is asked for.
+This file knows the plain data of a chain, and which of its figures are drawn.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from accelsim.report.figures import save
+from accelsim.report.picture.charts import Curve, lines, ranged
+from accelsim.report.picture.marks import Dot, Drawing, Line, Mark
+from accelsim.report.picture.panels import panels
+from accelsim.report.picture.plot import Axis, Key, legend
 
-COLOURS = {
-    "inside": "#3aa17e",
-    "marginal": "#d9a441",
-    "over": "#b5533c",
-}
+LOOKS = {"inside": ("good", 0), "marginal": ("warn", 1), "over": ("bad", 4)}
 PANELS = (
-    ("tokens_per_s", 1e-3, "thousand tokens/s"),
-    ("j_per_token", 1.0, "J/token"),
-    ("margin_db", 1.0, "margin, dB"),
+    ("tokens_per_s", "Throughput", "tokens a second", True),
+    ("j_per_token", "Energy", "energy of a token, J", False),
+    ("margin_db", "Margin", "margin, dB", False),
 )
+HEIGHT = 190.0
 
 
-def draw_chain(path: str, plain: Mapping[str, Any]) -> None:
-    """Draw throughput, energy and margin by what is varied, coloured by regime."""
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-
-    points = plain["points"]
-    figure = Figure(figsize=(8.0, 7.5), layout="constrained")
-    axes: Any = figure.subplots(len(PANELS), 1, sharex=True)
-    for axis, (key, scale, label) in zip(axes, PANELS, strict=True):
-        _panel(axis, points, key, scale)
-        axis.set_ylabel(label)
-        axis.grid(alpha=0.3)
-    axes[2].axhline(0.0, color="black", linewidth=0.8)
-    axes[0].set_ylim(bottom=0.0)
-    axes[-1].set_xticks(range(len(points)), [point["value"] for point in points])
-    axes[-1].tick_params(axis="x", labelrotation=45)
-    axes[-1].set_xlabel(plain["vary"])
-    handles = [
-        Line2D([], [], color=colour, marker="o", linestyle="none", label=regime)
-        for regime, colour in COLOURS.items()
-        if any(p["regime"] == regime and p["margin_db"] is not None for p in points)
-    ]
-    handles.append(Line2D([], [], color="#1b6ca8", linestyle="--", label="remedied"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+def chain_figure(plain: Mapping[str, Any]) -> Drawing:
+    """Return throughput, energy and margin by what is varied, by regime."""
     job = f"{plain['model']}, {plain['chips']} chips of {plain['system']}"
-    axes[0].set_title(f"{plain['link']}: {job}")
-    save(figure, Path(path))
+    title = f"{plain['link']}: {job}"
+    counts = [point["regime"] for point in plain["points"]]
+    told = ", ".join(
+        f"{counts.count(regime)} {regime}" for regime in LOOKS if regime in counts
+    )
+    about = f"By {plain['vary'] or 'the link as it is'}: {told or 'no rate works'}."
+    drawn = [_panel(plain, *panel) for panel in PANELS]
+    return panels("chain", title, about, drawn, columns=1)
 
 
 def _panel(
-    axis: Any, points: Sequence[Mapping[str, Any]], key: str, scale: float
-) -> None:
-    there = [n for n, point in enumerate(points) if point[key] is not None]
-    values = [points[n][key] * scale for n in there]
-    axis.plot(there, values, color="lightgrey", zorder=1, drawstyle="steps-mid")
-    colours = [COLOURS[points[n]["regime"]] for n in there]
-    axis.scatter(there, values, c=colours, zorder=3)
+    plain: Mapping[str, Any],
+    key: str,
+    title: str,
+    label: str,
+    zero: bool,  # noqa: FBT001
+) -> Drawing:
+    points: Sequence[Mapping[str, Any]] = plain["points"]
+    there = [(float(n), p[key]) for n, p in enumerate(points) if p[key] is not None]
+    fixed = [
+        (float(n), p["remedy"][key])
+        for n, p in enumerate(points)
+        if p["remedy"] and key != "margin_db" and p["remedy"][key] is not None
+    ]
+    curves = [Curve("", tuple(there), dots=False)]
+    curves += [Curve("remedied", tuple(fixed))] if fixed else []
+    values = [value for _, value in (*there, *fixed)] or [0.0]
     if key == "margin_db":
-        return
-    fixed = [(n, p["remedy"][key]) for n, p in enumerate(points) if p["remedy"]]
-    if fixed:
-        places, lines = zip(*fixed, strict=True)
-        heights = [line * scale for line in lines]
-        axis.plot(places, heights, color="#1b6ca8", linestyle="--", marker=".")
+        values.append(0.0)
+    words = tuple(str(point["value"]) or "as it is" for point in points)
+    x = Axis(-0.5, len(points) - 0.5, 0.0, 1.0, plain["vary"], words=words)
+    y = Axis(*ranged(values, log=False, zero=zero), 0.0, 1.0, label)
+
+    def more(x: Axis, y: Axis) -> list[Mark]:
+        marks: list[Mark] = []
+        if key == "margin_db":
+            zero = y.at(0.0)
+            marks.append(Line(((x.start, zero), (x.end, zero)), "ink", 1.2))
+        for n, value in there:
+            regime = points[int(n)]["regime"]
+            colour, shape = LOOKS[regime]
+            tip = f"{words[int(n)]}: {value:,.6g}, {regime}"
+            marks.append(Dot(x.at(n), y.at(value), colour, shape, 4.6, tip))
+        return marks
+
+    drawn = lines(key.replace("_", "-"), title, label, curves, x, y, more, HEIGHT)
+    if key != PANELS[0][0]:
+        return drawn
+    keys = [
+        Key(regime, LOOKS[regime][1], "dot", LOOKS[regime][0])
+        for regime in LOOKS
+        if any(point["regime"] == regime for point in points)
+    ]
+    marks = (*drawn.marks, *legend(keys, 300.0, drawn.width, 18.0))
+    return Drawing(drawn.name, title, label, drawn.width, drawn.height, marks)

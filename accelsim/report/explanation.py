@@ -32,12 +32,44 @@ WORDS = {
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
 }
+ENGINE_WORDS = {
+    "tensor": "TensorE",
+    "vector": "VectorE",
+    "scalar": "ScalarE",
+    "gpsimd": "GpSimd",
+    "dma": "DMA queues",
+}
+SIDE_BY_SIDE = (
+    "Of one micro-batch on one worker, without collectives. Engines work side by side "
+    "inside an operator; operators follow each other."
+)
 BELOW = "below zero: the busiest stage has less of it than the mean worker"
 
 
 def explanation_tables(found: Explanation) -> list[RenderableType]:
-    """Return the waterfall and the elasticities."""
-    return [*_waterfall(found), "", *_elasticities(found), ""]
+    """Return the waterfall, the engines of a layer, and the elasticities."""
+    return [*_waterfall(found), "", *_engines(found), *_elasticities(found), ""]
+
+
+def _engines(found: Explanation) -> list[RenderableType]:
+    if found.engines is None:
+        return []
+    made = table("a layer's engines at work", "forward", "", "backward", "", left=1)
+    both = found.engines
+    rows = {name: [one.busy[name] for one in both] for name in both[0].busy}
+    rows["fused attention"] = [one.attention for one in both]
+    for name, times in rows.items():
+        if any(times):
+            cells: list[str] = []
+            for time, one in zip(times, both, strict=True):
+                cells += [numbers.seconds(time), numbers.percent(time / one.time)]
+            made.add_row(ENGINE_WORDS.get(name, name), *cells)
+    made.add_row(
+        "layer",
+        *(c for one in both for c in (numbers.seconds(one.time), "")),
+        style="bold",
+    )
+    return [made, Text(SIDE_BY_SIDE, style="dim"), ""]
 
 
 def _waterfall(found: Explanation) -> list[RenderableType]:

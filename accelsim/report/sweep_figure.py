@@ -15,7 +15,7 @@ from accelsim.errors import InputError, nearest
 from accelsim.explore.expression import parse
 from accelsim.report.picture.charts import Curve, lines, ranged
 from accelsim.report.picture.marks import Drawing, Line, Mark, Point, Rect, Text
-from accelsim.report.picture.plot import SMALL, Axis
+from accelsim.report.picture.plot import SMALL, Axis, tick_words
 from accelsim.report.sweep import cell
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def days_figure(
     ]
     _numbers(told, x)
     curves = _curves(told, x, "days", by)
-    across, up = _framed(curves, x, f"days to {tokens:.3g} tokens")
+    across, up = _framed(curves, x, f"days to {tick_words(tokens, '')} tokens")
 
     def deadline(across: Axis, up: Axis) -> list[Mark]:
         if level is None or not up.low <= level <= up.high:
@@ -136,7 +136,7 @@ def days_figure(
         words = Text(across.end, y - 5.0, f"{level:g} days", "end", SMALL, "bad")
         return [Line(((across.start, y), (across.end, y)), "bad", 1.6, 1), words]
 
-    about = f"Days to {tokens:.3g} tokens against {x}, both logarithmic."
+    about = f"Days to {tick_words(tokens, '')} tokens against {x}, both logarithmic."
     return lines("days", title, about, curves, across, up, deadline)
 
 

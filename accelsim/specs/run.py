@@ -45,6 +45,9 @@ class PlanSpec(Spec):
         Sequences of one micro-batch on one data-parallel rank.
     sharding : str
         `none`, `zero1` (optimizer), `zero2` (gradients too), `zero3` (weights too).
+    shard_group : int
+        Workers that share one sharded copy, all dp x cp if left out; groups of them
+        hold the same (hybrid sharding).
     recompute : str
         `none`, `selective` (attention core) or `full`.
     recompute_layers : int
@@ -71,6 +74,7 @@ class PlanSpec(Spec):
     )
     micro_batch: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     sharding: Sharding | None = None
+    shard_group: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     recompute: Recompute | None = None
     recompute_layers: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     optimizer: Optimizer | None = None

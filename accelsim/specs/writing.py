@@ -28,7 +28,13 @@ def run_toml(run: RunSpec, heading: str = "") -> str:
 
 def _rows(rows: Mapping[str, Any]) -> list[str]:
     told = {key: value for key, value in rows.items() if value is not None}
-    return [f"{_key(key)} = {_value(value)}" for key, value in told.items()]
+    return [_row(key, value) for key, value in told.items()]
+
+
+def _row(key: str, value: Any) -> str:
+    if isinstance(value, list | tuple | dict):  # a run file has no word for it
+        return f"# --set {key}={json.dumps(value)}"
+    return f"{_key(key)} = {_value(value)}"
 
 
 def _key(key: str) -> str:

@@ -6,7 +6,7 @@ one for each distinct spec: a sweep over links fills its chip's row once.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,22 @@ _ROWS = Kept(8192)  # a sweep over two thousand links has as many fabrics
 LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
+@lru_cache
+def _records(dtype: "np.dtype[np.void]") -> Any:
+    return np.dtype((np.record, dtype))
+
+
+def bare(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
+    """Return zeros whose rows, but not columns, are read by name.
+
+    Kernels take a plain array much faster than a `table`.
+    """
+    return np.zeros(shape, _records(dtype))
+
+
 def table(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
-    """Return a table of zeros whose rows are read by name."""
-    return np.zeros(shape, dtype).view(np.recarray)
+    """Return a table of zeros whose rows and columns are read by name."""
+    return bare(dtype, *shape).view(np.recarray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +151,10 @@ class _Shared:
         """Return a copy of the rows in the order of their indices."""
         if not self._filled:
             return table(self._dtype, 0, *self._shape)
-        return np.concatenate(self._filled).view(np.recarray)
+        rows = table(self._dtype, len(self._filled), *self._shape)
+        for i, filled in enumerate(self._filled):  # joined, each would be promoted
+            rows[i] = filled[0]
+        return rows
 
 
 def _fill_chip(chip: ChipSpec, attention: str, lag: float, row: Record) -> None:

@@ -142,6 +142,15 @@ def _option_error(q: Question) -> str:
             f"plan.recompute_layers: {plan.recompute_layers}: {q.model.name} has "
             f"{q.model.layers} layers"
         )
+    if plan.shard_group is not None:
+        told, ep = f"plan.shard_group: {plan.shard_group}", plan.ep or 1
+        if plan.sharding == "none":
+            return f"{told}: nothing is sharded (plan.sharding = none)"
+        if plan.shard_group % ep:
+            return f"{told}: ep {ep} does not divide it"
+        replicas = (plan.dp or 0) * (plan.cp or 1)
+        if replicas % plan.shard_group:
+            return f"{told} does not divide dp {plan.dp} x cp {plan.cp or 1}"
     offloaded = plan.offload_activations or plan.offload_optimizer
     if offloaded and q.system.node.host_bandwidth is None:
         name = "activations" if plan.offload_activations else "optimizer"

@@ -53,11 +53,17 @@ class Space:
         """Return how many plans there are, legal or not."""
         return int(self.first[-1])
 
-    def plans(self, start: int, stop: int) -> Rows:
-        """Return the plans of some numbers as a PLAN table, not judged yet."""
-        plans = table(tables.PLAN, max(0, stop - start))
+    def plans(self, start: int, stop: int, into: Rows | None = None) -> Rows:
+        """Return the plans of some numbers as a PLAN table, not judged yet.
+
+        into : a table that may be filled again.
+        """
+        count = max(0, stop - start)
+        plans = table(tables.PLAN, count) if into is None else into[:count]
         head = int(np.searchsorted(self.first, start, side="right")) - 1
-        fill_plans(self.heads, self.first, self.options, start, head, plans)
+        heads, options = self.heads.view(np.ndarray), self.options.view(np.ndarray)
+        bare = plans.view(np.ndarray)
+        fill_plans(heads, self.first, options, start, head, bare)
         return plans
 
 
@@ -79,6 +85,7 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
     for name, column in columns.items():
         heads[name] = column
     heads.case = case
+    heads.shard_group = q.plan.shard_group or 0
     heads.dp = q.plan.dp or 0  # what is left, see `kernels.legal`
     heads.optimizer = OPTIMIZERS.index(q.plan.optimizer or "adam")
     # layers one by one: 1 to all but one of what the fullest stage holds

@@ -175,10 +175,21 @@ def _pairs(judged: Sequence[Judged], subset: str | None = None) -> list[Pair]:
             measured=peak,
             predicted=j.peak,
             naive=constant * size,
-            also=(("stages", f"pp {j.estimate.plan.pp}"),),
+            also=(("stages", f"pp {j.estimate.plan.pp}"), *_network(j)),
         )
         for (j, peak), size in zip(measured, states, strict=True)
     ]
+
+
+def _network(judged: Judged) -> tuple[tuple[str, str], ...]:
+    """Return whether a run's network was as fast as it should, if the table says so.
+
+    In a run that was slowed down the host ran less far ahead of the device.
+    """
+    told = judged.seen.row.get("network_healthy")
+    if not told:
+        return ()
+    return (("network", "healthy" if float(told) > 0.0 else "degraded"),)
 
 
 def _states(estimate: Estimate) -> float:

@@ -260,14 +260,31 @@ def changes(row: Row, system: SystemSpec, software: str) -> list[Override]:
     return found
 
 
+def _nki_attention(row: Row) -> bool:
+    """Return whether a run by Neuron's scripts has NKI flash attention.
+
+    neuronx-distributed@0f2a90f (2.19, July 2024) and later, examples/training/llama:
+    use_flash_attention is 1 by default without a pipeline (tp_zero1_llama_hf_pretrain
+    .py), with one (run_llama_nxd.py) the scripts of Llama 3 set it, those of Llama 2 do
+    not. BERT, GPT and what neuronx-nemo-megatron trains (rounded stochastically) lack
+    it.
+    """
+    if re.match(r"bert|gpt3", row["model"]) or "+SR" in row["precision"]:
+        return False
+    release = re.search(r"SDK 2\.(\d+)", row.get("notes", ""))
+    late = release is None or int(release[1]) >= 19
+    alone = (count(row, "pp") or 1) == 1
+    return late and (alone or not row["model"].startswith("llama2"))
+
+
 def _stack_changes(row: Row, software: str) -> list[Override]:
     words = f"{row['precision']}; {row['sharding']}; {row.get('notes', '')}"
     changed: dict[str, object] = {}
     if software == "neuron" and re.search(r"\+SR\)|\(SR\)|\(\)", row["precision"]):
         # bf16 weights and states, rounded stochastically (train_setup.sh, bf16SR)
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
-    if software == "neuron" and re.match(r"bert|gpt3|llama2", row["model"]):
-        changed["attention"] = "unfused"  # use_flash_attention came with Llama 3
+    if software == "neuron" and not _nki_attention(row):
+        changed["attention"] = "unfused"
     if software in COMPILED and row["chip"].lower().startswith("trainium"):
         # aws-neuron-sdk@81ce03a neuron-runtime/explore/compute-comm-overlap.rst: tensor
         # collectives "cannot be effectively overlapped", reduce-scatters of FSDP come

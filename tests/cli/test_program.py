@@ -4,7 +4,6 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -41,6 +40,7 @@ PAGES = [
     ["calibrate"],
     ["calibrate", "gemm"],
     ["calibrate", "collectives"],
+    ["calibrate", "energy"],
 ]
 
 
@@ -71,15 +71,6 @@ def test_help_loads_only_click(page: list[str]) -> None:
     assert HEAVY.isdisjoint(done.stderr.split())
 
 
-def test_help_is_quick() -> None:
-    def once() -> float:
-        start = time.perf_counter()
-        assert process("--help").returncode == 0
-        return time.perf_counter() - start
-
-    assert min(once() for _ in range(5)) < 0.3
-
-
 def examples() -> list[str]:
     """Return the command lines that the help pages give as examples."""
     pages: list[Any] = [main, *main.commands.values()]
@@ -87,6 +78,14 @@ def examples() -> list[str]:
         pages += getattr(page, "commands", {}).values()
     lines = "\n".join(page.epilog or "" for page in pages).splitlines()
     return [line.strip() for line in lines if line.strip().startswith("accelsim ")]
+
+
+def examples_of_help_alone() -> list[str]:
+    """Return the examples that can be run and that no document's test runs."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    told = {line for page in pages for line in page.read_text("utf-8").splitlines()}
+    told |= {line.removeprefix("$ ") for line in told}
+    return [line for line in examples() if " FILE" not in line and line not in told]
 
 
 def test_every_page_gives_an_example() -> None:
@@ -103,14 +102,19 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [e for e in examples() if " FILE" not in e])
+@pytest.mark.parametrize("line", examples_of_help_alone())
 def test_example_of_help_works(
     accelsim: Program, line: str, workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workshop)
+    served: list[str] = []
+    if line.startswith("accelsim explore"):  # would not end
+        pytest.importorskip("nicegui")
+        page = "accelsim.explorer.server.serve"
+        monkeypatch.setattr(page, lambda query, *_, **__: served.append(query))
     done = accelsim(*shlex.split(line)[1:])
     assert done.exit_code == 0, done.stderr
-    assert done.stdout
+    assert done.stdout or served
 
 
 def test_without_a_command_the_help_is_shown(accelsim: Program) -> None:

@@ -87,6 +87,14 @@ def test_more_memory_never_loses() -> None:
     assert room.plan != tight.plan.text()
 
 
+def test_a_layer_of_trainium_is_told_by_engine(trn2: Explanation) -> None:
+    told = trn2.to_dict()["layer_engines_s"]
+    assert trn2.engines is not None
+    for way, one in zip(("forward", "backward"), trn2.engines, strict=True):
+        assert told[way] == {**one.busy, "attention": one.attention, "time": one.time}
+    assert explain(H100).to_dict()["layer_engines_s"] is None
+
+
 def test_an_estimate_takes_no_overrides(trn2: Explanation) -> None:
     with pytest.raises(InputError, match="takes no overrides"):
         explain(trn2.estimate, {"chip.clock": "1 GHz"})

@@ -122,6 +122,19 @@ def test_a_slider_moves_numbers_and_pictures(page: Any, address: str) -> None:
     assert settled(page)["tiles"] == after["tiles"]
 
 
+def test_another_system_begins_untouched(page: Any, address: str) -> None:
+    page.goto(address + FIRST + "&hbm=1.5")
+    settled(page)
+    page.get_by_label("system", exact=True).click()
+    page.keyboard.type("trn2-ultra")
+    page.get_by_role("option", name="trn2-ultraserver").click()
+    page.wait_for_function("location.search.includes('trn2-ultraserver')")
+    assert "hbm" not in page.url
+    page.get_by_label("chips", exact=True).fill("16")
+    page.wait_for_function("location.search.includes('chips=16')")
+    assert "trainium2" in settled(page)["table"]
+
+
 def test_designs_are_pinned_and_exported(page: Any, address: str) -> None:
     page.goto(address + FIRST)
     settled(page)

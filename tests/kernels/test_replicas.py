@@ -3,8 +3,11 @@
 import pytest
 
 from accelsim.kernels.fabric_tables import ALL_GATHER
-from accelsim.kernels.replicas import group_exchange, stage_parameters
-from tests.examples import mixture, model, plan, software, switch, tiers
+from accelsim.kernels.plan_tables import EXCHANGE
+from accelsim.kernels.replicas import fill_exchange, group_exchange, stage_parameters
+from accelsim.kernels.tables import ZERO1
+from accelsim.training.lower import table
+from tests.examples import case, mixture, model, plan, software, switch, tiers
 
 
 def test_parameters_of_the_fullest_stage() -> None:
@@ -26,7 +29,23 @@ def test_experts_are_exchanged_among_fewer() -> None:
     # 64 B among 8 replicas, 32 B among the 2 that hold the same experts, at 100 GB/s
     flat = tiers(switch(64))
     seconds, sent = group_exchange(
-        flat, software(), plan(dp=8, ep=4), int(ALL_GATHER), 64.0, 32.0, 1.0
+        flat, software(), plan(dp=8, ep=4), int(ALL_GATHER), 64.0, 32.0, 1.0, 8.0
     )
     assert sent == pytest.approx(64 * 7 / 8 + 32 / 2)
     assert seconds == pytest.approx(sent / 1e11)
+
+
+@pytest.mark.parametrize("group", [2, 4, 8])
+def test_groups_that_are_alike_reduce_their_shards(group: int) -> None:
+    # PyTorch FSDP, sec. 3.2.2: gradients scattered within a group, their shards reduced
+    # among the groups; weights gathered within it
+    exchange, one = table(EXCHANGE, 1)[0], plan(dp=8, sharding=ZERO1, shard_group=group)
+    stack = software(scatter=1.0)
+    fill_exchange(exchange, model(), stack, case(), tiers(switch(64)), one, 8.0)
+    size = sum(stage_parameters(model(), one, 8.0)) * stack.grad_bytes
+    groups = 8 / group
+    within = size * (group - 1) / group
+    among = size / group * 2 * (groups - 1) / groups
+    assert exchange.reduced == pytest.approx(within + among)
+    assert exchange.gathered == pytest.approx(within * 2 / stack.grad_bytes)
+    assert exchange.reduce == pytest.approx((within + among) / 1e11)

@@ -9,6 +9,7 @@ from accelsim.kernels.plan_tables import OPTION
 from accelsim.kernels.space import (
     EMPTY,
     fill_plans,
+    gather_legal,
     index_shards,
     same_replicas,
     same_work,
@@ -51,6 +52,16 @@ def test_shards_are_listed_once(keys: list[tuple[int, ...]]) -> None:
     assert list(plans.shard) == [known.index(key) for key in keys]
     told = [tuple(int(shards[i][f]) for f in tables.SHARD_FIELDS) for i in range(count)]
     assert told == known
+
+
+@given(st.lists(st.integers(0, 3), max_size=12))
+def test_legal_plans_are_gathered_and_the_others_counted(reasons: list[int]) -> None:
+    plans = table(tables.PLAN, len(reasons))
+    plans.reason, plans.tp = reasons, np.arange(len(reasons))
+    counts = np.zeros(4, dtype=np.int64)
+    kept = gather_legal(plans, counts)
+    assert list(plans.tp[:kept]) == [i for i, r in enumerate(reasons) if r == 0]
+    assert list(counts) == [reasons.count(r) for r in range(4)]
 
 
 def test_what_plans_share() -> None:

@@ -1,6 +1,8 @@
 """Reports of comparisons, sweeps and links: their parts, and bad questions."""
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from accelsim.cli import main
+from accelsim.explore.estimate import estimate
 from accelsim.link.com import Setting, com_at
+from accelsim.question import read_run
 from accelsim.report.front_figure import Candidate, front
 
 
@@ -33,6 +37,18 @@ def test_a_comparison(tmp_path: Path) -> None:
     for row in asked["rows"]:
         assert f"{row['estimate']['mfu']:.1%}" in text
     assert "chip.<wbr>hbm.<wbr>bandwidth" in text
+
+
+def test_each_run_of_a_page_holds_its_changes(tmp_path: Path) -> None:
+    job = ("--systems", "dgx-h100", "--chips", "8", "--global-batch", "8")
+    change = ("--set", "chip.hbm.bandwidth=5 TB/s", "--set", "plan.micro_batch=1")
+    text, _ = written(tmp_path, "compare", "llama3-8b", *job, *change)
+    (toml,) = re.findall(r"run\.toml: [^<]*</summary><pre>(.*?)</pre>", text, re.DOTALL)
+    path = tmp_path / "run.toml"
+    path.write_text(unescape(toml), "utf-8")
+    asked = json.loads(accelsim("compare", "llama3-8b", *job, *change, "--json").stdout)
+    again = estimate(read_run(path)).to_dict()
+    assert again["step_time_s"] == asked["rows"][0]["estimate"]["step_time_s"]
 
 
 def test_a_comparison_without_an_answer(tmp_path: Path) -> None:
@@ -110,6 +126,17 @@ def test_a_channel(tmp_path: Path) -> None:
     assert told["sections"] == ["cases", "eye", "sources", "reproduce"]
     asked = json.loads(accelsim("link", *words, "--json").stdout)
     assert f"{asked['cases'][0]['com_db']:.3f}" in text
+
+
+def test_a_chain(tmp_path: Path) -> None:
+    job = ("--model", "llama3-8b", "--system", "trn2-ultraserver", "--chips", "16")
+    vary = ("--vary", "length=0.2m..1.8m", "--points", "3")
+    text, told = written(tmp_path, "chain", "neuronlink-v3", *vary, *job)
+    assert told["sections"] == ["figure", "points", "sources", "reproduce"]
+    asked = accelsim("chain", "neuronlink-v3", *vary, *job, "--json").stdout
+    for point in json.loads(asked)["points"]:
+        assert f"{point['tokens_per_s']:,.0f}" in text
+        assert f'class="regime-{point["regime"]}"' in text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels.allocator import MIB
+from accelsim.kernels.memory_tables import PACE
 from accelsim.kernels.software_tables import ALLOCATORS
 from accelsim.kernels.step_tensors import MORE
 from accelsim.kernels.tables import (
@@ -15,8 +16,6 @@ from accelsim.kernels.tables import (
     FULL,
     GPIPE,
     KEEP,
-    LAYER,
-    N_LAYER_KINDS,
     SELECTIVE,
     UNSHARDED,
     ZERO1,
@@ -48,8 +47,8 @@ def torch(**changes: Any) -> World:
 def kept(made: World, layers: float = 2.0, depth: float = 1.0, **sizes: Any) -> float:
     """Return what is kept on the first stage beside the tensors of its peak."""
     assert known(made.rows, plan(**sizes))
-    times = table(LAYER, N_LAYER_KINDS)
-    found = replay(made.rows, plan(**sizes), 0, layers, depth, times)
+    pace = table(PACE, 1)[0]
+    found = replay(made.rows, plan(**sizes), 0, layers, depth, pace)
     assert not found.ran_out
     return found.reserved - found.peak
 

@@ -124,6 +124,23 @@ def test_neuron_stacks_are_told_by_model_and_rounding(
 
 
 @pytest.mark.parametrize(
+    ("name", "changed", "attention"),
+    [
+        # neuronx-distributed 2.19 and later: on by default without a pipeline
+        ("T01757", {}, "neuron"),
+        ("T01757", {"notes": "Neuron SDK 2.17.0"}, "unfused"),
+        ("T01757", {"pp": "4", "dp": "16"}, "unfused"),
+        ("T01763", {}, "neuron"),  # run_llama3_70B_tp_pp.sh: --use_flash_attention 1
+        ("T01710", {}, "unfused"),  # neuronx-nemo-megatron
+    ],
+)
+def test_neuron_scripts_say_which_attention(
+    row: MakeRow, name: str, changed: dict[str, str], attention: str
+) -> None:
+    assert case_of(row(name) | changed).question.software.attention == attention
+
+
+@pytest.mark.parametrize(
     ("changed", "batch"),
     [
         # aws-neuron-sdk@ce3668b training_data_encoder.csv, and run_*_lamb*.sh

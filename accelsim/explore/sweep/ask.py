@@ -9,9 +9,12 @@ from accelsim.explore.expression import Expression, parse
 from accelsim.explore.sweep.points import Coded, Points, points_of
 from accelsim.explore.sweep.rows import Rows, arrow_table, rows_of
 from accelsim.specs.sweep import SweepSpec
+from accelsim.stamps import settled
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MANY = 20_000  # points above which a sweep is asked in tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,10 @@ class Sweep:
             index = index[kept]
             axes = {k: Coded(c.values, c.codes[kept]) for k, c in axes.items()}
         units = {path: column.unit for path, column in axes.items()}
-        return arrow_table(self.rows.of(index, axes), units)
+        many = self.points.count > MANY and self.rows.plain
+        with settled():
+            rows = (self.rows.many if many else self.rows.of)(index, axes)
+        return arrow_table(rows, units)
 
 
 def sweep_of(spec: SweepSpec) -> Sweep:

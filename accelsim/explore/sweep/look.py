@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError, nearest
 from accelsim.explore.figures import FIGURES
+from accelsim.explore.sweep.many import OK
 from accelsim.explore.sweep.points import points_of
-from accelsim.explore.sweep.rows import OK, rows_of, title
+from accelsim.explore.sweep.rows import rows_of, title
 from accelsim.explore.sweep.store import Store
 from accelsim.explore.uncertain import OUTPUTS
 from accelsim.files import replacing

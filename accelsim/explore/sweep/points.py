@@ -48,6 +48,12 @@ class Coded:
         unit = units.pop() if len(units) == 1 else None
         return unit or ""
 
+    def objects(self) -> NDArray[Any]:
+        """Return the column's values as they are."""
+        values = np.empty(len(self.values), dtype=object)
+        values[:] = self.values
+        return values[self.codes]
+
     def array(self) -> NDArray[Any]:
         """Return the column as numbers (quantities: in their `unit`) or as texts."""
         values = self.values

@@ -5,7 +5,7 @@ without an answer is a row that says why. It does not know which points are aske
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,15 @@ from accelsim.errors import AccelsimError, InputError, NoAnswerError, nearest
 from accelsim.explore.estimate import answer
 from accelsim.explore.expression import Column, Expression, parse
 from accelsim.explore.figures import FIGURES, SILICON, WHOLE, Reader, silicon_figures
-from accelsim.explore.plan import Plan
 from accelsim.explore.result import Estimate
+from accelsim.explore.sweep.many import (
+    BAD_INPUT,
+    NO_ANSWER,
+    OK,
+    PLAN_COLUMNS,
+    answers_of,
+    blank,
+)
 from accelsim.explore.sweep.points import Coded, points_of
 from accelsim.explore.uncertain import OUTPUTS, uncertain
 from accelsim.overrides import Override
@@ -27,23 +34,14 @@ from accelsim.specs.sweep import PointsSpec, UncertainSpec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-OK, NO_ANSWER, BAD_INPUT = "ok", "no-answer", "bad-input"
 FREE = "free."  # how paths begin that change nothing and are for expressions to read
 RUN_FIELDS = frozenset(RunSpec.model_fields) - {"set", "plan", "source", "kind", "note"}
-PLAN_KINDS = {f.name: f.type for f in fields(Plan)}
-PLAN_COLUMNS = tuple(name for name in PlanSpec.model_fields if name in PLAN_KINDS)
 # Columns that every row has, beside the axes.
 FIRST = ("point",)
 ANSWER = ("status", "reason", "plan", *(f"plan_{name}" for name in PLAN_COLUMNS))
 
 QUANTILES = ("p5", "p50", "p95")
 TOGETHER = 32  # answers whose samples are held at once
-
-# What stands for nothing in a column of the plan, and the column's type; else -1.
-_COLUMN: dict[Any, tuple[Any, Any]] = {
-    str: ("", object),
-    float: (np.nan, np.float64),
-}
 
 Found = list[Estimate | AccelsimError]
 
@@ -88,6 +86,36 @@ class Rows:
     columns: Mapping[str, Expression]
     figures: Mapping[str, Reader]
     silicon: tuple[str, ...]
+
+    @property
+    def plain(self) -> bool:
+        """Return whether rows rest on the figures of a step and on nothing else."""
+        told = "training" in self.spec.run or self.spec.uncertain is not None
+        read = {n for one in self.assigned for n in one.value.names}
+        return not (told or self.silicon or any(n.startswith(SILICON) for n in read))
+
+    def many(self, index: Column, axes: Mapping[str, Coded]) -> dict[str, Column]:
+        """Return the columns of points as `of`, all asked at once, in few words.
+
+        The numbers are the same; a point without an answer has a shorter reason, and
+        points with a value that its path refuses are asked one by one.
+        """
+        rows = {path: column.array() for path, column in axes.items()}
+        asked: dict[str, Column] = {
+            path: column.objects() for path, column in axes.items()
+        }
+        for one in self.assigned:
+            rows[one.path] = one.value.over(rows)
+            asked[one.path] = np.array([one.of(v) for v in rows[one.path]], object)
+        told = {path: c for path, c in asked.items() if not path.startswith(FREE)}
+        try:
+            found = answers_of(self.spec.run, told, len(index))
+        except InputError:
+            return self.of(index, axes)
+        rows = {"point": index, **rows, **found}
+        for name, expression in self.columns.items():
+            rows[name] = expression.over(rows)
+        return rows
 
     def of(self, index: Column, axes: Mapping[str, Coded]) -> dict[str, Column]:
         """Return the columns of points: their numbers, axes and answers."""
@@ -284,7 +312,7 @@ def _status(found: Estimate | AccelsimError) -> str:
 def _numbers(found: Found, figures: Mapping[str, Reader]) -> dict[str, Column]:
     columns: dict[str, Any] = {}
     for name in PLAN_COLUMNS:
-        nothing, kind = _COLUMN.get(PLAN_KINDS[name], (-1, np.int64))
+        nothing, kind = blank(name)
         values = [
             getattr(e.plan, name) if isinstance(e, Estimate) else None for e in found
         ]
@@ -343,5 +371,5 @@ def _arrow(values: Any) -> "pa.Array":
     import pyarrow as pa
 
     if values.dtype.kind in "OU":
-        return pa.array([str(value) for value in values], pa.string())
-    return pa.array(values)
+        return pa.array([str(value) for value in values.tolist()], pa.string())
+    return pa.array(values, from_pandas=True)  # what is no number is missing

@@ -18,7 +18,7 @@ from accelsim.explore.sweep.rows import question_of
 from accelsim.explore.sweep.store import Store, open_store
 from accelsim.specs.sweep import SweepSpec
 
-CHUNK = 4096  # points of a part; fewer for small sweeps, so that all cores have work
+CHUNK = 65_536  # points of a part; fewer for small sweeps, so that all cores have work
 ASK_FIRST = 10_000_000  # points above which a run must be confirmed
 
 

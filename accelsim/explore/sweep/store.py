@@ -366,10 +366,22 @@ def open_store(folder: Path) -> Store:
     """
     path = folder / MANIFEST
     try:
-        raw = json.loads(path.read_text("utf-8"))
-        return Store(folder, Manifest(**raw))
+        found = Manifest(**json.loads(path.read_text("utf-8")))
+        _check(found)
+        return Store(folder, found)
     except OSError as error:
         reason = "is no folder of a sweep" if not path.exists() else error.strerror
         raise InputError(f"{folder}: {reason}") from None
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
+
+
+def _check(found: Manifest) -> None:
+    """Refuse a manifest whose fields are not what they are said to be."""
+    kinds = {"format": int, "points": int, "chunk": int, "seed": int, "sweep": dict}
+    for name in Manifest.__slots__:
+        value, kind = getattr(found, name), kinds.get(name, str)
+        if type(value) is not kind:
+            raise TypeError(f"{name}: {value!r} is no {kind.__name__}")
+    if found.points < 1 or found.chunk < 1:
+        raise ValueError("points and chunk must be 1 or more")

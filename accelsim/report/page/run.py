@@ -12,8 +12,7 @@ from accelsim.explore.result import Estimate
 from accelsim.explore.shown import Facts, answer_facts, question_facts
 from accelsim.explore.timeline import timeline
 from accelsim.markup import Markup, table, tag
-from accelsim.overrides import Overrides, read_overrides
-from accelsim.question import run_from
+from accelsim.overrides import Overrides
 from accelsim.report.estimate import DEFINITIONS, TIME_WORDS
 from accelsim.report.memory_figure import stages_figure
 from accelsim.report.page.links import links_section
@@ -36,13 +35,7 @@ def run_page(run: RunSpec, overrides: Overrides, command: str) -> Page:
     InputError, NoAnswerError
         As `estimate` does.
     """
-    return page_of(estimate(with_changes(run, overrides)), command)
-
-
-def with_changes(run: RunSpec, overrides: Overrides) -> RunSpec:
-    """Return a run that holds its changes itself, so that its file asks the same."""
-    given = {".".join(one.path): one.value for one in read_overrides(overrides)}
-    return run_from({"set": run.set | given}, run)
+    return page_of(estimate(run, overrides), command)
 
 
 def page_of(found: Estimate, command: str) -> Page:

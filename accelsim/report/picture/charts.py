@@ -29,6 +29,7 @@ from accelsim.report.picture.plot import (
     frame,
     legend,
     room_for,
+    room_of_ticks,
     rows_of_legend,
 )
 
@@ -230,7 +231,8 @@ def lines(
         for k, c in enumerate(curves)
         if c.label
     ]
-    left, right = 66.0, WIDTH - 20.0
+    beside = room_of_ticks(_placed(y, height, 0.0))
+    left, right = 36.0 + beside, WIDTH - 20.0
     top = 10.0 + (19.0 * rows_of_legend(keys, left, right) + 4.0 if keys else 0.0)
     across = _placed(x, left, right)
     upward = _placed(y, top + height, top)

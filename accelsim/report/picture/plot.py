@@ -150,7 +150,7 @@ def frame(x: Axis, y: Axis, *, grid: str = "both") -> list[Mark]:
         if grid in ("both", "x"):
             marks.append(Line(((at, top), (at, bottom)), "grid", 1.0))
         marks.append(Text(at, bottom + 17, words, "middle", SMALL, "muted"))
-    for value, words in y.ticks(max(3, int((bottom - top) // 45))):
+    for value, words in rising(y):
         at = y.at(value)
         if grid in ("both", "y"):
             marks.append(Line(((left, at), (right, at)), "grid", 1.0))
@@ -159,8 +159,19 @@ def frame(x: Axis, y: Axis, *, grid: str = "both") -> list[Mark]:
     middle = (left + right) / 2.0
     marks.append(Text(middle, bottom + 36, x.title, "middle", 12.0, "muted"))
     height = (top + bottom) / 2.0
-    marks.append(Text(left - 48, height, y.title, "middle", 12.0, "muted", turned=True))
+    aside = left - 18.0 - room_of_ticks(y)
+    marks.append(Text(aside, height, y.title, "middle", 12.0, "muted", turned=True))
     return marks
+
+
+def rising(y: Axis) -> list[tuple[float, str]]:
+    """Return the ticks of a vertical axis."""
+    return y.ticks(max(3, int(abs(y.start - y.end) // 45)))
+
+
+def room_of_ticks(y: Axis) -> float:
+    """Return the width that the words of a vertical axis take."""
+    return max(30.0, room_for([words for _, words in rising(y)], SMALL))
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,16 @@ def test_dask_workers_that_are_killed_lose_nothing(tmp_path: Path, kills: int) -
                 )
                 job.start()
                 while job.is_alive():
-                    time.sleep(rng.uniform(0.0, 0.5))
-                    if done < kills and job.is_alive():
-                        done += killed(rng.choice(list(cluster.workers.values())))
+                    before, patience = parts(found), rng.uniform(0.0, 60.0)
+                    end = time.monotonic() + patience
+                    while job.is_alive() and parts(found) == before:
+                        time.sleep(0.02)
+                        if time.monotonic() > end:
+                            break
+                    time.sleep(rng.uniform(0.0, 0.3))
+                    there = list(cluster.workers.values())
+                    if done < kills and job.is_alive() and there:
+                        done += killed(rng.choice(there))
                 job.join()
             checked(found, checksum)
             if done >= kills:

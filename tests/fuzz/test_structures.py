@@ -9,11 +9,10 @@ no traceback, and soon.
 import contextlib
 import csv
 import io
-import json
 import math
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,18 @@ from accelsim.cli import main
 from accelsim.errors import InputError
 from accelsim.question import ROOTS
 from accelsim.specs.figure import figures, read_figure
+from tests.fuzz.trees import (
+    ALL_UNITS,
+    HOWS,
+    SCALES,
+    change,
+    document,
+    resized,
+    toml_of,
+)
 
 PATIENCE = 5.0  # seconds that a command may take, far above what any takes here
-TABLE = Path(__file__).parent.parent / "benchmarks" / "measured" / "training.csv"
+TABLE = Path(__file__).parents[2] / "benchmarks" / "measured" / "training.csv"
 NUMBERS = count()  # fresh file names: a spec is cached by its path
 
 # A search costs milliseconds compiled and seconds as plain Python: as many examples
@@ -38,7 +46,6 @@ NUMBERS = count()  # fresh file names: a spec is cached by its path
 fuzz = settings(max_examples=2 * settings().max_examples)
 fewer = settings(max_examples=max(5, settings().max_examples // 2))
 
-ALL_UNITS = sorted({unit for _, known in units.UNITS.values() for unit in known})
 WORDS = st.text(max_size=12)
 NUMBER_TEXTS = st.one_of(
     st.integers().map(str),
@@ -159,66 +166,6 @@ USES: dict[str, Callable[[str], list[str]]] = {
 }
 
 
-def toml_of(value: Any) -> str:
-    """Return a value as TOML writes it, tables inline."""
-    if isinstance(value, dict):
-        items = (f"{json.dumps(k)} = {toml_of(v)}" for k, v in value.items())
-        return f"{{{', '.join(items)}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(toml_of(item) for item in value)}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)  # a number, or a date
-
-
-def document(raw: dict[str, Any]) -> str:
-    """Return a table as a TOML file."""
-    return "".join(f"{json.dumps(k)} = {toml_of(v)}\n" for k, v in raw.items())
-
-
-def nodes(raw: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every (table or list, key) of a tree."""
-    keys = raw if isinstance(raw, dict) else range(len(raw))
-    for key in list(keys):
-        yield raw, key
-        if isinstance(raw[key], dict | list):
-            yield from nodes(raw[key])
-
-
-def resized(old: Any, scale: float) -> Any:
-    """Return a size of the same kind and unit, by orders of magnitude off."""
-    if isinstance(old, str):
-        return f"{scale:g} {old.partition(' ')[2]}"
-    if isinstance(old, int) and not isinstance(old, bool):
-        return round(min(old * scale, 1e40))
-    return scale
-
-
-def change(raw: dict[str, Any], where: int, how: str, value: Any) -> None:
-    """Delete, rename, retype or re-unit one node of a tree."""
-    places = list(nodes(raw))
-    if not places:
-        return
-    parent, key = places[where % len(places)]
-    old = parent[key]
-    if how == "delete":
-        del parent[key]
-    elif how == "rename" and isinstance(parent, dict):
-        parent[f"{key[:-1]}{str(value)[:2]}"] = parent.pop(key)
-    elif how == "unit" and isinstance(old, str):
-        parent[key] = f"{old.partition(' ')[0]} {ALL_UNITS[where % len(ALL_UNITS)]}"
-    elif how == "resize":
-        parent[key] = resized(old, SCALES[where % len(SCALES)])
-    elif how == "wrap":
-        parent[key] = {"value": old} if where % 2 else [old]
-    else:
-        parent[key] = value
-
-
-SCALES = [0, 1e-300, 1e-12, 1e-3, 0.5, 2, 3, 1e3, 1e12, 1e300, math.inf]
-HOWS = ["delete", "rename", "retype", "unit", "wrap", "resize", "resize", "resize"]
 CHANGES = st.lists(
     st.tuples(
         st.integers(0, 10_000),
