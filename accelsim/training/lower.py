@@ -253,6 +253,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
     row.collective_calls = software.collective_calls
+    row.piece_calls = software.piece_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
     row.dispatch_once = software.dispatch_once
