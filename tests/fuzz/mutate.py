@@ -303,7 +303,7 @@ def _broken(array: Any, rng: Random) -> Any:
     if how == 1:
         return array[..., None]
     if how == 2:
-        with warnings.catch_warnings(), contextlib.suppress(ValueError):
+        with warnings.catch_warnings(), contextlib.suppress(TypeError, ValueError):
             warnings.simplefilter("ignore")  # what a narrower type cannot say
             return array.astype(rng.choice(("U8", "f2", "i1", "?", "c8", "S3")))
         return array  # of words by now, which are no numbers
