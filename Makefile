@@ -71,8 +71,8 @@ bench-write: ## Do that, and renew docs/performance.md and its baseline
 # make SOAK_INPUTS=1000000 SOAK_SEED=7 soak: more of them, others
 soak: $(VENV)/.dev ## Send 100,000 broken inputs through every door; kill sweeps
 	$(BIN)/python -m pytest tests -q -m soak -n $(WORKERS)
-	$(BIN)/python -m pytest tests/fuzz/test_structures.py -q -n $(WORKERS) \
-		--hypothesis-profile=soak
+	$(BIN)/python -m pytest tests/fuzz/test_structures.py tests/explorer/test_design.py \
+		-q -n $(WORKERS) --hypothesis-profile=soak
 
 clean: ## Remove the virtual environment and everything that tools left
 	rm -rf $(VENV) build dist docs/_build .coverage .benchmarks .hypothesis \

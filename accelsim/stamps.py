@@ -85,7 +85,7 @@ class Kept:
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self._size, self._lock = size, threading.Lock()
         self._found: dict[Hashable, tuple[tuple[object, ...], Watch, Any]] = {}
 
     def of(
@@ -101,7 +101,8 @@ class Kept:
             return result
         with watching() as watch:
             made = make()
-        if len(self._found) >= self._size:
-            self._found.pop(next(iter(self._found)), None)
-        self._found[key] = (objects, watch, made)
+        with self._lock:
+            if len(self._found) >= self._size:
+                self._found.pop(next(iter(self._found)))
+            self._found[key] = (objects, watch, made)
         return made

@@ -64,6 +64,16 @@ SPEEDS = (
     Speed("training", "one step of GPT-3 175B, plan given", "peers::test_step",
           peer=Peer("llm-analysis 0.2.2", "peers::test_step_of_llm_analysis")),
     Speed("training", "a search, Llama 3 70B on 512 H100", "estimate::test_search"),
+    Speed(
+        "training",
+        "legal plans of a search, GPT-3 on 4,096 A100",
+        "search::test_gpt3_on_4096_a100",
+        5_795_576,
+        Peer("Calculon caa4b11, its search", seconds=7.2e-3),
+    ),
+    Speed(
+        "training", "designs of a sweep", "sweep::test_a_million_designs", 1_024_000
+    ),
     Speed("training", "layers of all shards of it", "estimate::test_fill_layers"),
     Speed("training", "steps of all plans of it", "estimate::test_fill_steps"),
     Speed("training", "100,000 samples of a comparison of four",
@@ -237,7 +247,14 @@ def without() -> list[str]:
 # Comparisons that time nothing, and patterns between those that have a row.
 NO_ROW = (
     "gemm::test_roofline_and_model_are_alike",
-    "systolic::test_beside_scale_sim",  # runs where a Python that has it is named
+    # run where a Python, or sources, that have the peer are named
+    "systolic::test_beside_scale_sim",
+    "search::test_beside_calculon",
+    "search::test_beside_llm_analysis",
+    # rates of their own, in `extra_info`
+    "search::test_full_estimates",
+    "search::test_two_hundred_random_spaces",
+    "sweep::test_planning_is_linear_in_time_and_constant_in_memory",
 )
 OTHERS = tuple(
     f"{kind}-{preset}"

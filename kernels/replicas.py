@@ -161,8 +161,10 @@ def add_optimizer(
     dense, experts, ends = stage_parameters(model, plan, layers)
     mine = dense + ends
     if plan.sharding != UNSHARDED:
-        mine = mine / sharers(plan)
-        experts = experts * plan.ep / sharers(plan)
+        ranks = sharers(plan)
+        mine, experts = mine / ranks, experts * plan.ep / ranks
+        pieces = ranks * model.tensors * layers if ranks > 1.0 else 0.0
+        result.host += pieces * software.piece_calls * software.launch
     traffic = GRADIENT_PASSES * software.grad_bytes
     state = optimizer_bytes(software, plan.optimizer)
     traffic += STATE_PASSES * state + WEIGHT_PASSES * case.weight_bytes

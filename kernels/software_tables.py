@@ -55,6 +55,7 @@ SOFTWARE = np.dtype(
         ("pipelined", "f8"),  # collective phases overlap
         ("collective_start", "f8"),  # s
         ("collective_calls", "f8"),  # launches' worth of the host for a collective
+        ("piece_calls", "f8"),  # the same for a rank's piece of a tensor, gathered
         ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
         ("communication_share", "f8"),
         ("dispatch_once", "f8"),  # 1: a token goes once to each worker of its experts

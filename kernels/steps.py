@@ -77,7 +77,8 @@ def fill_steps(
             full = fullest_layers(case, model, stack, plan)
             kept, _ = stage_activations(four, chip, model, stack, plan, full)
         if last < 0 or not same_replicas(plan, plans[last]):
-            exchange.known[:] = 0.0
+            for kind in range(len(exchange)):
+                exchange[kind].known = 0.0
         mine = exchange[plan.sharding]
         if mine.known == 0.0:
             fill_exchange(mine, model, stack, case, own, plan, full)

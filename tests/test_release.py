@@ -112,7 +112,9 @@ BUDGETS: list[tuple[list[str], int, int, set[str]]] = [
 
 
 @pytest.mark.parametrize(
-    ("words", "ours", "every", "packages"), BUDGETS, ids=lambda part: str(part)[:30]
+    ("words", "ours", "every", "packages"),
+    BUDGETS,
+    ids=[" ".join(budget[0]) for budget in BUDGETS],
 )
 def test_a_command_starts_light(
     words: list[str], ours: int, every: int, packages: set[str]

@@ -19,15 +19,15 @@ from accelsim.stamps import Kept
 from accelsim.training.lower import Cases, lower
 from accelsim.training.plans import candidates
 
-_READY = Kept(256)
+_READY = Kept(64)  # some MB each, where all sizes are open
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A question and its tables.
 
-    tried : PLAN, what the run leaves open, with reasons. legal : of these the ones that
-    can be.
+    legal : PLAN, what the run leaves open and can be. tried : with their reasons, those
+    that cannot, where none can.
     """
 
     question: Question
@@ -41,7 +41,7 @@ def ready(q: Question) -> Ready:
     """Return a question with its tables."""
     tried = candidates(q, 0)
     legal = tried[tried.reason == tables.OK]
-    return Ready(q, lower([q]), facts_of(q), tried, legal)
+    return Ready(q, lower([q]), facts_of(q), tried[:0] if len(legal) else tried, legal)
 
 
 def kept(run: Any, overrides: Any, make: Callable[[], Ready]) -> Ready:

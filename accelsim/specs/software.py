@@ -177,6 +177,9 @@ class SoftwareSpec(NamedSpec):
         Launches that the host could do in the time that a collective of a layer takes
         it. Four are the driver's: an event is recorded and waited for, the kernel
         starts, an event is recorded (`collective` in PyTorch's ProcessGroupNCCL.cpp).
+    piece_calls : float
+        Launches that the host could do in the time that it takes to cut and copy one
+        rank's piece of one tensor, where sharded optimizers gather weights that way.
     bucket : Bytes or None
         Gradients that plain replicas reduce in one collective; all if not given.
     communication_share : Fraction
@@ -220,6 +223,7 @@ class SoftwareSpec(NamedSpec):
     pipelined_collectives: bool
     collective_start: Time
     collective_calls: float = Field(default=4.0, ge=0, le=MAX_PASSES)
+    piece_calls: float = Field(default=0.0, ge=0, le=MAX_PASSES)
     bucket: Bytes | None = None
     communication_share: Fraction
     dispatch_once: bool = False

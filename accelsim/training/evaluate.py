@@ -18,7 +18,7 @@ from accelsim.kernels.plan_tables import EXCHANGE, STAGE
 from accelsim.kernels.space import EMPTY, index_shards
 from accelsim.kernels.steps import Scratch, fill_steps
 from accelsim.kernels.tables import Rows
-from accelsim.training.lower import SHARDINGS, Cases
+from accelsim.training.lower import SHARDINGS, Cases, bare
 
 Score: TypeAlias = Callable[[Rows, Rows], np.ndarray]
 AT_ONCE = 8  # bounds that are replaced beyond those that must be
@@ -64,13 +64,13 @@ def evaluate(
     count, (cases, chips, models, software, tiers) = len(plans), rows.bare
     ours, four = plans.view(np.ndarray), layers.view(np.ndarray)
     if into is None:
-        memory, results = np.zeros(count, MEMORY), np.zeros(count, tables.RESULT)
+        memory, results = bare(MEMORY, count), bare(tables.RESULT, count)
     else:
         memory = into.memory[:count].view(np.ndarray)
         results = into.results[:count].view(np.ndarray)
     fill_memory(
         cases, chips, models, software, ours, four, memory,
-        np.zeros(max(3, int(ours["pp"].max(initial=1))), STAGE), np.zeros(1, MEMORY),
+        bare(STAGE, max(3, int(ours["pp"].max(initial=1)))), bare(MEMORY, 1),
     )  # fmt: skip
     timed = np.ones(count, dtype=bool)
     if only_fitting:
@@ -85,7 +85,7 @@ def evaluate(
 
 def shards_of(plans: Rows) -> Rows:
     """Return the distinct shards of plans (SHARD), and point the plans to them."""
-    shards = np.zeros(len(plans), tables.SHARD)
+    shards = bare(tables.SHARD, len(plans))
     slots = np.full(2 << len(plans).bit_length(), EMPTY)
     count = index_shards(plans.view(np.ndarray), shards, slots)
     return shards[:count].view(np.recarray)
@@ -93,8 +93,8 @@ def shards_of(plans: Rows) -> Rows:
 
 def layers_of(rows: Cases, shards: Rows) -> Rows:
     """Return the four LAYER rows of each shard."""
-    layers = np.zeros((len(shards), tables.N_LAYER_KINDS), tables.LAYER)
-    operators = np.zeros(tables.MAX_OPERATORS, tables.OPERATOR)
+    layers = bare(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
+    operators = bare(tables.OPERATOR, tables.MAX_OPERATORS)
     fill_layers(*rows.bare, shards.view(np.ndarray), layers, operators, np.zeros(2))
     return layers.view(np.recarray)
 
@@ -128,13 +128,13 @@ def step_time(_plans: Rows, results: Rows) -> np.ndarray:
 
 def step_scratch(plans: Rows, *, bounds: bool = False) -> Scratch:
     """Return what `fill_steps` works in."""
-    pipe = np.zeros(1, tables.PIPELINE)
+    pipe = bare(tables.PIPELINE, 1)
     pipe["bound"] = bounds
     stages = int(plans["pp"].max(initial=1))
     return Scratch(
-        work=np.zeros(1, tables.RESULT),
-        nothing=np.zeros(1, tables.RESULT),
-        exchange=np.zeros(len(SHARDINGS), EXCHANGE),
+        work=bare(tables.RESULT, 1),
+        nothing=bare(tables.RESULT, 1),
+        exchange=bare(EXCHANGE, len(SHARDINGS)),
         pipe=pipe,
         sums=np.empty((4, stages)),
     )
@@ -143,7 +143,7 @@ def step_scratch(plans: Rows, *, bounds: bool = False) -> Scratch:
 def memory_by_stage(rows: Cases, done: Evaluated, i: int) -> Rows:
     """Return one row of MEMORY for each stage of a plan that was evaluated."""
     plans, layers = done.plans.view(np.ndarray), done.layers.view(np.ndarray)
-    memory = np.zeros(int(plans["pp"][i]), MEMORY)
-    one, held = plans[i : i + 1], np.zeros(1, STAGE)
+    memory = bare(MEMORY, int(plans["pp"][i]))
+    one, held = plans[i : i + 1], bare(STAGE, 1)
     fill_stages(*rows.bare[:4], one, layers, memory, held)
     return memory.view(np.recarray)

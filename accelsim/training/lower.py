@@ -6,7 +6,7 @@ one for each distinct spec: a sweep over links fills its chip's row once.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,22 @@ _ROWS = Kept(8192)  # a sweep over two thousand links has as many fabrics
 LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
+@lru_cache
+def _records(dtype: "np.dtype[np.void]") -> Any:
+    return np.dtype((np.record, dtype))
+
+
+def bare(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
+    """Return zeros whose rows, but not columns, are read by name.
+
+    Kernels take a plain array much faster than a `table`.
+    """
+    return np.zeros(shape, _records(dtype))
+
+
 def table(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
-    """Return a table of zeros whose rows are read by name."""
-    return np.zeros(shape, dtype).view(np.recarray)
+    """Return a table of zeros whose rows and columns are read by name."""
+    return bare(dtype, *shape).view(np.recarray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +253,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
     row.collective_calls = software.collective_calls
+    row.piece_calls = software.piece_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
     row.communication_share = float(software.communication_share)
     row.dispatch_once = software.dispatch_once

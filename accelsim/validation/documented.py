@@ -90,6 +90,14 @@ def _launcher_5b(_row: Row) -> Mapping[str, str]:
     }
 
 
+def _launcher_first(_row: Row) -> Mapping[str, str]:
+    # NVIDIA/NeMo-Framework-Launcher@261d93a conf/training/gpt3/5b.yaml, of March 2022,
+    # the first README with this run's tokens/s: fused_adam, no layer is recomputed.
+    return {"micro_batch": "2", "tp": "2", "pp": "1", "sharding": "ZeRO-0"} | {
+        "recompute": "none"
+    }
+
+
 def _launcher_175b(_row: Row) -> Mapping[str, str]:
     # NVIDIA/NeMo-Framework-Launcher@3579cdb conf/training/gpt3/175b.yaml
     plan = {"tp": "8", "pp": "8", "vp": "1", "recompute": "selective"}
@@ -142,6 +150,7 @@ RECIPES = (
     Recipe(r"(?i)neuronx", r"^bert", r"", "recompute", _neuron_bert),
     Recipe(r"(?i)neuronx", r"^llama", r"", "recompute", _neuron_nemo_llama, ROUNDED),
     Recipe(r"(?i)neuronx", r"^llama", r"", "global_batch", _neuron_llama),
+    Recipe(r"^NeMo-Megatron$", r"^gpt3-5b$", r"", "tp", _launcher_first),
     Recipe(r"^NeMo-Megatron", r"^gpt3-5b$", r"", "global_batch", _launcher_5b),
     Recipe(r"^NeMo-Megatron", r"^gpt3-175b$", r"", "global_batch", _launcher_175b),
     Recipe(r"", r"^llama2-70b-lora$", r"^mlcommons", "tp", _mlperf_lora),

@@ -90,6 +90,8 @@ STACKS = (
     (r"XLA FSDP", "pytorch-xla"),
     (r"4D parallel", "meta-llama3"),
     (r"^Korthikanti", "megatron-2022"),
+    (r" NeMo-Megatron$", "megatron-2021"),  # without a release: the runs of March 2022
+    (r" NeMo-Megatron ", "nemo-2022"),
     (r"NeMo", "nemo"),
     (r"Megatron-(Core|LLaMA)", "megatron-core"),
     (r"PyTorch (FSDP|DDP)", "fsdp-pytorch"),
@@ -294,11 +296,8 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         # run_llama_nxd.py since 2.19: (CoreAttention, LlamaMLP) if args.seq_len ==
         # 8192; gate and up are repeated, 0.55 of Llama 3 70B's products by columns
         changed["selective.matmul"] = 0.55
-    if row["framework"].startswith("NeMo-Megatron"):
-        # gpt3/{5b,175b}.yaml of that release: transformer_engine, ub_tp_comm_overlap
-        # and overlap_p2p_comm are False, dropout is 0.1, no flash attention
-        changed |= {"attention": "unfused", "overlap.tp": False, "overlap.pp": False}
-        changed["fused_loss"] = False
+    if software == "nemo-2022" and (count(row, "pp") or 1) > 1:
+        changed["overlap.dp"] = False
     changed |= _overlap_changes(row, software)
     if row["family"] == "gkarfakis19/Rapid-LLM":
         # bf16 gradients and optimizer states, no master copy (its validation yaml)

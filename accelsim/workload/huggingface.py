@@ -161,9 +161,11 @@ def _deepseek(config: Config) -> Fields:
     experts = config.size("n_routed_experts", default=0)
     if experts:
         width = config.size("moe_intermediate_size")
+        limited = config.size("n_group", default=1) > 1  # groups of experts are nodes'
         fields["moe"] = {
             "experts": experts,
             "top_k": config.size("num_experts_per_tok"),
+            "node_limit": config.size("topk_group") if limited else 0,
             "ffn": width,
             "shared_experts": config.size("n_shared_experts", default=0, least=0),
             "shared_ffn": width,

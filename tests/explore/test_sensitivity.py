@@ -53,7 +53,7 @@ def test_laws_of_elasticities(run: Estimate) -> None:
         assert pairs == pytest.approx(0.0, abs=1e-9)
     spread = rows["chip.gemm.hot_clock"]
     assert spread.spread  # its own, not a share
-    assert spread.ends == ("0.8085", "1")
+    assert spread.ends == ("0.81", "1")
 
 
 def test_a_count_goes_by_whole_steps(run: Estimate) -> None:
@@ -119,10 +119,13 @@ def test_indices_of_a_product_are_those_of_the_formula(
 def test_first_order_agrees_with_the_drivers_of_intervals(run: Estimate) -> None:
     found = sobol(run, 16, of="step_time_s")
     told = uncertain([run], 20_000)[0].to_dict("step_time_s")["drivers"]
+    own = told.pop(
+        "chip.step_error"
+    )  # the estimate's own error is no figure of the run
     first = found.indices[0]
     assert next(iter(told)) == first.path
     low, high = first.first_interval
-    assert low <= told[first.path] <= high
+    assert low <= told[first.path] / (1.0 - own) <= high
     assert found.mean == pytest.approx(run.step_time, rel=0.1)
 
 

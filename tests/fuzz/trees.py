@@ -48,7 +48,7 @@ def resized(old: Any, scale: float) -> Any:
     if isinstance(old, str):
         return f"{scale:g} {old.partition(' ')[2]}"
     if isinstance(old, int) and not isinstance(old, bool):
-        return round(min(old * scale, 1e40))
+        return round(min(old * scale, 1e40)) if old else 0  # 0 × inf is no number
     return scale
 
 

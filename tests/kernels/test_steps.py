@@ -29,8 +29,8 @@ PLANS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(PLANS, min_size=1, max_size=12))
+@settings(max_examples=15, deadline=None)
+@given(st.lists(PLANS, min_size=1, max_size=6))
 def test_a_plan_has_its_numbers_in_any_order(asked: list[dict[str, Any]]) -> None:
     rows = MADE.rows
     plans = np.array([plan(**one) for one in asked], tables.PLAN).view(np.recarray)

@@ -52,8 +52,9 @@ def test_launch_fits_how_kernels_are_started(name: str) -> None:
     launch = float(spec.launch)
     # eager: 7 to 14 us of Python, dispatch and autograd a kernel by
     # benchmarks/measured/host_overhead.py, 1.9 times as much where it drives a GPU, and
-    # 2.3 us of the driver; compiled: less
-    assert launch <= 3e-6 if spec.graphs else 4e-6 <= launch <= 28.9e-6
+    # 2.3 us of the driver; compiled: less; nanotron's own layer 18.4 us a kernel
+    most = 37.3e-6 if name == "nanotron" else 28.9e-6
+    assert launch <= 3e-6 if spec.graphs else 4e-6 <= launch <= most
 
 
 def test_what_changed_from_megatron_to_megatron() -> None:

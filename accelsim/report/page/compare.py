@@ -89,7 +89,8 @@ def comparison_table(found: Comparison) -> Markup:
         (metric.label, *(column[n] for column in columns))
         for n, metric in enumerate(METRICS)
     ]
-    return table(("", *(row.system for row in found.rows)), rows)
+    head = ("", *(row.system for row in found.rows))
+    return table(head, rows, class_="compare")
 
 
 def _column(row: Row, found: Comparison) -> list[Markup | str]:
