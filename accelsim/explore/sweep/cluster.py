@@ -22,6 +22,8 @@ from accelsim.explore.sweep.store import Store
 
 TRIES = 5  # of a chunk whose workers die, and of a scheduler that does not answer
 PATIENCE = 30.0  # s to wait for a scheduler
+ALONE = 60.0  # s without any worker after which a cluster is given up
+LOOK = 1.0  # s between looks at the workers
 
 
 def run_on_dask(
@@ -39,7 +41,7 @@ def run_on_dask(
     InputError
         No such address, Dask is not installed, or the folder cannot be written.
     NoAnswerError
-        The scheduler stays away, or workers die again and again.
+        The scheduler or all workers stay away, or workers die again and again.
     """
     check_address(address)
     with store.locked():
@@ -50,10 +52,10 @@ def run_on_dask(
                 return
             try:
                 _run_once(store, address, left, progress, tell)
-            except OSError as error:  # a lost scheduler is a closed connection
+            except OSError as error:  # a lost scheduler is a closed connection, too
                 if attempt + 1 == TRIES:
                     raise NoAnswerError(
-                        f"the scheduler at {address} is lost ({error}); finished parts "
+                        f"the cluster at {address} is lost ({error}); finished parts "
                         f"are kept: accelsim sweep resume {store.folder}"
                     ) from None
                 time.sleep(2.0**attempt / 4.0)
@@ -128,11 +130,34 @@ def _finished(client: Any, store: Store, waiting: Iterator[int]) -> Iterator[int
 
     for _ in range(window):
         submit()
-    for future in running:
+    while not running.is_empty():
+        future = _next(client, running)
         if future.status == "cancelled":
             raise ConnectionError("the connection was closed")
         yield _result(future)
         submit()
+
+
+def _next(client: Any, running: Any) -> Any:
+    """Return the next future that is done, as long as somebody works at any.
+
+    A nanny whose worker dies again while it starts gives up, and Dask would wait.
+
+    Raises
+    ------
+    ConnectionError
+        There has been no worker for `ALONE` seconds.
+    """
+    looked = seen = time.monotonic()
+    while not running.has_ready():
+        time.sleep(0.002)
+        now = time.monotonic()
+        if now - looked > LOOK:
+            looked = now
+            seen = now if client.nthreads() else seen
+            if now - seen > ALONE:
+                raise ConnectionError("no worker is left")
+    return next(running)
 
 
 def _result(future: Any) -> int:

@@ -1,6 +1,6 @@
 """Kill -9 at random moments: no row is lost, none is doubled, all are the same.
 
-One kill of each kind is in the suite; `pytest -m soak` does fifty of the sweep's own.
+One kill of each kind is in the suite; `pytest -m soak` does fifty of each.
 """
 
 import contextlib
@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from accelsim.errors import AccelsimError
-from accelsim.explore.sweep import run, store
-from accelsim.explore.sweep.cluster import run_on_dask
+from accelsim.explore.sweep import cluster, run, store
 from accelsim.explore.sweep.store import Store
 from accelsim.specs.checking import validate
 from accelsim.specs.sweep import SweepSpec
@@ -108,44 +107,51 @@ def test_a_sweep_that_is_killed_goes_on(tmp_path: Path, kills: int) -> None:
             return
 
 
-# A nanny whose worker is killed again while it starts gives up, and none is left: more
-# kills need a cluster that is made anew.
-@pytest.mark.parametrize("kills", [1])
-def test_dask_workers_that_are_killed_lose_nothing(tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize("kills", FIFTY)
+def test_dask_workers_that_are_killed_lose_nothing(
+    tmp_path: Path, kills: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster, "ALONE", 3.0)
+    monkeypatch.setattr(cluster, "TRIES", 1)
     checksum = undisturbed(tmp_path / "whole", kills)
     rng, done = random.Random(kills), 0
-    cluster: Any = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
-    )
-    with cluster:
-        for found in folders(tmp_path, kills):
-            while parts(found) < found.manifest.chunks:
-                job = threading.Thread(
-                    target=quietly, args=(found, cluster.scheduler_address)
-                )
-                job.start()
-                while job.is_alive():
-                    before, patience = parts(found), rng.uniform(0.0, 60.0)
-                    end = time.monotonic() + patience
-                    while job.is_alive() and parts(found) == before:
-                        time.sleep(0.02)
-                        if time.monotonic() > end:
-                            break
-                    time.sleep(rng.uniform(0.0, 0.3))
-                    there = list(cluster.workers.values())
-                    if done < kills and job.is_alive() and there:
-                        done += killed(rng.choice(there))
-                job.join()
-            checked(found, checksum)
-            if done >= kills:
-                return
+    for found in folders(tmp_path, kills):
+        while parts(found) < found.manifest.chunks:
+            # a nanny whose worker is killed while it starts gives up: begin anew
+            with distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=":0",
+                host="127.0.0.1",
+            ) as made_anew:  # fmt: skip
+                done = disturbed(found, made_anew, rng, done, kills)
+        run.run(found)  # removes what was half written
+        checked(found, checksum)
+        if done >= kills:
+            return
+
+
+def disturbed(
+    found: Store, workers: Any, rng: random.Random, done: int, kills: int
+) -> int:
+    """Run a sweep on a cluster whose workers are killed; returns the kills so far."""
+    job = threading.Thread(target=quietly, args=(found, workers.scheduler_address))
+    job.start()
+    while job.is_alive():
+        before, end = parts(found), time.monotonic() + rng.uniform(0.0, 20.0)
+        while job.is_alive() and parts(found) == before and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0.0, 0.3))
+        there = list(workers.workers.values())
+        if done < kills and job.is_alive() and there:
+            done += killed(rng.choice(there))
+    job.join()
+    return done
 
 
 def quietly(found: Store, address: str) -> None:
     """Run a sweep; where workers died at one part too often, the next run goes on."""
     with contextlib.suppress(AccelsimError):
-        run_on_dask(found, address)
+        cluster.run_on_dask(found, address)
 
 
 def killed(worker: Any) -> bool:
