@@ -18,8 +18,10 @@ class Row(tuple[str, ...]):
 
 
 def table(head: Row, body: Iterable[Row]) -> Block:
-    """Return a table as Markdown, columns that are empty left out."""
+    """Return a table as Markdown, columns that are empty left out; or `None.`"""
     rows = list(body)
+    if not rows:
+        return "None."
     used = [i for i in range(len(head)) if any(row[i] for row in rows)]
     lines = [head, Row(*("---" for _ in head)), *rows]
     cells = (" | ".join(row[i].replace("|", "\\|") for i in used) for row in lines)

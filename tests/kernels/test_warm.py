@@ -3,7 +3,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import pytest
 
 from accelsim.kernels.jit import cached
@@ -24,10 +23,7 @@ def test_nothing_is_started_once_the_cache_holds_the_kernels() -> None:
         assert set(_children()) == before
 
 
-@pytest.mark.skipif(
-    bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
-    reason="its processes compile; the other pass runs it",
-)
+@pytest.mark.soak  # compiles every kernel of a step anew
 def test_a_cold_cache_is_filled_by_the_second_process(tmp_path: Path) -> None:
     code = (
         "from accelsim.kernels.warm import compiling_beside\n"
