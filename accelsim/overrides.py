@@ -145,7 +145,7 @@ def _ratio(value: Any, old: Any) -> float | None:
             return read_figure(value, old.dimension).value / old.value
         if isinstance(old, int) and isinstance(value, int) and value > 0:
             return value / old
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         pass
     return None
 

@@ -140,6 +140,8 @@ def _whole(name: str, value: ArrayLike) -> NDArray[np.float64]:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(f"{name}: {value!r} must be a number or numbers") from None
+    except OverflowError:
+        raise InputError(f"{name}: must be a whole number from 1 to 2^40") from None
     wrong = ~((array > 0.0) & (array <= LARGEST) & (array == np.rint(array)))
     if wrong.any():
         bad = array[wrong].flat[0]

@@ -77,7 +77,7 @@ def read_npz(path: Path) -> TwoPort | Channel:
         It holds neither.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except OSError as error:
         reason = error.strerror or error
@@ -107,11 +107,15 @@ def read_npz(path: Path) -> TwoPort | Channel:
 
 def _port(path: Path, arrays: dict[str, Any], prefix: str) -> TwoPort:
     frequency = arrays["f"]
+    if frequency.dtype.kind not in "fiu" or not np.isfinite(frequency).all():
+        raise InputError(f"{path}: f holds no finite real numbers")
     parts = []
     for name in PARTS:
         part = arrays.get(prefix + name)
         if part is None or part.shape != frequency.shape or part.ndim != 1:
             raise InputError(f"{path}: {prefix}{name} is missing or not as long as f")
+        if part.dtype.kind not in "fiuc":
+            raise InputError(f"{path}: {prefix}{name} holds no numbers")
         parts.append(part)
     made = TwoPort.of(frequency, parts, f"{path.stem} {prefix.rstrip('_')}".strip())
     rising = np.all(np.diff(frequency) > 0.0) and frequency[0] >= 0.0

@@ -275,7 +275,7 @@ def _replay(folder: Path, entry: Mapping[str, Any]) -> tuple[Ints, Ints]:
 
 def _arrays(path: Path) -> list[Ints]:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as held:
             found = [held[name].astype(np.int64) for name in ARRAYS]
     except (OSError, KeyError, ValueError):
         raise LeftOutError(BAD_TRACE) from None
