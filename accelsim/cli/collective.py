@@ -43,10 +43,7 @@ Examples:
     "--placement", type=int, metavar="N",
     help="Ranks in each innermost domain.  [default: packed]",
 )  # fmt: skip
-@click.option(
-    "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
-    help="Draw bus bandwidth against size; .png, .svg or .pdf.",
-)  # fmt: skip
+@options.figure_option("Draw bus bandwidth against size")
 @options.json_option
 def collective_command(
     kind: str, ranks: int, size: str | None, systems: str, algorithms: str,

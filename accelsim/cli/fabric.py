@@ -47,10 +47,7 @@ Examples:
     "--grain", type=int, default=8, show_default=True,
     help="Parts of a phase that take turns; more is finer and slower.",
 )  # fmt: skip
-@click.option(
-    "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
-    help="Draw the fabric, edges by utilisation; .png, .svg or .pdf.",
-)  # fmt: skip
+@options.figure_option("Draw the fabric, edges by utilisation")
 @options.set_option
 @options.json_option
 def fabric_command(

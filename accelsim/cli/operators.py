@@ -33,10 +33,7 @@ shared_options = options.stack(
         "--out", type=options.FilePath(path_type=Path), metavar="FILE.csv",
         help="Write every figure of every shape and chip.",
     ),
-    click.option(
-        "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
-        help="Draw the points under the roofs of the chips; .png, .svg or .pdf.",
-    ),
+    options.figure_option("Draw the points under the roofs of the chips"),
 )  # fmt: skip
 
 

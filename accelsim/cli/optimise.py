@@ -31,10 +31,7 @@ Exit code 1: no trial holds all constraints; the message names the nearest.""",
     "--out", type=options.FilePath(path_type=Path), metavar="DIR",
     help="Folder of the trials.  [default: NAME.sweep]",
 )  # fmt: skip
-@click.option(
-    "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
-    help="Draw all trials and the best of them; .png, .svg or .pdf.",
-)  # fmt: skip
+@options.figure_option("Draw all trials and the best of them")
 @options.json_option
 def optimise_command(
     file: str, trials: int | None, out: Path | None, figure: Path | None, as_json: bool

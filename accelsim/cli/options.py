@@ -225,6 +225,16 @@ json_option = click.option(
 )
 
 
+def figure_option(draws: str) -> Callable[[Command], Command]:
+    """Return the option of a picture's file; `draws` says in its help what it shows."""
+    return click.option(
+        "--figure",
+        type=FilePath(path_type=Path),
+        metavar="FILE",
+        help=f"{draws}; .png, .svg or .pdf.",
+    )
+
+
 def plan_of(options: dict[str, Any]) -> dict[str, Any]:
     """Take the fields of the plan out of a command's options; return those given."""
     taken = {field: options.pop(field) for field in PLAN_FIELDS}

@@ -42,10 +42,7 @@ Examples:
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("--top", type=click.IntRange(1), default=15, show_default=True)
-@click.option(
-    "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
-    help="Draw the tornado; .png, .svg or .pdf.",
-)  # fmt: skip
+@options.figure_option("Draw the tornado")
 @options.set_option
 @options.json_option
 def sensitivity_command(

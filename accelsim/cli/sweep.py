@@ -181,10 +181,7 @@ Examples:
     "--out", type=options.FilePath(path_type=Path), metavar="FILE",
     help="Write the rows, all columns, as .csv or .parquet.",
 )  # fmt: skip
-@click.option(
-    "--figure", type=options.FilePath(path_type=Path), metavar="FILE",
-    help="Draw --y against --x, a line for each --by; .png, .svg or .pdf.",
-)  # fmt: skip
+@options.figure_option("Draw --y against --x, a line for each --by")
 @click.option(
     "--kind", type=click.Choice(list(KINDS)), default="lines", show_default=True,
     help="Of the picture.",
