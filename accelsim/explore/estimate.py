@@ -56,8 +56,9 @@ from accelsim.training.plans import candidates, why_none
 from accelsim.units import show_bytes
 
 # Where a row of MEMORY has the parts that are told, and what else is of its stage.
-_PARTS = itemgetter(*map(MEMORY.names.index, MemoryParts.__slots__))
-_STAGE = itemgetter(*map(MEMORY.names.index, ("layers", "depth")))
+_COLUMNS = list(MEMORY.names or ())
+_PARTS = itemgetter(*map(_COLUMNS.index, MemoryParts.__slots__))
+_LAYERS, _DEPTH = map(_COLUMNS.index, ("layers", "depth"))
 CHUNK = 64  # questions that are evaluated together; bounds the memory of a search
 
 
@@ -300,7 +301,9 @@ def explain(
 def _stages(rows: Cases, done: Evaluated, i: int) -> tuple[Stage, ...]:
     """Return the memory of every stage of one plan."""
     found = _bare(memory_by_stage(rows, done, i)).tolist()
-    return tuple(Stage(*_STAGE(row), MemoryParts(*_PARTS(row))) for row in found)
+    return tuple(
+        Stage(row[_LAYERS], row[_DEPTH], MemoryParts(*_PARTS(row))) for row in found
+    )
 
 
 def _bare(rows: Rows) -> np.ndarray:
