@@ -162,6 +162,7 @@ MODEL = np.dtype(
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
         ("tensors", "f8"),  # parameter tensors of a layer
+        ("biased", "f8"),  # 1 if products have biases
         ("adapter_rank", "f8"),  # 0 = all weights are trained, else adapters alone
         ("trained", "f8"),  # share of the parameters that is trained
         ("layer_parameters", "f8"),  # dense layer
@@ -312,6 +313,7 @@ OPERATOR = np.dtype(
         ("causal", "f8"),
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
+        ("routed", "f8"),  # 1 if it works on tokens between routing and combining
         ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
         # what its products take, filled when it is timed: gradients of input and weight
         ("input_time", "f8"),
@@ -336,6 +338,8 @@ LAYER = np.dtype(
             "attention",
             "elementwise",
             "kernels",  # number of launches
+            "routed",  # of these, between routing and combining
+            "products",  # launches in a library's own loop over experts
             "flops",
             "tp",
             "cp",
@@ -346,10 +350,7 @@ LAYER = np.dtype(
         )
     ]
     + [
-        (
-            "tp_experts",
-            "f8",
-        ),  # each way, to experts and back, never in chunks
+        ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("core", "f8"),  # forward attention core alone, what `selective` repeats

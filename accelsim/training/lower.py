@@ -219,6 +219,17 @@ def _fill_case(row: Record, q: Question) -> None:
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
+def _fill_experts(software: SoftwareSpec, row: Record) -> None:
+    experts = software.experts
+    for kind in ("one_kernel", "waits", "kernels", "bias_kernels"):
+        row[f"expert_{kind}"] = getattr(experts, kind)
+    for kind in ("scores", "sort", "padding", "bias"):
+        row[f"expert_{kind}"] = getattr(experts, kind)
+    launch = experts.launch or software.launch
+    row.expert_launch = float(launch)
+    row.expert_product = float(experts.product or launch)
+
+
 def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.shardings = _bits(software.sharding, SHARDINGS)
     row.recomputes = _bits(software.recompute, RECOMPUTES)
@@ -233,7 +244,6 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for kind in ("activation", "rotary", "layout", "residual", "kernels"):
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
-    row.grouped_kernel = software.grouped_kernel
     row.tensor_kernels = software.tensor_kernels
     row.cast_activation = software.cast_activation
     row.cast_weight = software.cast_weight
@@ -260,6 +270,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.communication_share = float(software.communication_share)
     row.dispatch_once = software.dispatch_once
     row.step_overhead = float(software.step_overhead)
+    _fill_experts(software, row)
     memory = software.memory
     fused = LOGITS[software.fused_loss]
     row.logit_bytes = fused if memory.logit_bytes is None else memory.logit_bytes
