@@ -321,6 +321,8 @@ def _overlap_changes(row: Row, software: str) -> dict[str, object]:
         return expert_changes(row)
     if software.startswith("megatron") and _machine(row):
         # MooreThreads/SimuMax@4dcaae5 docs/b200/b200_real_repro_guide.md, section 3.3,
-        # and simu_tools/megatron_scripts: launched without any overlap
-        return dict.fromkeys((f"overlap.{k}" for k in OVERLAPS), False)
+        # and simu_tools/megatron_scripts: launched without any overlap, and experts
+        # padded to a capacity that the host knows (moe-pad-expert-input-to-capacity)
+        alone = dict.fromkeys((f"overlap.{k}" for k in OVERLAPS), False)
+        return {**alone, "experts.waits": False}
     return {}

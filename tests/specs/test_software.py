@@ -74,11 +74,13 @@ def test_bridge_adds_graphs_to_nemo() -> None:
     assert not nemo.graphs
     assert bridge.graphs
     assert float(bridge.launch) < float(nemo.launch)
-    assert nemo.model_dump(exclude={"name", "source", "note", "graphs", "launch",
-                                    "overlap", "dispatch_once"}) == bridge.model_dump(
-        exclude={"name", "source", "note", "graphs", "launch", "overlap",
-                 "dispatch_once"}
-    )  # fmt: skip
+    own = {"name", "source", "note", "graphs", "launch", "overlap", "dispatch_once"}
+    own |= {"experts", "defaults"}
+    assert nemo.model_dump(exclude=own) == bridge.model_dump(exclude=own)
+    # experts and those of their launches that no graph holds cost as much as in NeMo
+    assert bridge.experts.launch is not None
+    assert float(bridge.experts.launch) == pytest.approx(float(nemo.launch))
+    assert bridge.experts.product == nemo.experts.product
 
 
 def test_stacks_without_pipelines_say_so() -> None:
