@@ -10,6 +10,7 @@ import math
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
+from accelsim.kernels.ends import embedding_operators, head_operators
 from accelsim.kernels.experts import domain_tier, expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
@@ -21,12 +22,9 @@ from accelsim.kernels.neuron_step import (
     stream_on_engines,
     turned_elements,
 )
-from accelsim.kernels.operators import (
-    embedding_operators,
-    head_operators,
-    localise,
-    transformer_operators,
-)
+from accelsim.kernels.operators import localise, transformer_operators
+from accelsim.kernels.plan_tables import CORE_ATTN
+from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
 from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import (
     BF16,
@@ -116,7 +114,7 @@ def time_product(
     and the weights, where the stack keeps no narrow copy of them.
     """
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
-    fused = software.fused_accumulation > 0.0 or op.core > 0.0
+    fused = software.fused_accumulation > 0.0 or op.module == CORE_ATTN
     wide = case.activation_bytes
     counts = 1.0 if op.part == PART_MATMUL else 0.0
     product = op.product
@@ -158,7 +156,6 @@ def time_product(
     flops = 2.0 * op.m * op.n * op.k * op.batch
     row.forward_flops += flops
     row.backward_flops += flops if op.frozen else 2.0 * flops
-    row.core_flops += op.core * flops
     row.forward_kernels += 1.0
     row.backward_kernels += 1.0 if op.frozen else 2.0
     if op.frozen and op.adapter > 0.0:
@@ -180,7 +177,6 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
     backward = fused_seconds(chip, chip.attention_backward, op) * (1.0 + chip.lag)
     row.forward_flops += flops
     row.backward_flops += scores * (3.0 * op.k + 2.0 * op.v)
-    row.core_flops += flops
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward
@@ -213,7 +209,6 @@ def add_operator(
     else:
         row.forward_elementwise += forward
         row.backward_elementwise += backward
-    row.core += op.core * forward
 
 
 @kernel
@@ -310,8 +305,11 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
+        before = forward_sums(row)
         add_operator(row, chip, case, software, ops[i])
+        note_module(row, ops[i], before)
     keep_activations(row, mixture, chip, model, software, case, shard)
+    fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
     kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
@@ -321,12 +319,14 @@ def fill_transformer_layer(
     kept = software.gathered_inputs > 0.0 or model.adapter_rank > 0.0
     again = blocks if shard.sp and not kept else 0.0
     time = add_tensor_traffic(row, software, tiers, shard, size, blocks, again)
+    row.block_tp = row.forward_tp / blocks
+    row.block_tp_bytes = row.forward_tp_bytes / blocks
     if mixture:
         # experts are cut over the tensor group, too: it shares their choices
         volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
-        before = row.forward_tp
         add_tensor_traffic(row, software, tiers, shard, size * model.top_k, 1.0, 0.0)
-        row.tp_experts = row.forward_tp - before
+        row.tp_experts = row.block_tp = row.forward_tp - row.block_tp
+        row.block_tp_bytes = row.forward_tp_bytes - row.block_tp_bytes
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:

@@ -15,6 +15,7 @@ import numpy as np
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
 from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
+from accelsim.kernels.plan_tables import N_MODULES
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -198,6 +199,7 @@ PLAN = np.dtype(
         *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
         ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
+        ("modules", "i8"),  # that `selective` repeats, a bit each; 0 = the stack's way
         ("reason", "i8"),  # index of REASONS
         ("recompute_layers", "i8"),  # of a stage that are recomputed, 0 = all
         ("kept_share", "f8"),  # of a stage's layers that are not
@@ -292,7 +294,8 @@ OPERATOR = np.dtype(
         ("kind", "i8"),
         ("part", "i8"),
         ("precision", "i8"),
-        ("core", "f8"),  # 1 if it belongs to the attention core
+        ("module", "i8"),  # of `plan_tables`, that it is repeated with
+        ("repeats", "f8"),  # share of it that is
         ("grouped", "i8"),  # 1 if the products belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
         # heads of size k, n keys and values of `kv_batch` heads, of size k and v
@@ -349,12 +352,14 @@ LAYER = np.dtype(
         ),  # each way, to experts and back, never in chunks
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
-        ("core", "f8"),  # forward attention core alone, what `selective` repeats
-        ("core_flops", "f8"),
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
         ("workspace", "f8"),  # B that its backward pass needs for a moment
+        *((f"block_tp{of}", "f8") for of in ("", "_bytes")),  # of feed-forward, forward
+        # by module: seconds, FLOPs and launches of repeating it, B that it then frees
+        *((f"again{of}", "f8", (N_MODULES,)) for of in ("", "_flops", "_kernels")),
+        ("freed", "f8", (N_MODULES,)),
     ]
 )
 

@@ -7,6 +7,9 @@ from pydantic import Field
 from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Ratio, Spec, Time
 
 Recompute = Literal["none", "selective", "full"]
+RecomputeModule = Literal[
+    "core_attn", "layernorm", "mla_up_proj", "mlp", "moe", "moe_act", "shared_experts"
+]
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
@@ -43,12 +46,14 @@ class SelectiveSpec(Spec):
     core : the attention core, where it is not fused (Korthikanti et al. 2022).
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
+    modules : or the modules that are repeated, in the place of all that.
     """
 
     core: bool = True
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction
+    modules: tuple[RecomputeModule, ...] = ()
 
 
 class MemorySpec(Spec):
@@ -155,8 +160,10 @@ class SoftwareSpec(NamedSpec):
         captured launches.
     recompute : tuple of str
         Kinds of activation recomputation that the stack offers.
+    recompute_modules : tuple of str
+        Modules that its selective kind can be told to repeat.
     selective : SelectiveSpec
-        What its selective kind means.
+        What its selective kind means where no modules are told.
     sharding : tuple of str
         Kinds of optimizer and parameter sharding that it offers.
     scatter : bool
@@ -209,6 +216,7 @@ class SoftwareSpec(NamedSpec):
     graphs: bool = False
     overlap: OverlapSpec
     recompute: tuple[Recompute, ...] = Field(min_length=1)
+    recompute_modules: tuple[RecomputeModule, ...] = ()
     selective: SelectiveSpec
     sharding: tuple[Sharding, ...] = Field(min_length=1)
     scatter: bool = True

@@ -14,6 +14,7 @@ import numpy as np
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
+from accelsim.kernels.plan_tables import MODULES
 from accelsim.kernels.software_tables import ALLOCATORS, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
@@ -217,6 +218,22 @@ def _fill_case(row: Record, q: Question) -> None:
     row.stages = len(stated)
     row.stage_layers[: len(stated)] = stated
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
+
+
+def module_bits(names: Iterable[str]) -> int:
+    """Return modules that are repeated as bits, see `plan_tables.MODULES`."""
+    return sum({1 << module for name in names if name for module in MODULES[name]})
+
+
+def module_names(bits: int) -> str:
+    """Return the names of modules that bits stand for, as few as there can be."""
+    names: list[str] = []
+    for name, modules in sorted(MODULES.items(), key=lambda one: -len(one[1])):
+        here = sum(1 << module for module in modules)
+        if bits & here == here:
+            names.append(name)
+            bits &= ~here
+    return "+".join(sorted(names))
 
 
 def _fill_software(software: SoftwareSpec, row: Record) -> None:

@@ -33,6 +33,7 @@ from accelsim.validation.training_model import model_of
 from accelsim.validation.training_stack import (
     COMPILED,
     changes,
+    modules_of,
     precision_of,
     recompute_of,
     sharding_of,
@@ -154,6 +155,8 @@ def plan_of(
     plan["sp"] = _sequence_parallel(row, software)
     plan["sharding"] = sharding_of(row["sharding"], software)
     plan["recompute"] = recompute_of(row["recompute"], software)
+    if plan["recompute"] == "selective":
+        plan["recompute_modules"] = modules_of(row["recompute"], software)
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
+from accelsim.kernels.plan_tables import CORE_ATTN
 from accelsim.kernels.step import host_wait
 from accelsim.kernels.tables import (
     DENSE,
@@ -189,14 +190,15 @@ def test_full_recomputation_repeats_the_forward_pass() -> None:
 
 
 def test_selective_recomputation_repeats_the_unfused_core() -> None:
-    rows = layers(forward_attention=0.5, core=0.4)
+    rows = layers(forward_attention=0.5)
+    rows[DENSE].again[CORE_ATTN] = 0.4
     assert schedule(rows, worker=UNFUSED, recompute=SELECTIVE).recompute == 8 * 0.4
     # a fused kernel repeats its scores in any case
     assert schedule(rows, recompute=SELECTIVE).recompute == 0.0
 
 
 def test_selective_recomputation_repeats_what_the_stack_says() -> None:
-    rows = layers(forward_attention=0.5, forward_elementwise=0.25, core=0.4)
+    rows = layers(forward_attention=0.5, forward_elementwise=0.25)
     stack = software(selective_matmul=0.5, selective_elementwise=1.0)
     step = schedule(rows, stack, recompute=SELECTIVE)
     assert step.recompute == 8 * (0.5 * 1.0 + 0.25)
@@ -208,7 +210,7 @@ def test_flops_count_recomputation() -> None:
     once = 8 * 3 * dense.forward_flops + 3 * head.forward_flops
     for recompute, more in (
         (KEEP, 0.0),
-        (SELECTIVE, 8 * dense.core_flops),
+        (SELECTIVE, 8 * dense.again_flops[CORE_ATTN]),
         (FULL, 8 * dense.forward_flops),
     ):
         step = made.step(recompute=recompute, micro_batches=4)
