@@ -67,6 +67,15 @@ def localise(shard: Record, model: Record, case: Record) -> None:
 
 
 @kernel
+def gathered_tokens(shard: Record) -> float:
+    """Return the tokens whose choices the workers of an expert-tensor group share.
+
+    Each brings its own; without sequence parallelism they all bring the same.
+    """
+    return float(shard.tokens * (shard.etp / shard.tp))
+
+
+@kernel
 def add_weight(
     ops: Rows, at: int, precision: int, m: float, n: float, k: float, batch: float,
     gradient_bytes: float,
@@ -255,8 +264,8 @@ def add_experts(
 ) -> int:
     """Append router, permutation, routed experts and shared experts of a layer.
 
-    Routing is perfectly balanced: experts/ep experts of this worker see ep times its
-    tokens x top_k. Permuting and un-permuting read and write each choice
+    Routing is perfectly balanced: experts/ep experts of this worker see etp x ep times
+    the tokens x top_k of its own. Permuting and un-permuting read and write each choice
     (Megatron-Core MoE, all-to-all dispatcher).
     """
     tokens, own = shard.tokens, shard.own_tokens
@@ -270,7 +279,8 @@ def add_experts(
     at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
     for i in range(first, at):
         ops[i].module = EXPERTS
-    each, width = tokens * model.top_k / mine, model.expert_ffn / shard.tp
+    each = gathered_tokens(shard) * model.top_k / mine
+    width = model.expert_ffn / shard.etp
     at = add_feed_forward(ops, at, model, software, case, each, width, mine, EXPERTS)
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp

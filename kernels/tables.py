@@ -61,7 +61,8 @@ REASONS = (
     "interleaving needs micro-batches in multiples of pp",
     "micro-batch x dp does not divide the global batch",
     "ep does not divide experts",
-    "ep does not divide dp x cp",
+    "ep x etp does not divide tp x cp x dp",
+    "experts cannot be cut by etp",
     "cp does not divide the sequence",
     "tp x cp x pp x dp is not the number of workers",
     "the software cannot do this plan",
@@ -195,7 +196,7 @@ PLAN = np.dtype(
     [
         ("case", "i8"),
         ("shard", "i8"),  # row of the layer table, filled by `training.evaluate`
-        *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "dp")),
+        *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "etp", "dp")),
         *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
         ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
@@ -231,7 +232,7 @@ PIPELINE = np.dtype(
 )
 
 # What of a plan decides the time of one layer on one micro-batch.
-SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "micro_batch")
+SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "etp", "micro_batch")
 SHARD = np.dtype(
     [(name, "i8") for name in SHARD_FIELDS]
     + [

@@ -216,13 +216,14 @@ SIZES = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
 
 
 def plan(**changes: Any) -> Record:
-    """Return a plan whose sizes are 1 unless named."""
-    return row(tables.PLAN, **dict.fromkeys(SIZES, 1) | changes)[0]
+    """Return a plan whose sizes are 1 unless named, but that experts follow tp."""
+    sizes = dict.fromkeys(SIZES, 1) | {"etp": changes.get("tp", 1)}
+    return row(tables.PLAN, **sizes | changes)[0]
 
 
 def shard(**changes: Any) -> Record:
-    """Return a shard whose sizes are 1 unless named."""
-    sizes = {"tp": 1, "cp": 1, "ep": 1, "micro_batch": 1}
+    """Return a shard whose sizes are 1 unless named, but that experts follow tp."""
+    sizes = {"tp": 1, "cp": 1, "ep": 1, "micro_batch": 1, "etp": changes.get("tp", 1)}
     return row(tables.SHARD, **sizes | changes)[0]
 
 

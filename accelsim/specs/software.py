@@ -123,6 +123,7 @@ class DefaultsSpec(Spec):
     recompute: Recompute = "none"
     micro_batch: int | None = None
     tp: int | None = None
+    etp: int | None = None  # of experts; as tp
     pp: int | None = None
     cp: int | None = None
     vp: int | None = None
