@@ -37,8 +37,10 @@ from accelsim.kernels.streams import (
     SUM_PASSES,
 )
 from accelsim.kernels.tables import (
+    APART,
     FUSED_ATTENTION,
     MATMUL,
+    ONE_KERNEL,
     PART_ATTENTION,
     PART_ELEMENTWISE,
     PART_MATMUL,
@@ -244,7 +246,8 @@ def add_feed_forward(
     at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
     at = add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
     for i in range(first, at):
-        ops[i].grouped = int(experts > 1.0)
+        if experts > 1.0:
+            ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART
     size = case.activation_bytes * tokens * ffn * experts
     forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
     backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]

@@ -48,6 +48,7 @@ def chip(**changes: Any) -> Record:
         "matrix_rate": rates,
         "peak_rate": rates,
         "grouped": 1.0,
+        "apart": 1.0,
         "promoted": 1.0,
         "vector_rate": 1e14,
         "memory_bandwidth": 4e12,
@@ -293,6 +294,7 @@ CHIP_SPEC: dict[str, Any] = {
     },
     "gemm": {
         "tile_step": 16,
+        "apart": True,
         "issue": {"bf16": 0.8},
         "flop_energy": "0.55 pJ/FLOP",
         "settle": "20 ms",

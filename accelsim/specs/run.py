@@ -101,7 +101,9 @@ class PlanSpec(Spec):
     @field_validator("recompute_modules", mode="before")
     @classmethod
     def _words(cls, told: Any) -> Any:
-        return re.split(r"[+,] *", told) if told and isinstance(told, str) else told
+        if isinstance(told, str):
+            return tuple(re.split(r"[+,] *", told)) if told else None
+        return told
 
     @model_validator(mode="before")
     @classmethod

@@ -74,11 +74,11 @@ def test_bridge_adds_graphs_to_nemo() -> None:
     assert not nemo.graphs
     assert bridge.graphs
     assert float(bridge.launch) < float(nemo.launch)
-    assert nemo.model_dump(exclude={"name", "source", "note", "graphs", "launch",
-                                    "overlap", "dispatch_once"}) == bridge.model_dump(
-        exclude={"name", "source", "note", "graphs", "launch", "overlap",
-                 "dispatch_once"}
-    )  # fmt: skip
+    changed = {"name", "source", "note", "graphs", "launch", "overlap", "defaults"}
+    same = changed | {"dispatch_once"}
+    assert nemo.model_dump(exclude=same) == bridge.model_dump(exclude=same)
+    assert bridge.defaults.etp == 1
+    assert nemo.defaults.etp is None
 
 
 def test_stacks_without_pipelines_say_so() -> None:

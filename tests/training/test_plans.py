@@ -212,7 +212,7 @@ def test_divisors(number: int) -> None:
         ({"recompute_modules": "mlp"}, "plan.recompute_modules: mlp: modules"),
         (
             {"recompute": "selective", "recompute_modules": ["mlp"]},
-            "plan.recompute_modules: mlp: software example-stack offers no modules",
+            "plan.recompute_modules: mlp: software example-software offers no modules",
         ),
         ({"offload_optimizer": True}, "plan.offload_optimizer: example-system"),
         ({"offload_activations": 0.5}, "plan.offload_activations: example-system"),
@@ -232,10 +232,14 @@ def test_modules_are_recomputed_where_there_are_such(modules: str) -> None:
     found = estimate(run | {"model": "mixtral-8x7b"})
     assert found.plan.recompute_modules == "layernorm+moe_act"
     assert held(found).plan.recompute_modules == ("layernorm", "moe_act")
-    table = {**run, **run.pop("plan"), "model": "mixtral-8x7b", "plan.dp": 64}
+    plan = run.pop("plan") | {"sharding": found.plan.sharding}
+    table = {"model": "mixtral-8x7b", **run, **plan}
     assert estimate_many(table)["step_time_s"][0] == found.step_time
     with pytest.raises(InputError, match="moe_act: llama3-70b has no experts"):
-        estimate(run | {"model": "llama3-70b", "plan": told})
+        estimate(
+            run
+            | {"model": "llama3-70b", "plan": told | {"recompute_modules": "moe_act"}}
+        )
 
 
 def test_options_of_memory_reach_the_plan() -> None:
