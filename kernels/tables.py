@@ -294,9 +294,7 @@ MAX_OPERATORS = 32
 # One operator of a layer on one worker and one micro-batch, forward and backward.
 OPERATOR = np.dtype(
     [
-        ("kind", "i8"),
-        ("part", "i8"),
-        ("precision", "i8"),
+        *((name, "i8") for name in ("kind", "part", "precision")),
         ("module", "i8"),  # of `plan_tables`, that it is repeated with
         ("repeats", "f8"),  # share of it that is
         ("grouped", "i8"),  # ONE_KERNEL or APART if they belong to different experts

@@ -103,7 +103,7 @@ class PlanSpec(Spec):
     def _words(cls, told: Any) -> Any:
         if isinstance(told, str):
             return tuple(re.split(r"[+,] *", told)) if told else None
-        return told
+        return tuple(told) if isinstance(told, list) else told
 
     @model_validator(mode="before")
     @classmethod
