@@ -24,16 +24,8 @@ def head_operators(
     The logits are cut over the vocabulary.
     """
     tokens, columns = shard.tokens, model.vocab / shard.tp
-    at = add_weight(
-        ops,
-        FIRST,
-        case.wide_precision,
-        tokens,
-        columns,
-        model.hidden,
-        1.0,
-        software.grad_bytes,
-    )
+    precision, grad = case.wide_precision, software.grad_bytes
+    at = add_weight(ops, FIRST, precision, tokens, columns, model.hidden, 1.0, grad)
     logits = tokens * columns
     norm = case.activation_bytes * shard.own_tokens * model.hidden
     kernels = 2.0 if software.fused_loss > 0.0 else 7.0

@@ -36,6 +36,7 @@ from accelsim.validation.training_stack import (
     modules_of,
     precision_of,
     recompute_of,
+    recomputed_layers,
     sharding_of,
     software_of,
     system_of,
@@ -157,6 +158,8 @@ def plan_of(
     plan["recompute"] = recompute_of(row["recompute"], software)
     if plan["recompute"] == "selective":
         plan["recompute_modules"] = modules_of(row["recompute"], software)
+    if plan["recompute"] == "full":
+        plan["recompute_layers"] = recomputed_layers(row["recompute"])
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1

@@ -18,6 +18,7 @@ from accelsim.validation.left_out import (
     PRECISION,
     LeftOutError,
 )
+from accelsim.validation.mlperf import narrow_attention
 from accelsim.validation.table import Row, count
 
 SYSTEMS = {
@@ -223,6 +224,8 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if not text:
         default = software.defaults.recompute
         return None if default == "none" else default
+    if recomputed_layers(text):
+        return "full" if "full" in software.recompute else None
     if "layer(s)" in text or text == "custom":  # some layers, or not said which
         return None
     if text.startswith("none"):
@@ -240,6 +243,12 @@ def modules_of(text: str, software: SoftwareSpec) -> tuple[str, ...] | None:
     names = tuple(MODULE_WORDS.get(w.strip(), w.strip()) for w in words)
     known = all(name in software.recompute_modules for name in names)
     return names if names and known else None
+
+
+def recomputed_layers(text: str) -> int | None:
+    """Return how many layers of a stage are recomputed, None if all or not said."""
+    found = re.match(r"full on (\d{1,4}) layer", text)
+    return int(found[1]) or None if found else None
 
 
 def precision_of(text: str, software: SoftwareSpec, system: SystemSpec) -> Precision:
@@ -310,6 +319,7 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
     if software == "nemo-2022" and (count(row, "pp") or 1) > 1:
         changed["overlap.dp"] = False
     changed |= _overlap_changes(row, software)
+    changed |= {"narrow_attention": True} if narrow_attention(row) else {}
     if row["family"] == "gkarfakis19/Rapid-LLM":
         # bf16 gradients and optimizer states, no master copy (its validation yaml)
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
