@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.kernels.plan_tables import MODULES
+from accelsim.kernels.plan_tables import MODULES, N_MODULES
+from accelsim.kernels.recompute import of_modules
 from accelsim.kernels.tables import DENSE, FULL, KEEP, MOE, SELECTIVE
 from accelsim.training.lower import module_bits, module_names
-from tests.examples import NO_FUSED, chip, mixture, model, world
+from tests.examples import NO_FUSED, chip, mixture, model, plan, world
 
 UNFUSED = chip(**NO_FUSED)
 LATENT = {"kv_rank": 64.0, "q_rank": 128.0, "rope_dim": 16.0}
@@ -20,6 +21,15 @@ def test_modules_are_bits_and_back(names: set[str]) -> None:
     bits = module_bits(names)
     assert module_bits(module_names(bits).split("+")) == bits
     assert bits == sum(1 << m for m in {m for name in names for m in MODULES[name]})
+
+
+@given(NAMES, st.sampled_from([KEEP, SELECTIVE, FULL]))
+def test_a_plan_names_what_it_repeats(names: set[str], recompute: int) -> None:
+    figures = 10.0 ** np.arange(N_MODULES)
+    named = {m for name in names for m in MODULES[name]}
+    told = plan(recompute=recompute, modules=module_bits(names))
+    expected = sum(figures[m] for m in named) if recompute == SELECTIVE else 0.0
+    assert of_modules(told, figures) == expected
 
 
 def test_core_attention_is_what_korthikanti_repeat() -> None:
