@@ -210,10 +210,6 @@ def test_divisors(number: int) -> None:
         ({"recompute_layers": 2}, "plan.recompute_layers: 2"),
         ({"recompute": "none", "recompute_layers": 2}, "plan.recompute_layers: 2"),
         ({"recompute_modules": "mlp"}, "plan.recompute_modules: mlp: modules"),
-        (
-            {"recompute": "selective", "recompute_modules": ["mlp"]},
-            "plan.recompute_modules: mlp: software example-software offers no modules",
-        ),
         ({"offload_optimizer": True}, "plan.offload_optimizer: example-system"),
         ({"offload_activations": 0.5}, "plan.offload_activations: example-system"),
     ],
@@ -240,6 +236,13 @@ def test_modules_are_recomputed_where_there_are_such(modules: str) -> None:
             run
             | {"model": "llama3-70b", "plan": told | {"recompute_modules": "moe_act"}}
         )
+
+
+def test_a_stack_that_recomputes_no_modules() -> None:
+    told = {"recompute": "selective", "recompute_modules": ["mlp"]}
+    stack = {"recompute": ["none", "selective"]}
+    failure = answer([question(plan=told, software=stack)])[0]
+    assert "mlp: software example-software offers no modules" in str(failure)
 
 
 def test_options_of_memory_reach_the_plan() -> None:
