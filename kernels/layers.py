@@ -349,9 +349,12 @@ def fill_ends(
         add_operator(head, chip, case, software, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
+    # the last norm's input and output; under sp the LM head takes it gathered
+    rows = 2.0 * shard.own_tokens
+    if shard.own_tokens < tokens and software.gather_buffers == 0.0:
+        rows += tokens
     head.saved = (
-        software.logit_bytes * logits
-        + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
+        software.logit_bytes * logits + case.activation_bytes * rows * model.hidden
     )
     half = 0.5 * case.activation_bytes * tokens * model.hidden
     add_tensor_traffic(embed, software, tiers, shard, half, 1.0, 0.0)

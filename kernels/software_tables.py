@@ -64,6 +64,8 @@ SOFTWARE = np.dtype(
         ("gathered_inputs", "f8"),
         ("activation_kept", "f8"),
         ("kv_copied", "f8"),
+        ("expert_outputs", "f8"),  # 1 if kept, to be weighted
+        ("router_bytes", "f8"),  # B a token and expert
         ("logit_bytes", "f8"),
         ("working_gradient", "f8"),  # B a parameter
         ("bucket_bytes", "f8"),  # B a parameter

@@ -58,6 +58,9 @@ class MemorySpec(Spec):
         the backward pass gathers them again.
     activation_kept : a gated activation is two kernels, and the first's output is kept.
     kv_copied : keys and values are copied out of their packed product.
+    expert_outputs : what experts give back is kept, to be weighted afterwards; else
+        their activation function weights it.
+    router_bytes : bytes a token and expert that routing keeps.
     logit_bytes : bytes of a logit at the loss; 4 or 10 (fused or not) if left out.
     working_gradient : bytes a parameter of the gradients of one micro-batch, which all
         live until they are added up.
@@ -78,6 +81,8 @@ class MemorySpec(Spec):
     gathered_inputs: bool = False
     activation_kept: bool = False
     kv_copied: bool = False
+    expert_outputs: bool = True
+    router_bytes: float = Field(default=4.0, ge=0, le=MAX_STATE)
     logit_bytes: float | None = Field(default=None, ge=0, le=MAX_STATE)
     working_gradient: float = Field(default=0.0, ge=0, le=MAX_STATE)
     bucket_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)

@@ -263,6 +263,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.logit_bytes = fused if memory.logit_bytes is None else memory.logit_bytes
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
+        *("expert_outputs", "router_bytes"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
         *("stage_gathered", "lends", "waits"),
     ):
