@@ -81,6 +81,21 @@ def block_workspace(
 
 
 @kernel
+def logit_bytes(software: Record, width: float) -> float:
+    """Return the bytes of a logit of `width` [B] at the fullest moment of the loss.
+
+    Forward these, and the copies that the loss makes; backward what is kept of them,
+    and their gradient or what comes before it.
+    """
+    copies = software.loss_copies
+    forward = width + STATISTIC * min(copies, 1.0)
+    if copies > 1.0:
+        forward = max(forward, STATISTIC * copies + width * software.loss_held)
+    kept = STATISTIC if copies > 0.0 else width
+    return max(forward, kept + max(width, STATISTIC * software.loss_gradients))
+
+
+@kernel
 def attention_kept(model: Record, software: Record, shard: Record) -> float:
     """Return the elements that attention keeps of a token, of one worker.
 

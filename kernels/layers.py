@@ -7,7 +7,7 @@ context or expert group exchange is added. Nothing here knows schedules or optim
 
 import math
 
-from accelsim.kernels.activations import keep_activations
+from accelsim.kernels.activations import keep_activations, logit_bytes
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
 from accelsim.kernels.experts import domain_tier, expert_exchange
@@ -353,9 +353,8 @@ def fill_ends(
     rows = 2.0 * shard.own_tokens
     if shard.own_tokens < tokens and software.gather_buffers == 0.0:
         rows += tokens
-    head.saved = (
-        software.logit_bytes * logits + case.activation_bytes * rows * model.hidden
-    )
+    width = case.activation_bytes
+    head.saved = logit_bytes(software, width) * logits + width * rows * model.hidden
     half = 0.5 * case.activation_bytes * tokens * model.hidden
     add_tensor_traffic(embed, software, tiers, shard, half, 1.0, 0.0)
     add_tensor_traffic(head, software, tiers, shard, half, 1.0, 0.0)
