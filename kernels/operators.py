@@ -29,8 +29,10 @@ from accelsim.kernels.streams import (
     SUM_PASSES,
 )
 from accelsim.kernels.tables import (
+    APART,
     FUSED_ATTENTION,
     MATMUL,
+    ONE_KERNEL,
     PART_ATTENTION,
     PART_ELEMENTWISE,
     PART_MATMUL,
@@ -56,6 +58,15 @@ def localise(shard: Record, model: Record, case: Record) -> None:
     shard.kv_heads = max(1.0, model.kv_heads / shard.tp)
     if model.kv_rank > 0.0:
         shard.kv_heads = shard.heads
+
+
+@kernel
+def gathered_tokens(shard: Record) -> float:
+    """Return the tokens whose choices the workers of an expert-tensor group share.
+
+    Each brings its own; without sequence parallelism they all bring the same.
+    """
+    return float(shard.tokens * (shard.etp / shard.tp))
 
 
 @kernel
@@ -224,7 +235,8 @@ def add_feed_forward(
     at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
     at = add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
     for i in range(first, at):
-        ops[i].grouped = int(experts > 1.0)
+        if experts > 1.0:
+            ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART
     size = case.activation_bytes * tokens * ffn * experts
     forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
     backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]
@@ -240,8 +252,8 @@ def add_experts(
 ) -> int:
     """Append router, permutation, routed experts and shared experts of a layer.
 
-    Routing is perfectly balanced: experts/ep experts of this worker see ep times its
-    tokens x top_k. Permuting and un-permuting read and write each choice
+    Routing is perfectly balanced: experts/ep experts of this worker see etp x ep times
+    the tokens x top_k of its own. Permuting and un-permuting read and write each choice
     (Megatron-Core MoE, all-to-all dispatcher).
     """
     tokens, own = shard.tokens, shard.own_tokens
@@ -252,7 +264,8 @@ def add_experts(
     )
     size = case.activation_bytes * own * model.top_k * model.hidden
     at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
-    each, width = tokens * model.top_k / mine, model.expert_ffn / shard.tp
+    each = gathered_tokens(shard) * model.top_k / mine
+    width = model.expert_ffn / shard.etp
     at = add_feed_forward(ops, at, model, software, case, each, width, mine)
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp

@@ -33,6 +33,7 @@ SOFTWARE = np.dtype(
         ("extra_kernels", "f8"),
         ("fused_loss", "f8"),
         ("fused_accumulation", "f8"),
+        ("grouped_kernel", "f8"),  # 1 if one kernel multiplies all experts of a worker
         ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
         # B moved beside one fused cast of an activation, and for a weight in each pass
         ("cast_activation", "f8"),

@@ -48,6 +48,7 @@ def chip(**changes: Any) -> Record:
         "matrix_rate": rates,
         "peak_rate": rates,
         "grouped": 1.0,
+        "apart": 1.0,
         "promoted": 1.0,
         "vector_rate": 1e14,
         "memory_bandwidth": 4e12,
@@ -215,13 +216,14 @@ SIZES = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
 
 
 def plan(**changes: Any) -> Record:
-    """Return a plan whose sizes are 1 unless named."""
-    return row(tables.PLAN, **dict.fromkeys(SIZES, 1) | changes)[0]
+    """Return a plan whose sizes are 1 unless named, but that experts follow tp."""
+    sizes = dict.fromkeys(SIZES, 1) | {"etp": changes.get("tp", 1)}
+    return row(tables.PLAN, **sizes | changes)[0]
 
 
 def shard(**changes: Any) -> Record:
-    """Return a shard whose sizes are 1 unless named."""
-    sizes = {"tp": 1, "cp": 1, "ep": 1, "micro_batch": 1}
+    """Return a shard whose sizes are 1 unless named, but that experts follow tp."""
+    sizes = {"tp": 1, "cp": 1, "ep": 1, "micro_batch": 1, "etp": changes.get("tp", 1)}
     return row(tables.SHARD, **sizes | changes)[0]
 
 
@@ -291,6 +293,7 @@ CHIP_SPEC: dict[str, Any] = {
     },
     "gemm": {
         "tile_step": 16,
+        "apart": True,
         "issue": {"bf16": 0.8},
         "flop_energy": "0.55 pJ/FLOP",
         "settle": "20 ms",

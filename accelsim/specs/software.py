@@ -127,6 +127,7 @@ class DefaultsSpec(Spec):
     recompute: Recompute = "none"
     micro_batch: int | None = None
     tp: int | None = None
+    etp: int | None = None  # of experts; as tp
     pp: int | None = None
     cp: int | None = None
     vp: int | None = None
@@ -149,6 +150,9 @@ class SoftwareSpec(NamedSpec):
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
+    grouped_kernel : bool
+        One kernel multiplies all experts of a worker; else each has a kernel of its
+        own, on a few streams or in a loop.
     cast_activation, cast_weight : float
         Bytes moved for a narrow operand: of an activation beside one kernel that
         casts and transposes, of a weight in each pass.
@@ -209,6 +213,7 @@ class SoftwareSpec(NamedSpec):
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
+    grouped_kernel: bool = False
     cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None

@@ -6,7 +6,7 @@ one for each distinct spec: a sweep over links fills its chip's row once.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ def table(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
     return bare(dtype, *shape).view(np.recarray)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cases:
     """The rows of n questions, in the order in which the kernels take them.
 
@@ -74,7 +74,7 @@ class Cases:
             self.tiers[row.tiers],
         )
 
-    @property
+    @cached_property
     def bare(self) -> tuple[Rows, Rows, Rows, Rows, Rows]:
         """Return the five tables for kernels, which take a plain array much faster."""
         cases, chips = self.cases.view(np.ndarray), self.chips.view(np.ndarray)
@@ -83,7 +83,8 @@ class Cases:
 
     def capacity(self, cases: Any) -> np.ndarray:
         """Return the memory of a worker of each of some cases [B]."""
-        return np.asarray(self.chips["memory_capacity"][self.cases["chip"][cases]])
+        ours, chips, *_ = self.bare
+        return np.asarray(chips["memory_capacity"][ours["chip"][cases]])
 
 
 def lower(questions: Sequence[Question]) -> Cases:
@@ -231,6 +232,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for kind in ("activation", "rotary", "layout", "residual", "kernels"):
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
+    row.grouped_kernel = software.grouped_kernel
     row.tensor_kernels = software.tensor_kernels
     row.cast_activation = software.cast_activation
     row.cast_weight = software.cast_weight

@@ -17,8 +17,8 @@ NOTHING = {"recompute": "none", "sharding": "ZeRO-0"}
 class Recipe:
     """Cells that a document gives for rows that its patterns find.
 
-    `framework`, `model`, `source` and `precision` are looked for in the columns of
-    those names; `blank` is the column whose blank cell makes the recipe stand for
+    `framework`, `model`, `source`, `precision` and `chip` are looked for in the columns
+    of those names; `blank` is the column whose blank cell makes the recipe stand for
     the row.
     """
 
@@ -28,10 +28,11 @@ class Recipe:
     blank: str
     cells: Callable[[Row], Mapping[str, str]]
     precision: str = r""
+    chip: str = r""
 
     def fits(self, row: Row) -> bool:
         """Return whether the recipe speaks of this row."""
-        columns = ("framework", "model", "source", "precision")
+        columns = ("framework", "model", "source", "precision", "chip")
         found = all(re.search(getattr(self, c), row.get(c, "")) for c in columns)
         return found and not row.get(self.blank, "")
 
@@ -142,6 +143,14 @@ def _rapid(_row: Row) -> Mapping[str, str]:
     return {"micro_batch": "1", "recompute": "none", "precision": "bf16"}
 
 
+def _experts_whole(_row: Row) -> Mapping[str, str]:
+    # NVIDIA/NeMo@8cfedd7 nemo/collections/llm/recipes/{deepseek_v3,qwen3,gpt_oss_120b}
+    # .py and dgxc-benchmarking@1f6d9f4 deepseek_v3/pretraining/launch.sh, grok1/README
+    # .md (H100): expert_tensor_parallel_size of 1
+    return {"etp": "1"}
+
+
+WHOLE = r"^(deepseek|qwen3|gpt-oss)"
 ROUNDED = r"\+SR"  # stochastic rounding: neuronx-nemo-megatron's way
 RECIPES = (
     Recipe(r"PyTorch DDP/FSDP", r"", r"Rapid-LLM", "micro_batch", _rapid),
@@ -156,6 +165,8 @@ RECIPES = (
     Recipe(r"", r"^llama2-70b-lora$", r"^mlcommons", "tp", _mlperf_lora),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
+    Recipe(r"NeMo", WHOLE, r"", "etp", _experts_whole),
+    Recipe(r"NeMo", r"^grok1", r"@1f6d9f4", "etp", _experts_whole, chip=r"^H100"),
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
 )
 

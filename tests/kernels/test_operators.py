@@ -108,7 +108,7 @@ def test_expert_parallelism_gathers_rows_for_fewer_experts(ep: int) -> None:
     cut = operators(mixture(), kind=tables.MOE, ep=ep)
     assert flops(cut) == pytest.approx(flops(alone))
     up, down = cut[(cut.kind == tables.MATMUL) & (cut.core == 0.0)][-2:]
-    assert up.grouped == down.grouped == int(ep < 8)
+    assert up.grouped == down.grouped == (tables.APART if ep < 8 else 0)
     # each of 8/ep experts sees the choices of ep workers: 2 of 8 for each token
     assert up.batch == down.batch == 8 / ep
     assert up.m == down.m == ep * 2048 * 2 / 8

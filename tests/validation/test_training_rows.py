@@ -393,7 +393,7 @@ def test_slower_network_is_taken_from_the_source(row: MakeRow) -> None:
             {"measured_step_time_s": "", "measured_tokens_per_s_per_chip": ""},
             left_out.NO_TIME,
         ),
-        ({"moe": "8e/top2/ffn512", "ep": "8"}, left_out.EXPERT_SPREAD),
+        ({"moe": "64e/top2/ffn512", "ep": "64"}, left_out.EXPERT_SPREAD),
         ({"moe": "eight experts"}, left_out.NO_SIZES),
     ],
 )
