@@ -12,8 +12,16 @@ from accelsim.explore.estimate import estimate
 TOKENS = 4096
 LLAMA = {"hidden": 4096, "heads": 32, "kv": 8, "head": 128, "ffn": 14336}
 DEEPSEEK = {
-    **{"hidden": 7168, "heads": 128, "q_rank": 1536, "kv_rank": 512, "rope": 64},
-    **{"head": 128, "ffn": 18432, "expert": 2048, "top_k": 8, "experts": 256},
+    "hidden": 7168,
+    "heads": 128,
+    "q_rank": 1536,
+    "kv_rank": 512,
+    "rope": 64,
+    "head": 128,
+    "ffn": 18432,
+    "expert": 2048,
+    "top_k": 8,
+    "experts": 256,
 }
 
 
@@ -27,7 +35,7 @@ def llama_layer() -> int:
     attention = (
         2 * hidden  # TELayerNormColumnParallelLinear: inputmat
         + 2 * hidden  # ln_out
-        + 2 * (heads + 2 * kv) * head  # rotated queries and keys, values made contiguous
+        + 2 * (heads + 2 * kv) * head  # rotated, values made contiguous
         + 2 * heads * head  # out, which linear_proj saves, too
         + 4 * heads  # softmax statistics
     )
@@ -40,7 +48,7 @@ def latent_attention() -> int:
     return (
         2 * m["hidden"]  # TENorm: input
         + 2 * m["hidden"]  # linear_q_down_proj, linear_kv_down_proj: the same input
-        + 2 * (rank + m["rope"])  # inputs of the norms that the up projections begin with
+        + 2 * (rank + m["rope"])  # inputs of the up projections' norms
         + 2 * rank  # their outputs
         + 2 * m["heads"] * (2 * wide + m["head"])  # queries, keys, values
         + 2 * m["heads"] * m["head"]  # out
