@@ -1,7 +1,7 @@
 """Peaks of Megatron-Core, against its tensors listed operator by operator.
 
-The lists follow NVIDIA/Megatron-LM@23e00ed (megatron/core: transformer, tensor_parallel,
-distributed, optimizer) with TransformerEngine 2.11: what each autograd function saves,
+The lists follow megatron/core of NVIDIA/Megatron-LM@23e00ed (transformer, distributed,
+tensor_parallel) with TransformerEngine 2.11: what each autograd function saves,
 bf16, no dropout, no bias. B of one token unless said otherwise.
 """
 
