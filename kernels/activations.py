@@ -92,7 +92,8 @@ def logit_bytes(software: Record, width: float) -> float:
     if copies > 1.0:
         forward = max(forward, STATISTIC * copies + width * software.loss_held)
     kept = STATISTIC if copies > 0.0 else width
-    return max(forward, kept + max(width, STATISTIC * software.loss_gradients))
+    backward = kept + max(width, STATISTIC * software.loss_gradients)
+    return float(max(forward, backward))
 
 
 @kernel
