@@ -8,6 +8,7 @@ experts give back kept to be weighted, what routing keeps.
 """
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.operators import gathered_tokens
 from accelsim.kernels.tables import ELEMENT_BYTES, Record
 
 STATISTIC = 4.0  # B; fp32
@@ -37,8 +38,10 @@ def keep_activations(
     inner, routed = model.ffn / shard.tp, 0.0
     if mixture:
         inner = (model.top_k * model.expert_ffn + model.shared_ffn) / shard.tp
-        routed = size * model.top_k
-        blocks += routed * (last + software.expert_outputs)
+        taken = width * gathered_tokens(shard) * model.top_k * model.hidden
+        given = size * model.top_k
+        routed = taken + given
+        blocks += last * taken + software.expert_outputs * given
         blocks += own * model.experts * software.router_bytes
     inside = inner * (store * model.up_matrices + last + software.activation_kept)
     row.saved = blocks + width * (
@@ -73,11 +76,11 @@ def block_workspace(
 
     matrices : that the activation function has before it. inner : one tensor of the
     inner width [B]. whole : hidden states of all tokens, gathered : those that tensor
-    parallelism gathers, routed : those of a mixture's choices [B].
+    parallelism gathers, routed : of a mixture's choices, as experts take and give [B].
     """
     last = gathered + inner
     first = whole + gathered - inner
-    return max(2.0 * routed, last, matrices * inner, first)
+    return max(routed, last, matrices * inner, first)
 
 
 @kernel
