@@ -30,6 +30,7 @@ from accelsim.kernels.streams import (
 )
 from accelsim.kernels.tables import (
     APART,
+    ELEMENT_BYTES,
     FUSED_ATTENTION,
     MATMUL,
     ONE_KERNEL,
@@ -160,9 +161,18 @@ def add_fused_attention(
     """Append attention as one fused kernel (Dao 2023): no score matrix in memory.
 
     Layers with a sliding window and layers without are two operators, each with the
-    share of the layers that have it.
+    share of the layers that have it. Narrow attention narrows queries, keys and values
+    first, and backward the gradient of the output (Transformer Engine, fp8_dpa).
     """
     heads = shard.micro_batch * shard.heads
+    wide, narrow = case.activation_bytes, ELEMENT_BYTES[case.attention_precision]
+    if narrow < wide:
+        width = model.head_dim + model.v_dim
+        context = shard.tokens * shard.heads * model.v_dim
+        inputs = shard.heads * model.head_dim + shard.kv_heads * width
+        inputs *= shard.tokens
+        moved = wide + narrow
+        at = add_stream(ops, at, moved * inputs, moved * context, 1.0)
     for windowed in range(2):
         share = model.window_share if windowed else 1.0 - model.window_share
         if share > 0.0:
@@ -170,7 +180,7 @@ def add_fused_attention(
             op.kind = FUSED_ATTENTION
             op.part = PART_ATTENTION
             op.core = 1.0
-            op.precision = case.wide_precision
+            op.precision = case.attention_precision
             op.m, op.n = case.seq_len / shard.cp, case.seq_len
             op.k, op.v = model.head_dim, model.v_dim
             op.batch = heads
@@ -366,16 +376,8 @@ def head_operators(
     The logits are cut over the vocabulary.
     """
     tokens, columns = shard.tokens, model.vocab / shard.tp
-    at = add_weight(
-        ops,
-        FIRST,
-        case.wide_precision,
-        tokens,
-        columns,
-        model.hidden,
-        1.0,
-        software.grad_bytes,
-    )
+    precision, grad = case.wide_precision, software.grad_bytes
+    at = add_weight(ops, FIRST, precision, tokens, columns, model.hidden, 1.0, grad)
     logits = tokens * columns
     norm = case.activation_bytes * shard.own_tokens * model.hidden
     kernels = 2.0 if software.fused_loss > 0.0 else 7.0

@@ -180,6 +180,7 @@ CASE = np.dtype(
         ("tiers", "i8"),
         ("precision", "i8"),  # of the products in the layers
         ("wide_precision", "i8"),  # of what is never narrowed: head, router, scores
+        ("attention_precision", "i8"),  # of fused attention
         ("weight_bytes", "f8"),  # of a stored parameter
         ("activation_bytes", "f8"),
         ("seq_len", "f8"),

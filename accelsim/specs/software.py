@@ -144,6 +144,8 @@ class SoftwareSpec(NamedSpec):
     attention : str
         `unfused` (batched GEMMs and a softmax in memory) or the name of a fused
         kernel, which the chip's `attention` table may know.
+    narrow_attention : bool
+        Its products take fp8 where those of the layers are narrow.
     fused_norms, fused_optimizer, fused_loss : bool
         One kernel instead of a chain; what is not fused moves its data again.
     passes : PassesSpec
@@ -208,6 +210,7 @@ class SoftwareSpec(NamedSpec):
     """
 
     attention: str
+    narrow_attention: bool = False
     fused_norms: bool
     fused_optimizer: bool
     fused_loss: bool

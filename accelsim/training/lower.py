@@ -187,10 +187,19 @@ def _bits(chosen: Iterable[str], order: tuple[str, ...]) -> int:
     return sum(1 << order.index(name) for name in set(chosen))
 
 
+def _narrow(q: Question) -> bool:
+    """Return whether products are narrower than 16 bits on a chip that knows fp8."""
+    width = tables.ELEMENT_BYTES[tables.PRECISIONS.index(q.precision)]
+    return bool(width < 2.0 and "fp8" in q.chip.matrix.peak)
+
+
 def _fill_case(row: Record, q: Question) -> None:
     row.precision = tables.PRECISIONS.index(q.precision)
     wide = q.precision in ("fp32", "tf32")
     row.wide_precision = row.precision if wide else tables.BF16
+    row.attention_precision = row.wide_precision
+    if q.software.narrow_attention and _narrow(q):
+        row.attention_precision = tables.FP8
     row.activation_bytes = 4.0 if wide else 2.0
     row.weight_bytes = row.activation_bytes
     if q.model.adapter_rank:

@@ -35,6 +35,7 @@ from accelsim.validation.training_stack import (
     changes,
     precision_of,
     recompute_of,
+    recomputed_layers,
     sharding_of,
     software_of,
     system_of,
@@ -154,6 +155,8 @@ def plan_of(
     plan["sp"] = _sequence_parallel(row, software)
     plan["sharding"] = sharding_of(row["sharding"], software)
     plan["recompute"] = recompute_of(row["recompute"], software)
+    if plan["recompute"] == "full":
+        plan["recompute_layers"] = recomputed_layers(row["recompute"])
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1
