@@ -79,8 +79,8 @@ def test_bridge_adds_graphs_to_nemo() -> None:
     assert bridge.memory == nemo.memory.model_copy(update={"expert_outputs": False})
     own = {"name", "source", "note", "graphs", "launch", "overlap", "dispatch_once"}
     own |= {"memory", "defaults"}
-    # a blank ETP of a performance table is not one
-    assert bridge.defaults == nemo.defaults.model_copy(update={"etp": None})
+    # a blank ETP of its performance tables is one
+    assert bridge.defaults == nemo.defaults.model_copy(update={"etp": 1})
     assert nemo.model_dump(exclude=own) == bridge.model_dump(
         exclude=own
     )  # fmt: skip
