@@ -7,7 +7,7 @@ context or expert group exchange is added. Nothing here knows schedules or optim
 
 import math
 
-from accelsim.kernels.activations import keep_activations
+from accelsim.kernels.activations import keep_activations, logit_bytes
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
 from accelsim.kernels.ends import embedding_operators, head_operators
@@ -358,10 +358,12 @@ def fill_ends(
         add_operator(head, chip, case, software, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
-    head.saved = (
-        software.logit_bytes * logits
-        + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
-    )
+    # the last norm's input and output; under sp the LM head takes it gathered
+    rows = 2.0 * shard.own_tokens
+    if shard.own_tokens < tokens and software.gather_buffers == 0.0:
+        rows += tokens
+    width = case.activation_bytes
+    head.saved = logit_bytes(software, width) * logits + width * rows * model.hidden
     half = 0.5 * case.activation_bytes * tokens * model.hidden
     add_tensor_traffic(embed, software, tiers, shard, shard.tp, half, 1.0, 0.0)
     add_tensor_traffic(head, software, tiers, shard, shard.tp, half, 1.0, 0.0)

@@ -8,6 +8,7 @@ are its outputs, or what lies between them and its inputs
 """
 
 from accelsim.kernels.jit import inlined, kernel
+from accelsim.kernels.operators import gathered_tokens
 from accelsim.kernels.plan_tables import (
     CORE_ATTN,
     EXPERTS,
@@ -69,8 +70,11 @@ def fill_freed(
     each = width * tokens / shard.tp
     if mixture:
         routed, shared = model.top_k * model.expert_ffn, model.shared_ffn
+        given = width * own * model.top_k * model.hidden
+        taken = width * gathered_tokens(shard) * model.top_k * model.hidden
         row.freed[EXPERTS] = each * routed * before
-        row.freed[EXPERTS] += 2.0 * width * own * model.top_k * model.hidden
+        row.freed[EXPERTS] += behind * taken + software.expert_outputs * given
+        row.freed[EXPERTS] += own * model.experts * software.router_bytes
         row.freed[MOE_ACT] = each * routed * behind
         row.freed[SHARED_EXPERTS] = each * shared * (before + behind)
     else:

@@ -192,7 +192,6 @@ def software(**changes: Any) -> Record:
         "selective_kept": 1.0,
         "grad_bytes": 4.0,
         "master_bytes": 12.0,
-        "logit_bytes": 4.0,
         "collective_calls": 4.0,
         "piece_calls": 0.0,
         "pipelined": 1.0,

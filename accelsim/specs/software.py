@@ -63,7 +63,14 @@ class MemorySpec(Spec):
         the backward pass gathers them again.
     activation_kept : a gated activation is two kernels, and the first's output is kept.
     kv_copied : keys and values are copied out of their packed product.
-    logit_bytes : bytes of a logit at the loss; 4 or 10 (fused or not) if left out.
+    expert_outputs : what experts give back is kept, to be weighted afterwards; else
+        their activation function weights it.
+    router_bytes : bytes a token and expert that routing keeps.
+    loss : what it makes of the logits. `fused`: nothing but their gradient. `in_place`:
+        a copy in fp32, which softmax and gradient overwrite. `copied`: a second one,
+        which they overwrite, when the logits are gone. `chain`: logarithms of the
+        softmax beside logits and copy, and two gradients in fp32, as
+        torch.nn.functional.cross_entropy does; `fused` or `chain` if left out.
     working_gradient : bytes a parameter of the gradients of one micro-batch, which all
         live until they are added up.
     bucket_bytes : bytes a parameter of the buckets in which replicas reduce.
@@ -83,7 +90,9 @@ class MemorySpec(Spec):
     gathered_inputs: bool = False
     activation_kept: bool = False
     kv_copied: bool = False
-    logit_bytes: float | None = Field(default=None, ge=0, le=MAX_STATE)
+    expert_outputs: bool = True
+    router_bytes: float = Field(default=4.0, ge=0, le=MAX_STATE)
+    loss: Literal["fused", "in_place", "copied", "chain"] | None = None
     working_gradient: float = Field(default=0.0, ge=0, le=MAX_STATE)
     bucket_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
     update_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)

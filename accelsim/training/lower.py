@@ -15,7 +15,7 @@ from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
 from accelsim.kernels.plan_tables import MODULES
-from accelsim.kernels.software_tables import ALLOCATORS, SOFTWARE
+from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.chip import ChipSpec
@@ -29,7 +29,6 @@ SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
 OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
 _ROWS = Kept(8192)  # a sweep over two thousand links has as many fabrics
-LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
 @lru_cache
@@ -287,10 +286,11 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.dispatch_once = software.dispatch_once
     row.step_overhead = float(software.step_overhead)
     memory = software.memory
-    fused = LOGITS[software.fused_loss]
-    row.logit_bytes = fused if memory.logit_bytes is None else memory.logit_bytes
+    loss = memory.loss or ("fused" if software.fused_loss else "chain")
+    row.loss_copies, row.loss_gradients, row.loss_held = LOSSES[loss]
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
+        *("expert_outputs", "router_bytes"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
         *("stage_gathered", "lends", "waits"),
     ):

@@ -240,7 +240,7 @@ def test_modules_are_recomputed_where_there_are_such(modules: str) -> None:
 
 def test_a_stack_that_recomputes_no_modules() -> None:
     told = {"recompute": "selective", "recompute_modules": ["mlp"]}
-    stack = {"recompute": ["none", "selective"]}
+    stack = {"recompute": ("none", "selective")}
     failure = answer([question(plan=told, software=stack)])[0]
     assert "mlp: software example-software offers no modules" in str(failure)
 
