@@ -59,7 +59,7 @@ def add_layer(
     again = repeated(plan)
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
     backward = row.backward_matmul + row.backward_attention + row.backward_elementwise
-    recompute = again * compute
+    recompute = again * (compute - (1.0 - software.repeats_last) * row.last)
     if plan.recompute == SELECTIVE:
         recompute = selective_seconds(row, chip, software)
     busy = compute + backward + recompute
@@ -189,7 +189,8 @@ def scale_micro_batches(result: Record, times: float) -> None:
 def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> float:
     """Return the FLOPs of one layer on one micro-batch, recomputation included."""
     flops = row.forward_flops + row.backward_flops
-    flops += repeated(plan) * row.forward_flops
+    last = (1.0 - software.repeats_last) * row.last_flops
+    flops += repeated(plan) * (row.forward_flops - last)
     if plan.recompute == SELECTIVE:
         flops += software.selective_matmul * (row.forward_flops - row.core_flops)
         if chip.attention_forward.block == 0.0:

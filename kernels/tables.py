@@ -81,6 +81,8 @@ CHIP = np.dtype(
         ("grouped", "f8"),  # share of these that products of many experts reach
         ("block", "f8"),  # share of these that products with block scales reach
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
+        ("group_rows", "f8"),  # rows that each of their groups costs beyond its own
+        ("group_masked", "f8"),  # share of these where a side is no multiple of lanes
         ("vector_rate", "f8"),  # FLOP/s
         ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
         ("memory_capacity", "f8"),  # B
@@ -253,6 +255,7 @@ GEMM = np.dtype(
         ("n", "f8"),
         ("k", "f8"),
         ("batch", "f8"),
+        ("tokens", "f8"),  # rows of one of several groups, whichever side they are
         ("bytes_in", "f8"),  # of an element
         ("bytes_out", "f8"),  # of an element, both ways where it is accumulated
         ("weight_sets", "f8"),  # of k x n used in turn; inf = always from memory
@@ -310,6 +313,7 @@ OPERATOR = np.dtype(
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
+        ("last", "f8"),  # 1 if only the residual takes its output
         # what its products take, filled when it is timed: gradients of input and weight
         ("input_time", "f8"),
         ("weight_time", "f8"),
@@ -343,10 +347,9 @@ LAYER = np.dtype(
         )
     ]
     + [
-        (
-            "tp_experts",
-            "f8",
-        ),  # each way, to experts and back, never in chunks
+        ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
+        ("last", "f8"),  # part of forward_matmul whose output only the residual takes
+        ("last_flops", "f8"),
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("core", "f8"),  # forward attention core alone, what `selective` repeats
