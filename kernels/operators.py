@@ -29,8 +29,11 @@ from accelsim.kernels.streams import (
     SUM_PASSES,
 )
 from accelsim.kernels.tables import (
+    APART,
+    ELEMENT_BYTES,
     FUSED_ATTENTION,
     MATMUL,
+    ONE_KERNEL,
     PART_ATTENTION,
     PART_ELEMENTWISE,
     PART_MATMUL,
@@ -56,6 +59,15 @@ def localise(shard: Record, model: Record, case: Record) -> None:
     shard.kv_heads = max(1.0, model.kv_heads / shard.tp)
     if model.kv_rank > 0.0:
         shard.kv_heads = shard.heads
+
+
+@kernel
+def gathered_tokens(shard: Record) -> float:
+    """Return the tokens whose choices the workers of an expert-tensor group share.
+
+    Each brings its own; without sequence parallelism they all bring the same.
+    """
+    return float(shard.tokens * (shard.etp / shard.tp))
 
 
 @kernel
@@ -149,9 +161,18 @@ def add_fused_attention(
     """Append attention as one fused kernel (Dao 2023): no score matrix in memory.
 
     Layers with a sliding window and layers without are two operators, each with the
-    share of the layers that have it.
+    share of the layers that have it. Narrow attention narrows queries, keys and values
+    first, and backward the gradient of the output (Transformer Engine, fp8_dpa).
     """
     heads = shard.micro_batch * shard.heads
+    wide, narrow = case.activation_bytes, ELEMENT_BYTES[case.attention_precision]
+    if narrow < wide:
+        width = model.head_dim + model.v_dim
+        context = shard.tokens * shard.heads * model.v_dim
+        inputs = shard.heads * model.head_dim + shard.kv_heads * width
+        inputs *= shard.tokens
+        moved = wide + narrow
+        at = add_stream(ops, at, moved * inputs, moved * context, 1.0)
     for windowed in range(2):
         share = model.window_share if windowed else 1.0 - model.window_share
         if share > 0.0:
@@ -159,7 +180,7 @@ def add_fused_attention(
             op.kind = FUSED_ATTENTION
             op.part = PART_ATTENTION
             op.core = 1.0
-            op.precision = case.wide_precision
+            op.precision = case.attention_precision
             op.m, op.n = case.seq_len / shard.cp, case.seq_len
             op.k, op.v = model.head_dim, model.v_dim
             op.batch = heads
@@ -226,7 +247,8 @@ def add_feed_forward(
     at = add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
     ops[at - 1].last = 1.0 if experts == 1.0 else 0.0  # others are weighed first
     for i in range(first, at):
-        ops[i].grouped = int(experts > 1.0)
+        if experts > 1.0:
+            ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART
     size = case.activation_bytes * tokens * ffn * experts
     forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
     backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]
@@ -242,8 +264,8 @@ def add_experts(
 ) -> int:
     """Append router, permutation, routed experts and shared experts of a layer.
 
-    Routing is perfectly balanced: experts/ep experts of this worker see ep times its
-    tokens x top_k. Permuting and un-permuting read and write each choice
+    Routing is perfectly balanced: experts/ep experts of this worker see etp x ep times
+    the tokens x top_k of its own. Permuting and un-permuting read and write each choice
     (Megatron-Core MoE, all-to-all dispatcher).
     """
     tokens, own = shard.tokens, shard.own_tokens
@@ -254,7 +276,8 @@ def add_experts(
     )
     size = case.activation_bytes * own * model.top_k * model.hidden
     at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
-    each, width = tokens * model.top_k / mine, model.expert_ffn / shard.tp
+    each = gathered_tokens(shard) * model.top_k / mine
+    width = model.expert_ffn / shard.etp
     at = add_feed_forward(ops, at, model, software, case, each, width, mine)
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp
@@ -355,16 +378,8 @@ def head_operators(
     The logits are cut over the vocabulary.
     """
     tokens, columns = shard.tokens, model.vocab / shard.tp
-    at = add_weight(
-        ops,
-        FIRST,
-        case.wide_precision,
-        tokens,
-        columns,
-        model.hidden,
-        1.0,
-        software.grad_bytes,
-    )
+    precision, grad = case.wide_precision, software.grad_bytes
+    at = add_weight(ops, FIRST, precision, tokens, columns, model.hidden, 1.0, grad)
     logits = tokens * columns
     norm = case.activation_bytes * shard.own_tokens * model.hidden
     kernels = 2.0 if software.fused_loss > 0.0 else 7.0

@@ -35,6 +35,7 @@ from accelsim.validation.training_stack import (
     changes,
     precision_of,
     recompute_of,
+    recomputed_layers,
     sharding_of,
     software_of,
     system_of,
@@ -155,12 +156,32 @@ def plan_of(
     plan["sp"] = _sequence_parallel(row, software)
     plan["sharding"] = sharding_of(row["sharding"], software)
     plan["recompute"] = recompute_of(row["recompute"], software)
+    if plan["recompute"] == "full":
+        plan["recompute_layers"] = recomputed_layers(row["recompute"])
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1
-    if plan["ep"] and plan["dp"] and (plan["dp"] * (plan["cp"] or 1)) % plan["ep"]:
-        raise LeftOutError(EXPERT_SPREAD)
+    plan["etp"] = _expert_tensor(row, software, plan) if model.moe else None
     return plan
+
+
+def _expert_tensor(
+    row: Row, software: SoftwareSpec, plan: dict[str, Any]
+) -> int | None:
+    """Return how far a row's experts are cut; None for the stack's own way.
+
+    A table that counts ep over the tensor-parallel ranks, too, leaves experts whole.
+    """
+    stated = count(row, "etp") if row.get("etp") else software.defaults.etp
+    ep, tp, replicas = plan["ep"], plan["tp"], plan["dp"]
+    if not ep or not replicas:
+        return stated
+    replicas *= plan["cp"] or 1
+    if stated is None and replicas % ep:
+        stated = 1
+    if tp and replicas * tp % (ep * (stated or tp)):
+        raise LeftOutError(EXPERT_SPREAD)
+    return stated
 
 
 def _sequence_parallel(row: Row, software: SoftwareSpec) -> bool:
