@@ -123,7 +123,7 @@ def time_product(
     counts = 1.0 if op.part == PART_MATMUL else 0.0
     product = op.product
     product.precision, product.grouped = op.precision, op.grouped
-    product.batch, product.bytes_in = op.batch, width
+    product.batch, product.tokens, product.bytes_in = op.batch, op.m, width
     product.block = int(op.precision == MXFP8)
     # a step passes through all layers before it meets a weight again, for hours
     product.weight_sets = product.repeats = math.inf
@@ -203,6 +203,9 @@ def add_operator(
             forward, backward = stream_on_engines(chip, op, forward, backward)
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
+    if op.kind == MATMUL and op.last > 0.0:
+        row.last += forward
+        row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
     forward, backward = forward * op.share, backward * op.share
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
@@ -381,11 +384,8 @@ def fill_layers(
     for s in range(len(shards)):
         shard = shards[s]
         case = cases[shard.case]
-        chip, model, stack = (
-            chips[case.chip],
-            models[case.model],
-            software[case.software],
-        )
+        chip, model = chips[case.chip], models[case.model]
+        stack = software[case.software]
         localise(shard, model, case)
         for kind in (DENSE, MOE):
             if kind == MOE and model.moe_layers == 0.0:

@@ -95,7 +95,7 @@ def add_weight(
     op.gradient_bytes = gradient_bytes
     op.frozen = 0
     op.adapter = 0.0
-    op.gathered = 0.0
+    op.gathered = op.last = 0.0
     op.share = 1.0
     op.engines.held = 0.0
     return at + 1
@@ -232,6 +232,7 @@ def add_projections(
     ops[at - 1].gathered = 1.0
     values = heads * model.v_dim
     at = add_weight(ops, at, precision, tokens, hidden, values, 1.0, grad)
+    ops[at - 1].last = 1.0 if model.blocks == 1.0 else 0.0  # beside the feed-forward
     if model.rotary > 0.0:
         rotated = queries + kv_heads * model.head_dim
         size = case.activation_bytes * tokens * rotated
@@ -255,6 +256,7 @@ def add_feed_forward(
     first = at
     at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
     at = add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
+    ops[at - 1].last = 1.0 if experts == 1.0 else 0.0  # others are weighed first
     for i in range(first, at):
         if experts > 1.0:
             ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART

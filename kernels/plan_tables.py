@@ -38,6 +38,7 @@ EXCHANGE = np.dtype(
         ("known", "f8"),  # 1 if the rest is filled
         ("reduce", "f8"),  # s
         ("reduced", "f8"),  # B
+        ("scatter", "f8"),  # s of `reduce` in which shards come by reduce-scatter
         ("gather", "f8"),
         ("gathered", "f8"),
     ]

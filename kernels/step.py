@@ -46,7 +46,7 @@ def add_layer(
     again = repeated(plan)
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
     backward = row.backward_matmul + row.backward_attention + row.backward_elementwise
-    recompute = again * compute
+    recompute = again * (compute - (1.0 - software.repeats_last) * row.last)
     if plan.recompute == SELECTIVE:
         recompute = selective_seconds(row, chip, software, plan)
     busy = compute + backward + recompute
@@ -177,7 +177,8 @@ def scale_micro_batches(result: Record, times: float) -> None:
 def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> float:
     """Return the FLOPs of one layer on one micro-batch, recomputation included."""
     flops = row.forward_flops + row.backward_flops
-    flops += repeated(plan) * row.forward_flops
+    last = (1.0 - software.repeats_last) * row.last_flops
+    flops += repeated(plan) * (row.forward_flops - last)
     if plan.recompute == SELECTIVE:
         flops += selective_flops(row, chip, software, plan)
     return float(flops)

@@ -85,6 +85,8 @@ CHIP = np.dtype(
         ("apart", "f8"),  # 1 if kernels of several streams run one after the other
         ("block", "f8"),  # share of these that products with block scales reach
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
+        ("group_rows", "f8"),  # rows that each of their groups costs beyond its own
+        ("group_masked", "f8"),  # share of these where a side is no multiple of lanes
         ("vector_rate", "f8"),  # FLOP/s
         ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
         ("memory_capacity", "f8"),  # B
@@ -259,6 +261,7 @@ GEMM = np.dtype(
         ("n", "f8"),
         ("k", "f8"),
         ("batch", "f8"),
+        ("tokens", "f8"),  # rows of one of several groups, whichever side they are
         ("bytes_in", "f8"),  # of an element
         ("bytes_out", "f8"),  # of an element, both ways where it is accumulated
         ("weight_sets", "f8"),  # of k x n used in turn; inf = always from memory
@@ -315,6 +318,7 @@ OPERATOR = np.dtype(
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
+        ("last", "f8"),  # 1 if only the residual takes its output
         # what its products take, filled when it is timed: gradients of input and weight
         ("input_time", "f8"),
         ("weight_time", "f8"),
@@ -342,16 +346,13 @@ LAYER = np.dtype(
             "tp",
             "cp",
             "ep",
-            "tp_bytes",
-            "cp_bytes",
-            "ep_bytes",
+            *(f"{of}_bytes" for of in ("tp", "cp", "ep")),
         )
     ]
     + [
-        (
-            "tp_experts",
-            "f8",
-        ),  # each way, to experts and back, never in chunks
+        ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
+        ("last", "f8"),  # part of forward_matmul whose output only the residual takes
+        ("last_flops", "f8"),
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("saved", "f8"),  # B of activations kept with recompute none
@@ -387,11 +388,7 @@ RESULT = np.dtype(
             "step_time",
             "memory_bound",
             # bytes that one worker sends in a step
-            "tp_bytes",
-            "cp_bytes",
-            "ep_bytes",
-            "pp_bytes",
-            "dp_bytes",
+            *(f"{of}_bytes" for of in ("tp", "cp", "ep", "pp", "dp")),
             # FLOPs of one worker in a step
             "hardware_flops",
             "bound",  # 1 if step_time is a lower bound: no closed form, not settled

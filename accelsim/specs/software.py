@@ -163,6 +163,9 @@ class SoftwareSpec(NamedSpec):
     cast_activation, cast_weight : float
         Bytes moved for a narrow operand: of an activation beside one kernel that
         casts and transposes, of a weight in each pass.
+    repeats_last : bool
+        Full recomputation repeats a layer's last product, too, whose output nothing
+        but the residual takes; a compiler leaves out what nobody reads.
     checkpoint : Time
         Host time of repeating a layer, beside its launches.
     activation_store : Fraction
@@ -187,6 +190,8 @@ class SoftwareSpec(NamedSpec):
         Orders of passes that a pipeline may follow, beside interleaved stages.
     grad_bytes, master_bytes : float
         Bytes of a gradient, and of optimizer state and master copy a parameter.
+    reduce_bytes : float or None
+        Of a gradient on its way between replicas, those of a gradient if not given.
     reserved_memory : Bytes
         Context, libraries and workspace of each worker.
     fragmentation : Ratio
@@ -227,6 +232,7 @@ class SoftwareSpec(NamedSpec):
     cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
+    repeats_last: bool = True
     checkpoint: Time | None = None
     tensor_kernels: Passes = (0.0, 0.0)
     launch: Time
@@ -242,6 +248,7 @@ class SoftwareSpec(NamedSpec):
     interleaved: bool = True
     schedules: tuple[Schedule, ...] = Field(default=("1f1b",), min_length=1)
     grad_bytes: float = Field(gt=0, le=MAX_STATE)
+    reduce_bytes: float | None = Field(default=None, gt=0, le=MAX_STATE)
     master_bytes: float = Field(ge=0, le=MAX_STATE)
     reserved_memory: Bytes
     fragmentation: Ratio

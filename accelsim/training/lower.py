@@ -102,7 +102,9 @@ def lower(questions: Sequence[Question]) -> Cases:
         )
         row.model = models.index((q.model,), 0, partial(_fill_model, q.model))
         row.software = software.index(
-            (q.software,), chip.family, partial(_fill_stack, q.software, chip.family)
+            (q.software,),
+            (chip.family, chip.reduces_behind),
+            partial(_fill_stack, q.software, chip),
         )
         # of a chip, a fabric knows how a package is shared
         fabric = (q.system, *q.links.values(), chip.core_link)
@@ -118,8 +120,8 @@ def lower_rules(q: Question) -> tuple[Rows, Rows, Rows]:
     _fill_case(case[0], q)
     models, software = _Shared(tables.MODEL), _Shared(SOFTWARE)
     models.index((q.model,), 0, partial(_fill_model, q.model))
-    family = q.chip.family
-    software.index((q.software,), family, partial(_fill_stack, q.software, family))
+    how = q.chip.family, q.chip.reduces_behind
+    software.index((q.software,), how, partial(_fill_stack, q.software, q.chip))
     return case, models.rows, software.rows
 
 
@@ -167,9 +169,10 @@ def _fill_model(model: ModelSpec, row: Record) -> None:
     fill_model(row, model)
 
 
-def _fill_stack(software: SoftwareSpec, family: str, row: Record) -> None:
+def _fill_stack(software: SoftwareSpec, chip: ChipSpec, row: Record) -> None:
     _fill_software(software, row)
-    if family != "gpu":  # their collectives have engines of their own
+    row.overlap_scatter = chip.reduces_behind
+    if chip.family != "gpu":  # their collectives have engines of their own
         row.communication_share = 0.0
 
 
@@ -264,6 +267,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.cast_weight = software.cast_weight
     store = software.activation_store
     row.activation_store = 1.0 if store is None else float(store)
+    row.repeats_last = software.repeats_last
     row.checkpoint = float(software.checkpoint or 0.0)
     row.scatter = software.scatter
     row.launch = float(software.launch)
@@ -273,7 +277,9 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.selective_kept = float(software.selective.kept)
     for kind in type(software.overlap).model_fields:
         row[f"overlap_{kind}"] = getattr(software.overlap, kind)
-    row.grad_bytes = software.grad_bytes
+    row.grad_bytes = row.reduce_bytes = software.grad_bytes
+    if software.reduce_bytes is not None:
+        row.reduce_bytes = software.reduce_bytes
     row.master_bytes = software.master_bytes
     row.reserved_memory = float(software.reserved_memory)
     row.fragmentation = float(software.fragmentation)
