@@ -54,7 +54,8 @@ SOFTWARE = np.dtype(
         ("fragmentation", "f8"),
         ("pipelined", "f8"),  # collective phases overlap
         ("collective_start", "f8"),  # s
-        ("collective_calls", "f8"),  # launches' worth of the host for a collective
+        ("layer_calls", "f8", (2,)),  # launches' worth of the host around a layer
+        ("collective_calls", "f8"),  # the same for a collective
         ("piece_calls", "f8"),  # the same for a rank's piece of a tensor, gathered
         ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
         ("communication_share", "f8"),
