@@ -31,12 +31,15 @@ from accelsim.kernels.tables import (
 def selective_seconds(row: Record, chip: Record, software: Record) -> float:
     """Return what selective recomputation adds to the backward pass of a layer [s].
 
-    A fused attention kernel repeats its scores anyway, so its core is never repeated.
+    A fused attention kernel repeats its scores anyway; a stack that does not keep what
+    it gives repeats the kernel, too.
     """
     time = software.selective_matmul * row.forward_matmul
     time += software.selective_elementwise * row.forward_elementwise
     if chip.attention_forward.block == 0.0:
         time += software.selective_core * row.core
+    else:
+        time += software.selective_attention * row.forward_attention
     return float(time)
 
 
@@ -194,6 +197,8 @@ def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> fl
         flops += software.selective_matmul * (row.forward_flops - row.core_flops)
         if chip.attention_forward.block == 0.0:
             flops += software.selective_core * row.core_flops
+        else:
+            flops += software.selective_attention * row.core_flops
     return float(flops)
 
 
