@@ -42,6 +42,7 @@ SOFTWARE = np.dtype(
             "activation_store",
             "f8",
         ),  # width kept of an activation's input, narrow formats
+        ("repeats_last", "f8"),  # 1 if what only the residual takes is repeated, too
         ("checkpoint", "f8"),  # s of the host to repeat a layer
         ("scatter", "f8"),
         ("launch", "f8"),  # s
@@ -55,11 +56,13 @@ SOFTWARE = np.dtype(
         ("overlap_tp_inside", "f8"),
         ("overlap_tp_backward", "f8"),
         ("overlap_dp", "f8"),
+        ("overlap_scatter", "f8"),  # 1 if shards can be reduced while cores compute
         ("overlap_gather", "f8"),
         ("overlap_pp", "f8"),
         ("overlap_cp", "f8"),
         ("overlap_ep", "f8"),
         ("grad_bytes", "f8"),
+        ("reduce_bytes", "f8"),  # of a gradient on its way between replicas
         ("master_bytes", "f8"),
         ("reserved_memory", "f8"),  # B
         ("fragmentation", "f8"),

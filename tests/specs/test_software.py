@@ -23,6 +23,7 @@ KERNELS = {
     "triton2023",
     "neuron",
     "splash",
+    "splash-fused",
 }
 
 

@@ -18,6 +18,7 @@ from accelsim.validation.training_stack import (
     OVERLAPS,
     STACKS,
     SYSTEMS,
+    modules_of,
     recompute_of,
     sharding_of,
     software_of,
@@ -493,6 +494,22 @@ def test_sharding_words(text: str, expected: str) -> None:
 )
 def test_recompute_words(text: str, expected: str | None) -> None:
     assert recompute_of(text, software("megatron-bridge")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "stack", "expected"),
+    [
+        ("selective (layernorm,moe_act)", "megatron-bridge", ("layernorm", "moe_act")),
+        ("selective (RMSNorm, MLA up-proj)", "hai-llm", ("layernorm", "mla_up_proj")),
+        ("selective (per-op SAC)", "torchtitan", None),
+        ("selective (mlp)", "torchtitan", None),
+        ("selective", "megatron-core", None),
+    ],
+)
+def test_recomputed_modules(
+    text: str, stack: str, expected: tuple[str, ...] | None
+) -> None:
+    assert modules_of(text, software(stack)) == expected
 
 
 def test_blank_recompute_is_the_stack_s_default() -> None:
