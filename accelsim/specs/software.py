@@ -44,12 +44,15 @@ class SelectiveSpec(Spec):
     """What selective recomputation repeats and what it keeps.
 
     core : the attention core, where it is not fused (Korthikanti et al. 2022).
+    attention : share of a fused attention's forward pass that is repeated; none of it
+        if left out.
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
     modules : or the modules that are repeated, in the place of all that.
     """
 
     core: bool = True
+    attention: Fraction | None = None
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction
