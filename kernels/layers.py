@@ -389,12 +389,11 @@ def fill_layers(
         stack = software[case.software]
         localise(shard, model, case)
         for kind in (DENSE, MOE):
-            if kind == MOE and model.moe_layers == 0.0:
-                continue
-            fill_transformer_layer(
-                layers[s, kind], int(kind == MOE), chip, model, stack, case,
-                tiers[case.tiers], shard, ops, volumes,
-            )  # fmt: skip
+            if kind == DENSE or model.moe_layers > 0.0:
+                fill_transformer_layer(
+                    layers[s, kind], int(kind == MOE), chip, model, stack, case,
+                    tiers[case.tiers], shard, ops, volumes,
+                )  # fmt: skip
         fill_ends(
             layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
             tiers[case.tiers], shard, ops,
