@@ -6,6 +6,7 @@ row after the last. Nothing here knows what a transformer is.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_tables import PASSES
+from accelsim.kernels.plan_tables import NO_MODULE
 from accelsim.kernels.tables import (
     MATMUL,
     PART_ELEMENTWISE,
@@ -26,7 +27,7 @@ def add_weight(
     op.kind = MATMUL
     op.part = PART_MATMUL
     op.precision = precision
-    op.core = 0.0
+    op.module, op.repeats = NO_MODULE, 1.0
     op.grouped = 0
     op.routed = 0.0
     op.m, op.n, op.k = m, n, k
@@ -34,7 +35,7 @@ def add_weight(
     op.gradient_bytes = gradient_bytes
     op.frozen = 0
     op.adapter = 0.0
-    op.gathered = 0.0
+    op.gathered = op.last = 0.0
     op.share = 1.0
     op.engines.held = 0.0
     return at + 1
@@ -48,7 +49,8 @@ def add_stream(
     op = ops[at]
     op.kind = STREAM
     op.part = PART_ELEMENTWISE
-    op.core, op.routed = 0.0, 0.0
+    op.module, op.repeats = NO_MODULE, 1.0
+    op.routed = 0.0
     op.forward_bytes, op.backward_bytes = forward, backward
     op.kernels = kernels
     op.share = 1.0
