@@ -106,9 +106,9 @@ def test_routed_tokens_meet_top_k_experts() -> None:
 def test_a_row_keeps_nothing_of_the_one_before() -> None:
     rows = table(tables.OPERATOR, 1)
     assert add_weight(rows, 0, tables.BF16, 2.0, 3.0, 4.0, 1.0, 8.0) == 1
-    rows[0].grouped, rows[0].routed, rows[0].core = tables.APART, 1.0, 1.0
+    rows[0].grouped, rows[0].routed = tables.APART, 1.0
     add_weight(rows, 0, tables.BF16, 2.0, 3.0, 4.0, 1.0, 8.0)
-    assert (rows[0].grouped, rows[0].routed, rows[0].core) == (0, 0.0, 0.0)
+    assert (rows[0].grouped, rows[0].routed) == (0, 0.0)
     rows[0].routed = 1.0
     assert add_stream(rows, 0, 8.0, 9.0, 2.0) == 1
     assert (rows[0].kind, rows[0].routed) == (tables.STREAM, 0.0)
