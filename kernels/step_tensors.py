@@ -199,15 +199,6 @@ def send(stage: Stage, block: int) -> None:
 
 
 @kernel
-def passes(stage: Stage, layers: int) -> tuple[float, float]:
-    """Return what a stage's forward and backward pass take: of host or device [s]."""
-    pace = stage.pace
-    forward = max(pace.forward_seconds, pace.forward_launches * pace.forward_host)
-    backward = max(pace.backward_seconds, pace.backward_launches * pace.backward_host)
-    return layers * forward, layers * backward
-
-
-@kernel
 def take_parameters(stage: Stage, each: float, layers: int, copies: int) -> None:
     """Allocate so many bytes a parameter, a tensor of weights at a time, for good."""
     size, heap = stage.size, stage.heap
@@ -304,21 +295,16 @@ def follow(
     clear(stage.heap, 1 if stage.software.segments > 1.0 else 0)
     stage.heap.state[LIMIT] = int(room)
     begin(stage, case, plan, layers, parameters)
-    forward, backward = passes(stage, layers)
     for step in range(STEPS):
         # one micro-batch more than are in flight shows the steady state
         rounds = min(plan.micro_batches, depth + MORE)
         begins = stage.heap.clock[HOST]
-        first = begins + first_gradient(plan, number, forward, backward)
-        every = backward if plan.schedule == GPIPE else forward + backward
+        comes = begins + first_gradient(stage.pace, plan, number, layers)
         for i in range(rounds + depth - 1):
             if i < rounds:
-                comes = begins + (number + min(i, depth - 1)) * forward
-                forward_all(stage, i % depth, layers, plan, comes)
-            done = i - depth + 1
-            if done >= 0:
-                comes = first + done * every
-                backward_all(stage, done % depth, layers, plan, comes)
+                forward_all(stage, i % depth, layers, plan, begins)
+            if i >= depth - 1:
+                backward_all(stage, (i + 1) % depth, layers, plan, comes)
         if step == 0:
             take_parameters(stage, size.moment, layers, 2)
         stage.heap.state[MOST] = stage.heap.state[RESERVED]
@@ -329,13 +315,24 @@ def follow(
 
 @kernel
 def first_gradient(
-    plan: Record, number: int, forward: float, backward: float
+    pace: Record, plan: Record, number: int, layers: int
 ) -> float:  # fmt: skip
     """Return when the first gradient reaches a stage, from the begin of a step [s].
 
     It starts when the last stage has passed its first micro-batch forward, or under
-    GPipe all; all stages take as long as this one.
+    GPipe all, and goes back stage by stage; or, where hosts are slower than devices,
+    when the next stage's host has launched as much. All stages are alike.
     """
     before = plan.micro_batches if plan.schedule == GPIPE else 1
-    last = plan.pp - 1
-    return (last + before) * forward + (last - number) * backward
+    last, launched = plan.pp - 1, plan.pp - 1 - number
+    device = layers * (
+        (last + before) * pace.forward_seconds
+        + (last - number) * pace.backward_seconds
+    )
+    if plan.schedule == GPIPE:
+        launched = plan.micro_batches
+    host = layers * (
+        launched * pace.forward_launches * pace.forward_host
+        + pace.backward_launches * pace.backward_host
+    )
+    return float(max(device, host))
