@@ -326,8 +326,7 @@ def first_gradient(
     before = plan.micro_batches if plan.schedule == GPIPE else 1
     last, launched = plan.pp - 1, plan.pp - 1 - number
     device = layers * (
-        (last + before) * pace.forward_seconds
-        + (last - number) * pace.backward_seconds
+        (last + before) * pace.forward_seconds + (last - number) * pace.backward_seconds
     )
     if plan.schedule == GPIPE:
         launched = plan.micro_batches
