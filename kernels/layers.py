@@ -10,6 +10,7 @@ import math
 from accelsim.kernels.activations import keep_activations, logit_bytes
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
+from accelsim.kernels.ends import embedding_operators, head_operators
 from accelsim.kernels.experts import domain_tier, expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
@@ -22,12 +23,12 @@ from accelsim.kernels.neuron_step import (
     turned_elements,
 )
 from accelsim.kernels.operators import (
-    embedding_operators,
     gathered_tokens,
-    head_operators,
     localise,
     transformer_operators,
 )
+from accelsim.kernels.plan_tables import CORE_ATTN
+from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
 from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import (
     BF16,
@@ -117,12 +118,12 @@ def time_product(
     and the weights, where the stack keeps no narrow copy of them.
     """
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
-    fused = software.fused_accumulation > 0.0 or op.core > 0.0
+    fused = software.fused_accumulation > 0.0 or op.module == CORE_ATTN
     wide = case.activation_bytes
     counts = 1.0 if op.part == PART_MATMUL else 0.0
     product = op.product
     product.precision, product.grouped = op.precision, op.grouped
-    product.batch, product.bytes_in = op.batch, width
+    product.batch, product.tokens, product.bytes_in = op.batch, op.m, width
     product.block = int(op.precision == MXFP8)
     # a step passes through all layers before it meets a weight again, for hours
     product.weight_sets = product.repeats = math.inf
@@ -153,13 +154,11 @@ def time_product(
     if not fused and not op.frozen:
         moved = op.batch * op.n * op.k * (out + wide)
         row.backward_elementwise += stream_seconds(chip, moved, 1.0)
-        row.backward_kernels += 1.0
     if width < wide:
         add_casts(row, chip, software, op, wide, width)
     flops = 2.0 * op.m * op.n * op.k * op.batch
     row.forward_flops += flops
     row.backward_flops += flops if op.frozen else 2.0 * flops
-    row.core_flops += op.core * flops
     row.forward_kernels += 1.0
     row.backward_kernels += 1.0 if op.frozen else 2.0
     if op.frozen and op.adapter > 0.0:
@@ -181,7 +180,6 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
     backward = fused_seconds(chip, chip.attention_backward, op) * (1.0 + chip.lag)
     row.forward_flops += flops
     row.backward_flops += scores * (3.0 * op.k + 2.0 * op.v)
-    row.core_flops += flops
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward
@@ -204,6 +202,9 @@ def add_operator(
             forward, backward = stream_on_engines(chip, op, forward, backward)
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
+    if op.kind == MATMUL and op.last > 0.0:
+        row.last += forward
+        row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
     forward, backward = forward * op.share, backward * op.share
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
@@ -214,7 +215,6 @@ def add_operator(
     else:
         row.forward_elementwise += forward
         row.backward_elementwise += backward
-    row.core += op.core * forward
 
 
 @kernel
@@ -312,8 +312,11 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
+        before = forward_sums(row)
         add_operator(row, chip, case, software, ops[i])
+        note_module(row, ops[i], before)
     keep_activations(row, mixture, chip, model, software, case, shard)
+    fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
     kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
@@ -325,19 +328,23 @@ def fill_transformer_layer(
     time = add_tensor_traffic(
         row, software, tiers, shard, shard.tp, size, blocks, again
     )
+    row.block_tp = row.forward_tp / blocks
+    row.block_tp_bytes = row.forward_tp_bytes / blocks
     if mixture:
         # those who cut the same experts share their choices
         volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
         chosen = case.activation_bytes * gathered_tokens(shard) * model.hidden
         chosen *= model.top_k
-        before = row.forward_tp
         add_tensor_traffic(row, software, tiers, shard, shard.etp, chosen, 1.0, 0.0)
-        row.tp_experts = row.forward_tp - before
+        row.tp_experts = row.block_tp = row.forward_tp - row.block_tp
+        row.block_tp_bytes = row.forward_tp_bytes - row.block_tp_bytes
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_group_traffic(row, model, software, tiers, shard, volumes)
+    row.forward_kernels += software.layer_calls[0]
+    row.backward_kernels += software.layer_calls[1]
 
 
 @kernel
@@ -378,19 +385,15 @@ def fill_layers(
     for s in range(len(shards)):
         shard = shards[s]
         case = cases[shard.case]
-        chip, model, stack = (
-            chips[case.chip],
-            models[case.model],
-            software[case.software],
-        )
+        chip, model = chips[case.chip], models[case.model]
+        stack = software[case.software]
         localise(shard, model, case)
         for kind in (DENSE, MOE):
-            if kind == MOE and model.moe_layers == 0.0:
-                continue
-            fill_transformer_layer(
-                layers[s, kind], int(kind == MOE), chip, model, stack, case,
-                tiers[case.tiers], shard, ops, volumes,
-            )  # fmt: skip
+            if kind == DENSE or model.moe_layers > 0.0:
+                fill_transformer_layer(
+                    layers[s, kind], int(kind == MOE), chip, model, stack, case,
+                    tiers[case.tiers], shard, ops, volumes,
+                )  # fmt: skip
         fill_ends(
             layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
             tiers[case.tiers], shard, ops,

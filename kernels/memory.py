@@ -13,6 +13,7 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
 from accelsim.kernels.pipeline import schedule_of
+from accelsim.kernels.recompute import kept_activations
 from accelsim.kernels.space import same_work
 from accelsim.kernels.stages import stage_layers, uneven
 from accelsim.kernels.tables import (
@@ -21,7 +22,6 @@ from accelsim.kernels.tables import (
     FULL,
     HEAD,
     MOE,
-    SELECTIVE,
     UNSHARDED,
     ZERO2,
     ZERO3,
@@ -70,24 +70,6 @@ def parameters_at(
 
 
 @kernel
-def layer_activations(
-    row: Record, chip: Record, software: Record, recompute: int
-) -> float:
-    """Return the bytes [B] that one layer keeps for one micro-batch."""
-    if recompute == FULL:
-        return float(row.input)
-    if recompute != SELECTIVE:
-        return float(row.saved)
-    kept = row.saved - row.saved_core
-    if chip.attention_forward.block == 0.0:
-        return float(
-            software.selective_kept * kept
-            + row.saved_core * (1.0 - software.selective_core)
-        )
-    return float(software.selective_kept * kept)
-
-
-@kernel
 def stage_activations(
     layers: Rows, chip: Record, model: Record, software: Record, plan: Record,
     here: float,
@@ -109,7 +91,7 @@ def stage_activations(
         if share == 0.0:
             continue
         row = layers[kind]
-        each = layer_activations(row, chip, software, plan.recompute)
+        each = kept_activations(row, chip, software, plan)
         kept += share * (again * each + (here - again) * row.saved)
         workspace = max(workspace, row.workspace + row.saved - each)
     return kept, workspace

@@ -134,6 +134,8 @@ WORDS = (
     (r"trainium|trn1", "trn1-32xlarge"),
 )
 SAME_RATE = {"mxfp8": "fp8", "fp16": "bf16"}
+# What the report on DeepSeek-V3 calls two of Megatron-LM's modules.
+MODULE_WORDS = {"RMSNorm": "layernorm", "MLA up-proj": "mla_up_proj"}
 COMPILED = ("maxtext", "axlearn", "levanter", "pax", "pytorch-xla")
 OVERLAPS = ("tp", "dp", "gather", "pp", "cp")
 _LAST_PLAIN_MEGATRON = 2021  # before sequence parallelism (v3.0, 2022)
@@ -232,6 +234,15 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if text.startswith("full") or "offloaded" in text:
         return "full" if "full" in software.recompute else None
     return "selective" if "selective" in software.recompute else None
+
+
+def modules_of(text: str, software: SoftwareSpec) -> tuple[str, ...] | None:
+    """Return the modules that a cell says are recomputed, None where it names none."""
+    found = re.search(r"^selective \((.+)\)$", text)
+    words = found[1].split(",") if found else []
+    names = tuple(MODULE_WORDS.get(w.strip(), w.strip()) for w in words)
+    known = all(name in software.recompute_modules for name in names)
+    return names if names and known else None
 
 
 def recomputed_layers(text: str) -> int | None:

@@ -18,6 +18,7 @@ from accelsim.validation.training_stack import (
     OVERLAPS,
     STACKS,
     SYSTEMS,
+    modules_of,
     recompute_of,
     sharding_of,
     software_of,
@@ -194,6 +195,17 @@ def test_unstated_formula_is_left_out(row: MakeRow) -> None:
         case_of(row("T01771"))
     # at 8,192 they differ by 4 %, which the row bears
     assert case_of(row("T01770")).measured == pytest.approx(6.7, rel=0.02)
+
+
+def test_policy_and_copies_of_a_launch_script(row: MakeRow) -> None:
+    # maxtext/configure.sh: sixteen nodes share a copy from 64 nodes on; save_qkv_proj
+    plan = case_of(row("T00930")).question.plan
+    assert (plan.dp, plan.shard_group, plan.recompute) == (1024, 128, "selective")
+    found = case_of(row("T00930")).question.software.selective
+    assert float(found.attention or 0.0) == float(found.elementwise) == 1.0
+    assert float(found.matmul) == pytest.approx(0.627, abs=0.001)
+    # 32 nodes share one
+    assert case_of(row("T00822")).question.plan.shard_group is None
 
 
 def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
@@ -482,6 +494,22 @@ def test_sharding_words(text: str, expected: str) -> None:
 )
 def test_recompute_words(text: str, expected: str | None) -> None:
     assert recompute_of(text, software("megatron-bridge")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "stack", "expected"),
+    [
+        ("selective (layernorm,moe_act)", "megatron-bridge", ("layernorm", "moe_act")),
+        ("selective (RMSNorm, MLA up-proj)", "hai-llm", ("layernorm", "mla_up_proj")),
+        ("selective (per-op SAC)", "torchtitan", None),
+        ("selective (mlp)", "torchtitan", None),
+        ("selective", "megatron-core", None),
+    ],
+)
+def test_recomputed_modules(
+    text: str, stack: str, expected: tuple[str, ...] | None
+) -> None:
+    assert modules_of(text, software(stack)) == expected
 
 
 def test_blank_recompute_is_the_stack_s_default() -> None:
