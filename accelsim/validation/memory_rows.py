@@ -180,9 +180,9 @@ def _question(row: Row) -> Question:
         plan=PlanSpec(**plan, cp=1, vp=1, ep=1, sp=True, recompute="none"),
     )
     # the version with the pipeline bug is the public one, whose host reads sizes
-    waits = [Override(("software", "memory", "waits"), True)] if _suspect(row) else []
+    waits = Override(path=("software", "memory", "waits"), value=_suspect(row))
     try:
-        return resolve(run, waits, model=model)
+        return resolve(run, [waits], model=model)
     except InputError:
         raise LeftOutError(NO_PLAN) from None
 
