@@ -132,6 +132,12 @@ def _dgxc_pax(row: Row) -> Mapping[str, str]:
     return {"recompute": f"selective ({policy})", "shard_group": group}
 
 
+def _axlearn(row: Row) -> Mapping[str, str]:
+    # apple/axlearn@34aed43c axlearn/experiments/text/gpt/fuji.py, mesh_rules of
+    # gpu-p5.48xlarge: data=-1 and fsdp=8 (7B), fsdp=128 (70B)
+    return {"shard_group": "128" if "70b" in row["model"] else "8"}
+
+
 def _megatron_2020(row: Row) -> Mapping[str, str]:
     # Shoeybi et al. 2019, arXiv:1909.08053, sections 4 and 5: sequences of 1024, and
     # no gradient accumulation. The table's own TFLOP/s come out at 1024 alone.
@@ -173,6 +179,7 @@ RECIPES = (
     Recipe(r"NeMo", r"^grok1", r"@1f6d9f4", "etp", _experts_whole, chip=r"^H100"),
     Recipe(r"^MaxText", r"^llama", r"dgxc-benchmarking", "recompute", _dgxc_maxtext),
     Recipe(r"^PAX", r"^gpt3", r"dgxc-benchmarking", "recompute", _dgxc_pax),
+    Recipe(r"AXLearn", r"^llama", r"", "shard_group", _axlearn, chip=r"^[AH]100"),
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
 )
 

@@ -208,6 +208,13 @@ def test_policy_and_copies_of_a_launch_script(row: MakeRow) -> None:
     assert case_of(row("T00822")).question.plan.shard_group is None
 
 
+def test_copies_of_a_mesh_rule(row: MakeRow) -> None:
+    # apple/axlearn fuji.py on gpu-p5.48xlarge
+    for name, group in (("T01792", 8), ("T01800", 128)):
+        q = case_of(row(name)).question
+        assert (q.system.name, q.plan.shard_group) == ("p5-h100", group)
+
+
 def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
     # per_device_batch_size 5 on 256 chips, FSDP over all of them
     case = case_of(row("T01638"))
