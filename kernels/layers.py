@@ -23,6 +23,7 @@ from accelsim.kernels.neuron_step import (
 )
 from accelsim.kernels.operators import (
     embedding_operators,
+    further_operators,
     gathered_tokens,
     head_operators,
     localise,
@@ -44,6 +45,8 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
+
+FURTHER_KEPT = 4.0  # hidden states: inputs of two norms, and what is projected
 
 
 @kernel
@@ -345,23 +348,37 @@ def fill_ends(
     embed: Record, head: Record, chip: Record, model: Record, software: Record,
     case: Record, tiers: Rows, shard: Record, ops: Rows,
 ) -> None:  # fmt: skip
-    """Fill the rows of the embedding and of LM head with loss.
+    """Fill the rows of the embedding and of LM head with loss, further heads included.
 
-    Both exchange the hidden states of the micro-batch once over the tensor group.
+    All exchange the hidden states of the micro-batch once over the tensor group. A
+    further head looks its tokens up anew, and gathers both inputs and the output of its
+    projection (MultiTokenPredictionLayer in megatron/core/transformer).
     """
     for i in range(embedding_operators(ops, model, case, shard)):
         add_operator(embed, chip, case, software, ops[i])
-    for i in range(head_operators(ops, model, software, case, shard)):
-        add_operator(head, chip, case, software, ops[i])
+    more = model.mtp
+    count = head_operators(ops, model, software, case, shard)
+    for _ in range(1 + int(more)):
+        for i in range(count):
+            add_operator(head, chip, case, software, ops[i])
+    if more > 0.0:
+        count = further_operators(ops, model, software, case, shard)
+    for _ in range(int(more)):
+        for i in range(count):
+            add_operator(head, chip, case, software, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
-    head.saved = (
-        software.logit_bytes * logits
-        + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
-    )
+    own = case.activation_bytes * shard.own_tokens * model.hidden
+    head.saved = (1.0 + more) * (software.logit_bytes * logits + 2.0 * own)
+    head.saved += more * FURTHER_KEPT * own
     half = 0.5 * case.activation_bytes * tokens * model.hidden
     add_tensor_traffic(embed, software, tiers, shard, shard.tp, half, 1.0, 0.0)
-    add_tensor_traffic(head, software, tiers, shard, shard.tp, half, 1.0, 0.0)
+    add_tensor_traffic(head, software, tiers, shard, shard.tp, half, 1.0 + more, 0.0)
+    if more > 0.0:
+        add_tensor_traffic(head, software, tiers, shard, shard.tp, half, more, 0.0)
+        add_tensor_traffic(
+            head, software, tiers, shard, shard.tp, 3.0 * half, more, 0.0
+        )
 
 
 @kernel

@@ -137,6 +137,9 @@ MODEL = np.dtype(
     [
         ("layers", "f8"),
         ("moe_layers", "f8"),
+        ("dense_first", "f8"),  # layers before the first mixture's turn
+        ("every", "f8"),  # the last of so many layers is a mixture
+        ("mtp", "f8"),  # further layers behind the last, each with a head of its own
         ("hidden", "f8"),
         ("heads", "f8"),
         ("kv_heads", "f8"),
@@ -167,6 +170,7 @@ MODEL = np.dtype(
         ("expert_parameters", "f8"),  # routed experts of a mixture layer
         ("embed_parameters", "f8"),
         ("head_parameters", "f8"),  # 0 if tied
+        ("mtp_parameters", "f8"),  # of the further heads, without layers and tables
     ]
 )
 
@@ -210,7 +214,7 @@ PLAN = np.dtype(
 )
 
 # A pipeline, in s: the fullest stage's passes on one micro-batch, what the ends add to
-# the first and the last stage, each stage's layers over those of the fullest.
+# the first and the last stage, what each stage's layers take over the fullest's.
 PIPELINE = np.dtype(
     [
         ("forward", "f8"),
@@ -222,6 +226,8 @@ PIPELINE = np.dtype(
         ("head_backward", "f8"),
         ("head_weight", "f8"),
         ("share", "f8", (MAX_STAGES,)),
+        ("dense", "f8"),  # layers of the fullest stage
+        ("mixtures", "f8"),
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation

@@ -17,7 +17,6 @@ from accelsim.kernels.makespan import fill_seconds
 from accelsim.kernels.orders import WEIGHT, slots_of
 from accelsim.kernels.pipeline import schedule_of
 from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
-from accelsim.kernels.stages import fullest_layers
 from accelsim.kernels.step import add_layers, fill_pipeline, repeated
 from accelsim.kernels.steps import fill_steps
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record, Rows
@@ -173,10 +172,7 @@ def _pipelines(
     Of the seconds that are exposed, and of the bytes that a worker sends.
     """
     case, layers = plan.case, done.layers[plan.shard]
-    row, chip, model, software, _ = rows.of(case)
-    full = fullest_layers(row, model, software, plan)
-    part = table(tables.RESULT, 1)[0]
-    forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
+    _, chip, model, software, _ = rows.of(case)
     one = table(tables.PLAN, 1)
     one[0] = plan
     scratch, result = step_scratch(one), table(tables.RESULT, 1)
@@ -185,6 +181,8 @@ def _pipelines(
         done.layers, np.ones(1, dtype=bool), result, scratch,
     )  # fmt: skip
     pipe = scratch.pipe.view(np.recarray)[0]
+    full, part = (pipe.dense, pipe.mixtures), table(tables.RESULT, 1)[0]
+    forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, *full)
     if plan.pp == 1:
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)
@@ -194,22 +192,21 @@ def _pipelines(
         for kind in TRAFFIC
     }
     again = repeated(plan)
-    moe = float(model.moe_layers / model.layers)
-    sent = {k: _sent(k, layers, full, moe, again, pipe.share) for k in TRAFFIC}
+    sent = {k: _sent(k, layers, full, again, pipe.share) for k in TRAFFIC}
     return pipe, exposed, sent
 
 
 def _sent(
-    kind: str, layers: Rows, full: float, moe: float, again: float, stages: Rows
+    kind: str, layers: Rows, full: tuple[float, float], again: float, stages: Rows
 ) -> Record:
     """Return a pipeline whose seconds are the bytes of one kind of traffic.
 
-    full : layers of the fullest stage; moe : share of these that are mixtures; again :
-    share whose forward pass is repeated.
+    full : layers of the fullest stage, dense and mixtures; again : share whose forward
+    pass is repeated.
     """
     pipe = table(tables.PIPELINE, 1)[0]
     pipe.share = stages
-    for row, count in ((layers[DENSE], full * (1.0 - moe)), (layers[MOE], full * moe)):
+    for row, count in zip((layers[DENSE], layers[MOE]), full, strict=True):
         there = float(row[f"forward_{kind}_bytes"])
         pipe.forward += count * there
         pipe.backward += count * (float(row[f"backward_{kind}_bytes"]) + again * there)
