@@ -1,7 +1,6 @@
 """One layer of a model on one micro-batch of one worker: times, bytes, activations.
 
-`fill_layers` writes the four rows (dense, mixture of experts, embedding, head) of each
-shard: the operators that `operators` lists are timed, and what the workers of a tensor,
+The operators that `operators` lists are timed, and what the workers of a tensor,
 context or expert group exchange is added. Nothing here knows schedules or optimizers.
 """
 
@@ -22,31 +21,23 @@ from accelsim.kernels.neuron_step import (
     turned_elements,
 )
 from accelsim.kernels.operators import (
-    embedding_operators,
-    further_operators,
     gathered_tokens,
-    head_operators,
-    localise,
     transformer_operators,
 )
+from accelsim.kernels.plan_tables import CORE_ATTN
+from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
 from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import (
     BF16,
-    DENSE,
     ELEMENT_BYTES,
-    EMBED,
     FUSED_ATTENTION,
-    HEAD,
     MATMUL,
-    MOE,
     MXFP8,
     PART_ATTENTION,
     PART_MATMUL,
     Record,
     Rows,
 )
-
-FURTHER_KEPT = 4.0  # hidden states: inputs of two norms, and what is projected
 
 
 @kernel
@@ -120,12 +111,12 @@ def time_product(
     and the weights, where the stack keeps no narrow copy of them.
     """
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
-    fused = software.fused_accumulation > 0.0 or op.core > 0.0
+    fused = software.fused_accumulation > 0.0 or op.module == CORE_ATTN
     wide = case.activation_bytes
     counts = 1.0 if op.part == PART_MATMUL else 0.0
     product = op.product
     product.precision, product.grouped = op.precision, op.grouped
-    product.batch, product.bytes_in = op.batch, width
+    product.batch, product.tokens, product.bytes_in = op.batch, op.m, width
     product.block = int(op.precision == MXFP8)
     # a step passes through all layers before it meets a weight again, for hours
     product.weight_sets = product.repeats = math.inf
@@ -162,7 +153,6 @@ def time_product(
     flops = 2.0 * op.m * op.n * op.k * op.batch
     row.forward_flops += flops
     row.backward_flops += flops if op.frozen else 2.0 * flops
-    row.core_flops += op.core * flops
     row.forward_kernels += 1.0
     row.backward_kernels += 1.0 if op.frozen else 2.0
     if op.frozen and op.adapter > 0.0:
@@ -184,7 +174,6 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
     backward = fused_seconds(chip, chip.attention_backward, op) * (1.0 + chip.lag)
     row.forward_flops += flops
     row.backward_flops += scores * (3.0 * op.k + 2.0 * op.v)
-    row.core_flops += flops
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward
@@ -207,6 +196,9 @@ def add_operator(
             forward, backward = stream_on_engines(chip, op, forward, backward)
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
+    if op.kind == MATMUL and op.last > 0.0:
+        row.last += forward
+        row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
     forward, backward = forward * op.share, backward * op.share
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
@@ -217,7 +209,6 @@ def add_operator(
     else:
         row.forward_elementwise += forward
         row.backward_elementwise += backward
-    row.core += op.core * forward
 
 
 @kernel
@@ -315,8 +306,11 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
+        before = forward_sums(row)
         add_operator(row, chip, case, software, ops[i])
+        note_module(row, ops[i], before)
     keep_activations(row, mixture, chip, model, software, case, shard)
+    fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
     kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
@@ -328,85 +322,18 @@ def fill_transformer_layer(
     time = add_tensor_traffic(
         row, software, tiers, shard, shard.tp, size, blocks, again
     )
+    row.block_tp = row.forward_tp / blocks
+    row.block_tp_bytes = row.forward_tp_bytes / blocks
     if mixture:
         # those who cut the same experts share their choices
         volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
         chosen = case.activation_bytes * gathered_tokens(shard) * model.hidden
         chosen *= model.top_k
-        before = row.forward_tp
         add_tensor_traffic(row, software, tiers, shard, shard.etp, chosen, 1.0, 0.0)
-        row.tp_experts = row.forward_tp - before
+        row.tp_experts = row.block_tp = row.forward_tp - row.block_tp
+        row.block_tp_bytes = row.forward_tp_bytes - row.block_tp_bytes
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_group_traffic(row, model, software, tiers, shard, volumes)
-
-
-@kernel
-def fill_ends(
-    embed: Record, head: Record, chip: Record, model: Record, software: Record,
-    case: Record, tiers: Rows, shard: Record, ops: Rows,
-) -> None:  # fmt: skip
-    """Fill the rows of the embedding and of LM head with loss, further heads included.
-
-    All exchange the hidden states of the micro-batch once over the tensor group. A
-    further head looks its tokens up anew, and gathers both inputs and the output of its
-    projection (MultiTokenPredictionLayer in megatron/core/transformer).
-    """
-    for i in range(embedding_operators(ops, model, case, shard)):
-        add_operator(embed, chip, case, software, ops[i])
-    more = model.mtp
-    count = head_operators(ops, model, software, case, shard)
-    for _ in range(1 + int(more)):
-        for i in range(count):
-            add_operator(head, chip, case, software, ops[i])
-    if more > 0.0:
-        count = further_operators(ops, model, software, case, shard)
-    for _ in range(int(more)):
-        for i in range(count):
-            add_operator(head, chip, case, software, ops[i])
-    tokens = shard.tokens
-    logits = tokens * model.vocab / shard.tp
-    own = case.activation_bytes * shard.own_tokens * model.hidden
-    head.saved = (1.0 + more) * (software.logit_bytes * logits + 2.0 * own)
-    head.saved += more * FURTHER_KEPT * own
-    half = 0.5 * case.activation_bytes * tokens * model.hidden
-    add_tensor_traffic(embed, software, tiers, shard, shard.tp, half, 1.0, 0.0)
-    add_tensor_traffic(head, software, tiers, shard, shard.tp, half, 1.0 + more, 0.0)
-    if more > 0.0:
-        add_tensor_traffic(head, software, tiers, shard, shard.tp, half, more, 0.0)
-        add_tensor_traffic(
-            head, software, tiers, shard, shard.tp, 3.0 * half, more, 0.0
-        )
-
-
-@kernel
-def fill_layers(
-    cases: Rows, chips: Rows, models: Rows, software: Rows, tiers: Rows, shards: Rows,
-    layers: Rows, ops: Rows, volumes: Rows,
-) -> None:  # fmt: skip
-    """Fill `layers[s, kind]` (LAYER, zeroed) for every row s of `shards` (SHARD).
-
-    ops : scratch, MAX_OPERATORS rows of OPERATOR. volumes : scratch, 2 float64.
-    """
-    for s in range(len(shards)):
-        shard = shards[s]
-        case = cases[shard.case]
-        chip, model, stack = (
-            chips[case.chip],
-            models[case.model],
-            software[case.software],
-        )
-        localise(shard, model, case)
-        for kind in (DENSE, MOE):
-            if kind == MOE and model.moe_layers == 0.0:
-                continue
-            fill_transformer_layer(
-                layers[s, kind], int(kind == MOE), chip, model, stack, case,
-                tiers[case.tiers], shard, ops, volumes,
-            )  # fmt: skip
-        fill_ends(
-            layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
-            tiers[case.tiers], shard, ops,
-        )  # fmt: skip

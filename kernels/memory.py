@@ -13,6 +13,7 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
 from accelsim.kernels.pipeline import schedule_of
+from accelsim.kernels.recompute import kept_activations
 from accelsim.kernels.space import same_work
 from accelsim.kernels.stages import (
     between_differ,
@@ -26,7 +27,6 @@ from accelsim.kernels.tables import (
     FULL,
     HEAD,
     MOE,
-    SELECTIVE,
     UNSHARDED,
     ZERO2,
     ZERO3,
@@ -73,24 +73,6 @@ def parameters_at(
 
 
 @kernel
-def layer_activations(
-    row: Record, chip: Record, software: Record, recompute: int
-) -> float:
-    """Return the bytes [B] that one layer keeps for one micro-batch."""
-    if recompute == FULL:
-        return float(row.input)
-    if recompute != SELECTIVE:
-        return float(row.saved)
-    kept = row.saved - row.saved_core
-    if chip.attention_forward.block == 0.0:
-        return float(
-            software.selective_kept * kept
-            + row.saved_core * (1.0 - software.selective_core)
-        )
-    return float(software.selective_kept * kept)
-
-
-@kernel
 def stage_activations(
     layers: Rows, chip: Record, software: Record, plan: Record, dense: float,
     mixtures: float,
@@ -108,7 +90,7 @@ def stage_activations(
         row, again = layers[kind], here
         if plan.recompute == FULL:
             again *= 1.0 - plan.kept_share
-        each = layer_activations(row, chip, software, plan.recompute)
+        each = kept_activations(row, chip, software, plan)
         kept += again * each + (here - again) * row.saved
         workspace = max(workspace, row.workspace + row.saved - each)
     return kept, workspace

@@ -74,7 +74,7 @@ def fill_exchange(
     dense, experts, ends = stage_parameters(model, plan, dense_layers, mixtures)
     dense += ends
     layers = max(1.0, dense_layers + mixtures)
-    grad = software.grad_bytes * model.trained
+    grad = software.reduce_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
     if plan.sharding == UNSHARDED and software.bucket > 0.0:
         # a bucket holds whole tensors
@@ -86,6 +86,7 @@ def fill_exchange(
     exchange.reduce, exchange.reduced = group_exchange(
         tiers, software, plan, kind, dense * grad, experts * grad, calls, ranks
     )
+    exchange.scatter = 0.0 if whole else exchange.reduce
     if plan.sharding != UNSHARDED and alike(plan) > 1:
         add_alike(exchange, software, tiers, plan, dense * grad, experts * grad, calls)
     exchange.gather, exchange.gathered = 0.0, 0.0
@@ -125,6 +126,8 @@ def add_data_parallel(
 ) -> None:  # fmt: skip
     """Add what keeps the data-parallel replicas equal.
 
+    Cores that have to add up shards themselves do not compute meanwhile.
+
     exchange : EXCHANGE of the plan. full : layers of the fullest stage. forward,
     backward : its seconds on one micro-batch, to hide behind. ZeRO-3 gathers each
     layer's weights twice and reduces its gradients in each micro-batch, ZeRO-2 reduces
@@ -144,7 +147,8 @@ def add_data_parallel(
         time = plan.micro_batches * (time + again)
         behind = max(0.0, backward - software.overlap_gather * gather)
     hides = software.overlap_dp * (plan.sharding == UNSHARDED or software.scatter > 0)
-    time += times * bucketed(hides, reduce, behind, layers, share)
+    alone = 0.0 if software.overlap_scatter > 0.0 else exchange.scatter
+    time += times * (alone + bucketed(hides, reduce - alone, behind, layers, share))
     result.dp += time
     result.dp_bytes += times * exchange.reduced + gathers * exchange.gathered
 

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from accelsim.kernels.tables import FULL, PLAN, SCHEDULES, Record
-from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
+from accelsim.training.lower import (
+    OPTIMIZERS,
+    RECOMPUTES,
+    SHARDINGS,
+    module_bits,
+    module_names,
+    table,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,7 @@ class Plan:
     recompute: str
     schedule: str = "1f1b"
     recompute_layers: int | None = None
+    recompute_modules: str = ""
     shard_group: int | None = None
     optimizer: str = "adam"
     offload_activations: float = 0.0
@@ -42,6 +50,7 @@ class Plan:
         words += [f"group{self.shard_group}"] if self.shard_group else []
         if self.recompute != "none":
             some = f"-{self.recompute_layers}" if self.recompute_layers else ""
+            some += f"-{self.recompute_modules}" if self.recompute_modules else ""
             words.append(f"{self.recompute}-recompute{some}")
         words += [self.optimizer] if self.optimizer != "adam" else []
         if self.offload_activations:
@@ -63,6 +72,7 @@ def plan_of(row: Record) -> Plan:
         recompute=RECOMPUTES[plain["recompute"]],
         schedule=SCHEDULES[plain["schedule"]],
         recompute_layers=some or None,
+        recompute_modules=module_names(plain["modules"]),
         shard_group=plain["shard_group"] or None,
         optimizer=OPTIMIZERS[plain["optimizer"]],
         offload_activations=plain["offload"],
@@ -82,6 +92,7 @@ def row_of(plan: Plan) -> Record:
     row.schedule = SCHEDULES.index(plan.schedule)
     row.shard_group = plan.shard_group or 0
     row.recompute_layers = plan.recompute_layers or 0
+    row.modules = module_bits(plan.recompute_modules.split("+"))
     row.optimizer = OPTIMIZERS.index(plan.optimizer)
     row.offload = plan.offload_activations
     row.offload_optimizer = plan.offload_optimizer

@@ -16,8 +16,9 @@ from accelsim.kernels import tables
 from accelsim.kernels.makespan import fill_seconds
 from accelsim.kernels.orders import WEIGHT, slots_of
 from accelsim.kernels.pipeline import schedule_of
+from accelsim.kernels.recompute import repeated, repeated_traffic
 from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
-from accelsim.kernels.step import add_layers, fill_pipeline, repeated
+from accelsim.kernels.step import add_layers, fill_pipeline
 from accelsim.kernels.steps import fill_steps
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record, Rows
 from accelsim.training.evaluate import Evaluated, step_scratch
@@ -191,25 +192,26 @@ def _pipelines(
         kind: _traffic(kind, layers, float(part[kind]), share, pipe.share)
         for kind in TRAFFIC
     }
-    again = repeated(plan)
-    sent = {k: _sent(k, layers, full, again, pipe.share) for k in TRAFFIC}
+    sent = {k: _sent(k, layers, full, plan, pipe.share) for k in TRAFFIC}
     return pipe, exposed, sent
 
 
 def _sent(
-    kind: str, layers: Rows, full: tuple[float, float], again: float, stages: Rows
+    kind: str, layers: Rows, full: tuple[float, float], plan: Record, stages: Rows
 ) -> Record:
     """Return a pipeline whose seconds are the bytes of one kind of traffic.
 
-    full : layers of the fullest stage, dense and mixtures; again : share whose forward
-    pass is repeated.
+    full : layers of the fullest stage, dense and mixtures.
     """
-    pipe = table(tables.PIPELINE, 1)[0]
+    pipe, again = table(tables.PIPELINE, 1)[0], repeated(plan)
     pipe.share = stages
     for row, count in zip((layers[DENSE], layers[MOE]), full, strict=True):
         there = float(row[f"forward_{kind}_bytes"])
+        block, routed = repeated_traffic(row, plan)
+        more = {"tp": block * float(row.block_tp_bytes), "ep": routed * there}
         pipe.forward += count * there
         pipe.backward += count * (float(row[f"backward_{kind}_bytes"]) + again * there)
+        pipe.backward += count * more.get(kind, 0.0)
     for name, end in (("embed", layers[EMBED]), ("head", layers[HEAD])):
         for way in ("forward", "backward"):
             pipe[f"{name}_{way}"] = end[f"{way}_{kind}_bytes"]

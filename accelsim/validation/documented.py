@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from accelsim.validation.mlperf import published
 from accelsim.validation.table import Row, count
 
 NODE_CHIPS = 16  # Trainium chips in a trn1.32xlarge
@@ -105,24 +106,6 @@ def _launcher_175b(_row: Row) -> Mapping[str, str]:
     return {"global_batch": "2048", "micro_batch": "2", **plan}
 
 
-# tp and cp by chip and chips at most: mlcommons/training_results_v4.0 to v5.0,
-# llama2_70b_lora/implementations, NVIDIA's config_DGX{H100,H200}_*.sh and, for 16 H200,
-# config_ESC_N8_H200_n2.sh. Submitters who publish none took these.
-MLPERF_LORA = {
-    "H100": ((8, 4, 1), (16, 4, 2), (32, 4, 1), (1024, 4, 2)),
-    "H200": ((8, 1, 2), (16, 2, 1), (32, 4, 1), (1024, 4, 2)),
-}
-
-
-def _mlperf_lora(row: Row) -> Mapping[str, str]:
-    known = MLPERF_LORA.get(row["chip"].partition("-")[0], ())
-    chips = count(row, "n_chips") or 0
-    for most, tp, cp in known:
-        if chips <= most:
-            return {"tp": str(tp), "pp": "1", "cp": str(cp), "micro_batch": "1"}
-    return {}
-
-
 def _dgxc_340b(_row: Row) -> Mapping[str, str]:
     # NVIDIA/dgxc-benchmarking@0efdb23 nemotron/launch.sh (VP=12) and @35a9aec
     # nemotron/nemotron4-340b-synth.yaml (activations_checkpoint_granularity)
@@ -161,6 +144,7 @@ def _predicts_further(_row: Row) -> Mapping[str, str]:
 
 DEEPSEEK = r"^deepseek-v3"
 WITH_MTP = r"^(?!.*w/o MTP)"
+PUBLISHED = ("precision", "tp", "recompute")
 WHOLE = r"^(deepseek|qwen3|gpt-oss)"
 ROUNDED = r"\+SR"  # stochastic rounding: neuronx-nemo-megatron's way
 RECIPES = (
@@ -173,7 +157,7 @@ RECIPES = (
     Recipe(r"^NeMo-Megatron$", r"^gpt3-5b$", r"", "tp", _launcher_first),
     Recipe(r"^NeMo-Megatron", r"^gpt3-5b$", r"", "global_batch", _launcher_5b),
     Recipe(r"^NeMo-Megatron", r"^gpt3-175b$", r"", "global_batch", _launcher_175b),
-    Recipe(r"", r"^llama2-70b-lora$", r"^mlcommons", "tp", _mlperf_lora),
+    *(Recipe(r"", r"", r"^mlcommons", c, published) for c in PUBLISHED),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
     Recipe(r"Bridge|^NeMo", DEEPSEEK, WITH_MTP, "mtp_layers", _predicts_further),

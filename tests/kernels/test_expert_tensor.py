@@ -23,7 +23,7 @@ def experts_of(group: Record) -> Rows:
     """Return the products of a worker's experts: up and down."""
     ops = np.zeros(tables.MAX_OPERATORS, tables.OPERATOR).view(np.recarray)
     count = transformer_operators(ops, 1, chip(), EXPERTS, software(), case(), group)
-    return ops[:count][ops.grouped[:count] == 1]
+    return ops[:count][ops.grouped[:count] > 0]
 
 
 @given(tp=TWO, etp=TWO, ep=TWO, cp=TWO, dp=TWO)
