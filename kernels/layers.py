@@ -147,7 +147,6 @@ def time_product(
     if not fused and not op.frozen:
         moved = op.batch * op.n * op.k * (out + wide)
         row.backward_elementwise += stream_seconds(chip, moved, 1.0)
-        row.backward_kernels += 1.0
     if width < wide:
         add_casts(row, chip, software, op, wide, width)
     flops = 2.0 * op.m * op.n * op.k * op.batch
@@ -337,3 +336,5 @@ def fill_transformer_layer(
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_group_traffic(row, model, software, tiers, shard, volumes)
+    row.forward_kernels += software.layer_calls[0]
+    row.backward_kernels += software.layer_calls[1]
