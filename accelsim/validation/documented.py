@@ -155,10 +155,21 @@ def _rapid(_row: Row) -> Mapping[str, str]:
 def _experts_whole(_row: Row) -> Mapping[str, str]:
     # NVIDIA/NeMo@8cfedd7 nemo/collections/llm/recipes/{deepseek_v3,qwen3,gpt_oss_120b}
     # .py and dgxc-benchmarking@1f6d9f4 deepseek_v3/pretraining/launch.sh, grok1/README
-    # .md (H100): expert_tensor_parallel_size of 1
+    # .md (H100); yanring/Megatron-MoE-ModelZoo model_configs/benchmarking/*.yaml:
+    # expert_tensor_parallel_size of 1
     return {"etp": "1"}
 
 
+def _predicts_further(_row: Row) -> Mapping[str, str]:
+    # NVIDIA-NeMo/Megatron-Bridge@067f987 src/megatron/bridge/recipes/deepseek/h100/
+    # deepseek_v3.py (mtp_num_layers = 1), which its performance recipes start from, and
+    # NVIDIA/NeMo@8cfedd7 nemo/collections/llm/recipes/deepseek_v3.py (use_mtp: True);
+    # rows without say so. Megatron-MoE-ModelZoo best_practice/deepseek-v3/*.sh
+    return {"mtp_layers": "1"}
+
+
+DEEPSEEK = r"^deepseek-v3"
+WITH_MTP = r"^(?!.*w/o MTP)"
 PUBLISHED = ("precision", "tp", "recompute")
 WHOLE = r"^(deepseek|qwen3|gpt-oss)"
 ROUNDED = r"\+SR"  # stochastic rounding: neuronx-nemo-megatron's way
@@ -175,7 +186,10 @@ RECIPES = (
     *(Recipe(r"", r"", r"^mlcommons", c, published) for c in PUBLISHED),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
+    Recipe(r"Bridge|^NeMo", DEEPSEEK, WITH_MTP, "mtp_layers", _predicts_further),
+    Recipe(r"", DEEPSEEK, r"ModelZoo", "mtp_layers", _predicts_further),
     Recipe(r"NeMo", WHOLE, r"", "etp", _experts_whole),
+    Recipe(r"", r"", r"ModelZoo", "etp", _experts_whole),
     Recipe(r"NeMo", r"^grok1", r"@1f6d9f4", "etp", _experts_whole, chip=r"^H100"),
     Recipe(r"^MaxText", r"^llama", r"dgxc-benchmarking", "recompute", _dgxc_maxtext),
     Recipe(r"^PAX", r"^gpt3", r"dgxc-benchmarking", "recompute", _dgxc_pax),
