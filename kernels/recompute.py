@@ -110,15 +110,15 @@ def selective_seconds(
     """Return what selective recomputation adds to the backward pass of a layer [s].
 
     Where no modules are named a fused attention kernel, which repeats its scores
-    anyway, is not run again.
+    anyway, is run again only if its output is not kept.
     """
     if plan.modules != 0:
         return of_modules(plan, row.again)
     time = software.selective_matmul * row.forward_matmul
     time += software.selective_elementwise * row.forward_elementwise
-    if chip.attention_forward.block == 0.0:
-        time += software.selective_core * row.again[CORE_ATTN]
-    return float(time)
+    unfused = chip.attention_forward.block == 0.0
+    core = software.selective_core if unfused else software.selective_fused
+    return float(time + core * row.again[CORE_ATTN])
 
 
 @kernel
@@ -128,9 +128,9 @@ def selective_flops(row: Record, chip: Record, software: Record, plan: Record) -
         return of_modules(plan, row.again_flops)
     core = row.again_flops[CORE_ATTN]
     flops = software.selective_matmul * (row.forward_flops - core)
-    if chip.attention_forward.block == 0.0:
-        flops += software.selective_core * core
-    return float(flops)
+    unfused = chip.attention_forward.block == 0.0
+    share = software.selective_core if unfused else software.selective_fused
+    return float(flops + share * core)
 
 
 @kernel

@@ -48,6 +48,7 @@ SOFTWARE = np.dtype(
         ("launch", "f8"),  # s
         # what selective recomputation repeats of core, products and streams, and keeps
         ("selective_core", "f8"),
+        ("selective_fused", "f8"),
         ("selective_matmul", "f8"),
         ("selective_elementwise", "f8"),
         ("selective_kept", "f8"),

@@ -44,12 +44,14 @@ class SelectiveSpec(Spec):
     """What selective recomputation repeats and what it keeps.
 
     core : the attention core, where it is not fused (Korthikanti et al. 2022).
+    fused : the forward pass of a fused kernel, whose output is not kept.
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
     modules : or the modules that are repeated, in the place of all that.
     """
 
     core: bool = True
+    fused: bool = False
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction

@@ -272,6 +272,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.scatter = software.scatter
     row.launch = float(software.launch)
     row.selective_core = software.selective.core
+    row.selective_fused = software.selective.fused
     row.selective_matmul = float(software.selective.matmul)
     row.selective_elementwise = float(software.selective.elementwise)
     row.selective_kept = float(software.selective.kept)

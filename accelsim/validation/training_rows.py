@@ -28,6 +28,7 @@ from accelsim.validation.left_out import (
     TOO_LARGE,
     LeftOutError,
 )
+from accelsim.validation.remat import policy_changes
 from accelsim.validation.table import Row, count, number
 from accelsim.validation.training_model import model_of
 from accelsim.validation.training_stack import (
@@ -112,15 +113,20 @@ def _case(row: Row) -> Case:
         raise LeftOutError(BAD_VALUE)
     return Case(
         row=row,
-        question=_resolve(run, full, system, model),
+        question=_resolve(run, full, system, model, software),
         measured=measured,
         subset="plan-stated" if all(row[c] for c in STATED) else "plan-inferred",
     )
 
 
-def _resolve(run: RunSpec, row: Row, system: SystemSpec, model: ModelSpec) -> Question:
+def _resolve(
+    run: RunSpec, row: Row, system: SystemSpec, model: ModelSpec, software: SoftwareSpec
+) -> Question:
     try:
-        return resolve(run, changes(row, system, run.software or ""), model=model)
+        found = changes(row, system, run.software or "")
+        if software.name in COMPILED:
+            found += policy_changes(row["recompute"], software, model)
+        return resolve(run, found, model=model)
     except InputError:
         raise LeftOutError(NO_PLAN) from None
 

@@ -19,6 +19,7 @@ from accelsim.validation.left_out import (
     LeftOutError,
 )
 from accelsim.validation.mlperf import narrow_attention
+from accelsim.validation.remat import kept_names
 from accelsim.validation.table import Row, count
 
 SYSTEMS = {
@@ -224,6 +225,10 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if not text:
         default = software.defaults.recompute
         return None if default == "none" else default
+    custom = text.startswith("custom")
+    if software.name in COMPILED and (kept_names(text) or custom):
+        # a custom policy keeps what it names (base.yml: remat), else nothing
+        return "selective" if kept_names(text) else "full"
     if recomputed_layers(text):
         return "full" if "full" in software.recompute else None
     if "layer(s)" in text or text == "custom":  # some layers, or not said which
@@ -311,6 +316,9 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         # "at the end of the backward pass"
         changed |= {"overlap.tp": False, "overlap.dp": False}
         changed |= {"pipelined_collectives": False}
+    if software == "pax" and row["chip"].startswith("TPU"):
+        # praxis/layers/attentions.py, DotProductAttention: einsums and a softmax
+        changed["attention"] = "unfused"
     pipeline = (count(row, "pp") or 1) > 1
     if software == "neuron" and row["seq_len"] == "8192" and pipeline:
         # run_llama_nxd.py since 2.19: (CoreAttention, LlamaMLP) if args.seq_len ==
