@@ -110,15 +110,17 @@ def selective_seconds(
     """Return what selective recomputation adds to the backward pass of a layer [s].
 
     Where no modules are named a fused attention kernel, which repeats its scores
-    anyway, is run again only if its output is not kept.
+    anyway, is run again as far as the stack does not keep what it gives.
     """
     if plan.modules != 0:
         return of_modules(plan, row.again)
     time = software.selective_matmul * row.forward_matmul
     time += software.selective_elementwise * row.forward_elementwise
-    unfused = chip.attention_forward.block == 0.0
-    core = software.selective_core if unfused else software.selective_fused
-    return float(time + core * row.again[CORE_ATTN])
+    if chip.attention_forward.block == 0.0:
+        time += software.selective_core * row.again[CORE_ATTN]
+    else:
+        time += software.selective_attention * row.forward_attention
+    return float(time)
 
 
 @kernel
@@ -128,9 +130,11 @@ def selective_flops(row: Record, chip: Record, software: Record, plan: Record) -
         return of_modules(plan, row.again_flops)
     core = row.again_flops[CORE_ATTN]
     flops = software.selective_matmul * (row.forward_flops - core)
-    unfused = chip.attention_forward.block == 0.0
-    share = software.selective_core if unfused else software.selective_fused
-    return float(flops + share * core)
+    if chip.attention_forward.block == 0.0:
+        flops += software.selective_core * core
+    else:
+        flops += software.selective_attention * core
+    return float(flops)
 
 
 @kernel

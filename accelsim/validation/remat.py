@@ -1,10 +1,11 @@
 """What the rematerialisation policies of compiled stacks keep, and what they repeat.
 
-This file knows the names that MaxText gives to policies and tensors, AXLearn's nearest
-to them, and which products of a layer are repeated where their outputs are not kept: an
-output that nobody reads again is not. Sources: AI-Hypercomputer/maxtext@e591f30
-src/maxtext/layers/decoders.py (get_remat_policy) and configs/base.yml; apple/axlearn@
-34aed43 axlearn/common/attention.py (build_remat_spec).
+This file knows the names that MaxText and Pax give to policies and tensors, AXLearn's
+nearest to them, and which products of a layer are repeated where their outputs are not
+kept: an output that nobody reads again is not. Sources: AI-Hypercomputer/maxtext@e591f30
+src/maxtext/layers/decoders.py (get_remat_policy) and configs/base.yml; google/praxis@
+1e63434 layers/checkpoint_policy.py; apple/axlearn@34aed43 axlearn/common/attention.py
+(build_remat_spec).
 """
 
 import re
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 
 from accelsim.overrides import Override
 from accelsim.specs.model import ModelSpec
-from accelsim.specs.software import SoftwareSpec
 
 QKV = ("query_proj", "key_proj", "value_proj")
 MLP = ("mlpwi", "mlpwo")
@@ -27,6 +27,11 @@ POLICIES: dict[str, tuple[str, ...]] = {
     "save_qkv_proj": QKV,
     "qkv_proj_offloaded": QKV,
     "save_out_proj": ("out_proj",),
+    "save_dot_only": (*QKV, "out_proj", *MLP),
+    "save_qkv_out_proj": (*QKV, "out_proj"),
+    "save_dot_with_no_batch_dims": (*QKV, "out_proj", *MLP),
+    "save_dot_except_logits_ffn1": (*QKV, "context", "out_proj", "mlpwo"),
+    "save_dot_except_logits": (*QKV, "context", "out_proj", *MLP),
 }
 # Words for tensors; the feed-forward network's inputs count if both are kept.
 TENSORS = {
@@ -38,10 +43,10 @@ TENSORS = {
     "mlpwi_1": ("mlpwi_1",),
 }
 # What `selective` means where nothing else is said: build_remat_spec keeps the
-# projections of attention, c4.py of paxml all products but the first of the network.
+# projections of attention; c4.py of paxml.
 USUAL = {
     "axlearn": "save_dot_except_mlp",
-    "pax": "save_dot_except_mlpwi",
+    "pax": "save_dot_except_logits_ffn1",
 }
 
 
@@ -143,17 +148,16 @@ def kept_share(model: ModelSpec, names: frozenset[str], text: str) -> float:
     return float(min(1.0, mine / all_of_it))
 
 
-def policy_changes(
-    text: str, software: SoftwareSpec, model: ModelSpec
-) -> list[Override]:
+def repeated(text: str, stack: str, model: ModelSpec) -> list[Override]:
     """Return what a cell's policy changes in what the stack calls selective."""
-    names = kept_names(text) or kept_names(USUAL.get(software.name, ""))
+    names = kept_names(text) or kept_names(USUAL.get(stack, ""))
     if not names:
         return []
     changed = {
         "matmul": repeated_share(model, names),
+        "attention": float("context" not in names),
+        "elementwise": 1.0,
         "kept": kept_share(model, names, text),
-        "fused": "context" not in names,
     }
     return [
         Override(("software", "selective", name), value)

@@ -310,15 +310,7 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
     if software == "neuron" and not _nki_attention(row):
         changed["attention"] = "unfused"
-    if software in COMPILED and row["chip"].lower().startswith("trainium"):
-        # aws-neuron-sdk@81ce03a neuron-runtime/explore/compute-comm-overlap.rst: tensor
-        # collectives "cannot be effectively overlapped", reduce-scatters of FSDP come
-        # "at the end of the backward pass"
-        changed |= {"overlap.tp": False, "overlap.dp": False}
-        changed |= {"pipelined_collectives": False}
-    if software == "pax" and row["chip"].startswith("TPU"):
-        # praxis/layers/attentions.py, DotProductAttention: einsums and a softmax
-        changed["attention"] = "unfused"
+    changed |= _compiled_changes(row, software)
     pipeline = (count(row, "pp") or 1) > 1
     if software == "neuron" and row["seq_len"] == "8192" and pipeline:
         # run_llama_nxd.py since 2.19: (CoreAttention, LlamaMLP) if args.seq_len ==
@@ -341,6 +333,21 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         Override(("software", *path.split(".")), value)
         for path, value in changed.items()
     ]
+
+
+def _compiled_changes(row: Row, software: str) -> dict[str, object]:
+    """Return what a compiled stack does otherwise on some family of chips."""
+    chip = row["chip"].lower()
+    if software in COMPILED and chip.startswith("trainium"):
+        # aws-neuron-sdk@81ce03a neuron-runtime/explore/compute-comm-overlap.rst: tensor
+        # collectives "cannot be effectively overlapped", reduce-scatters of FSDP come
+        # "at the end of the backward pass"
+        changed = dict.fromkeys(("overlap.tp", "overlap.dp"), False)
+        return {**changed, "pipelined_collectives": False}
+    if software == "pax" and chip.startswith("tpu"):
+        # praxis/layers/attentions.py, DotProductAttention: einsums and a softmax
+        return {"attention": "unfused"}
+    return {}
 
 
 def _overlap_changes(row: Row, software: str) -> dict[str, object]:

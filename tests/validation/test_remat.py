@@ -4,23 +4,18 @@ import pytest
 
 from accelsim import catalog
 from accelsim.specs.model import ModelSpec
-from accelsim.specs.software import SoftwareSpec
 from accelsim.validation.remat import (
+    POLICIES,
     QKV,
     kept_names,
     kept_share,
-    policy_changes,
+    repeated,
     repeated_share,
 )
 
 
 def model(name: str) -> ModelSpec:
     found: ModelSpec = catalog.load("models", name)
-    return found
-
-
-def stack(name: str) -> SoftwareSpec:
-    found: SoftwareSpec = catalog.load("software", name)
     return found
 
 
@@ -96,14 +91,33 @@ def test_what_stays_on_the_chip() -> None:
     assert away == kept_share(llama, frozenset(), "full") > 0.0
 
 
+def test_a_policy_that_keeps_more_repeats_less() -> None:
+    llama = model("llama2-70b")
+    for less, few in POLICIES.items():
+        for more, many in POLICIES.items():
+            if set(few) <= set(many):
+                a, b = (repeated_share(llama, frozenset(kept)) for kept in (few, many))
+                assert a >= b, (less, more)
+                a, b = (kept_share(llama, frozenset(kept), "") for kept in (few, many))
+                assert a <= b, (less, more)
+
+
+def changed(text: str, stack: str) -> dict[str, float]:
+    found = repeated(text, stack, model("llama2-7b"))
+    assert all(o.path[:2] == ("software", "selective") for o in found)
+    return {o.path[-1]: o.value for o in found}
+
+
 def test_a_policy_changes_what_selective_means() -> None:
-    changed = {
-        o.path[-1]: o.value
-        for o in policy_changes("minimal", stack("maxtext"), model("llama2-7b"))
-    }
-    assert changed["matmul"] == 0.0
-    assert changed["fused"] is True  # the output of attention is not kept
-    assert policy_changes("", stack("maxtext"), model("llama2-7b")) == []
-    usual = policy_changes("", stack("axlearn"), model("llama2-7b"))
-    share = {o.path[-1]: o.value for o in usual}["matmul"]
-    assert share == pytest.approx(float(stack("axlearn").selective.matmul), abs=0.01)
+    minimal = changed("selective (remat_policy=minimal)", "maxtext")
+    assert minimal["matmul"] == 0.0
+    assert minimal["attention"] == minimal["elementwise"] == 1.0
+    assert changed("minimal_with_context", "maxtext")["attention"] == 0.0
+    assert changed("SAVE_DOT_ONLY", "pax")["matmul"] == 0.0
+    for text in ("", "selective (op)"):
+        assert changed(text, "maxtext") == {}
+    # AXLearn repeats the gate and what is beside it, Pax the same but attention
+    usual, pax = changed("", "axlearn"), changed("", "pax")
+    inner = 2 * 4096 * 11008 / (4 * 4096 * 4096 + 3 * 4096 * 11008)
+    assert usual["matmul"] == pax["matmul"] == pytest.approx(inner)
+    assert (usual["attention"], pax["attention"]) == (1.0, 0.0)

@@ -197,6 +197,17 @@ def test_unstated_formula_is_left_out(row: MakeRow) -> None:
     assert case_of(row("T01770")).measured == pytest.approx(6.7, rel=0.02)
 
 
+def test_policy_and_copies_of_a_launch_script(row: MakeRow) -> None:
+    # maxtext/configure.sh: sixteen nodes share a copy from 64 nodes on; save_qkv_proj
+    plan = case_of(row("T00930")).question.plan
+    assert (plan.dp, plan.shard_group, plan.recompute) == (1024, 128, "selective")
+    found = case_of(row("T00930")).question.software.selective
+    assert float(found.attention or 0.0) == float(found.elementwise) == 1.0
+    assert float(found.matmul) == pytest.approx(0.627, abs=0.001)
+    # 32 nodes share one
+    assert case_of(row("T00822")).question.plan.shard_group is None
+
+
 def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
     # per_device_batch_size 5 on 256 chips, FSDP over all of them
     case = case_of(row("T01638"))
@@ -226,7 +237,7 @@ def test_a_policy_of_recomputation_is_read_by_its_names(row: MakeRow) -> None:
     kept = case_of(found).question
     assert kept.plan.recompute == "selective"
     assert float(kept.software.selective.matmul) == 0.0
-    assert kept.software.selective.fused
+    assert float(kept.software.selective.attention or 0.0) == 1.0
     # a custom policy keeps what it names alone (base.yml)
     assert case_of(found | {"recompute": "custom"}).question.plan.recompute == "full"
 
@@ -237,7 +248,7 @@ def test_policies_of_a_recipe_stand_for_a_blank(row: MakeRow) -> None:
     assert found["recompute"] == ""
     question = case_of(found).question
     assert question.plan.recompute == "selective"
-    assert not question.software.selective.fused
+    assert float(question.software.selective.attention or 0.0) == 0.0
 
 
 def test_fsdp_of_torchtitan(row: MakeRow) -> None:
