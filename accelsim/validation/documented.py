@@ -133,6 +133,12 @@ def _dgxc_pax(row: Row) -> Mapping[str, str]:
     return {"recompute": f"selective ({policy})", "shard_group": group}
 
 
+def _axlearn(row: Row) -> Mapping[str, str]:
+    # apple/axlearn@34aed43c axlearn/experiments/text/gpt/fuji.py, mesh_rules of
+    # gpu-p5.48xlarge: data=-1 and fsdp=8 (7B), fsdp=128 (70B)
+    return {"shard_group": "128" if "70b" in row["model"] else "8"}
+
+
 def _megatron_2020(row: Row) -> Mapping[str, str]:
     # Shoeybi et al. 2019, arXiv:1909.08053, sections 4 and 5: sequences of 1024, and
     # no gradient accumulation. The table's own TFLOP/s come out at 1024 alone.
@@ -150,10 +156,21 @@ def _rapid(_row: Row) -> Mapping[str, str]:
 def _experts_whole(_row: Row) -> Mapping[str, str]:
     # NVIDIA/NeMo@8cfedd7 nemo/collections/llm/recipes/{deepseek_v3,qwen3,gpt_oss_120b}
     # .py and dgxc-benchmarking@1f6d9f4 deepseek_v3/pretraining/launch.sh, grok1/README
-    # .md (H100): expert_tensor_parallel_size of 1
+    # .md (H100); yanring/Megatron-MoE-ModelZoo model_configs/benchmarking/*.yaml:
+    # expert_tensor_parallel_size of 1
     return {"etp": "1"}
 
 
+def _predicts_further(_row: Row) -> Mapping[str, str]:
+    # NVIDIA-NeMo/Megatron-Bridge@067f987 src/megatron/bridge/recipes/deepseek/h100/
+    # deepseek_v3.py (mtp_num_layers = 1), which its performance recipes start from, and
+    # NVIDIA/NeMo@8cfedd7 nemo/collections/llm/recipes/deepseek_v3.py (use_mtp: True);
+    # rows without say so. Megatron-MoE-ModelZoo best_practice/deepseek-v3/*.sh
+    return {"mtp_layers": "1"}
+
+
+DEEPSEEK = r"^deepseek-v3"
+WITH_MTP = r"^(?!.*w/o MTP)"
 PUBLISHED = ("precision", "tp", "recompute")
 WHOLE = r"^(deepseek|qwen3|gpt-oss)"
 # Recomputation by chip, model, tokens at least and precision, where a recipe states it:
@@ -233,10 +250,14 @@ RECIPES = (
     *(Recipe(r"", r"", r"^mlcommons", c, published) for c in PUBLISHED),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
+    Recipe(r"Bridge|^NeMo", DEEPSEEK, WITH_MTP, "mtp_layers", _predicts_further),
+    Recipe(r"", DEEPSEEK, r"ModelZoo", "mtp_layers", _predicts_further),
     Recipe(r"NeMo", WHOLE, r"", "etp", _experts_whole),
+    Recipe(r"", r"", r"ModelZoo", "etp", _experts_whole),
     Recipe(r"NeMo", r"^grok1", r"@1f6d9f4", "etp", _experts_whole, chip=r"^H100"),
     Recipe(r"^MaxText", r"^llama", r"dgxc-benchmarking", "recompute", _dgxc_maxtext),
     Recipe(r"^PAX", r"^gpt3", r"dgxc-benchmarking", "recompute", _dgxc_pax),
+    Recipe(r"AXLearn", r"^llama", r"", "shard_group", _axlearn, chip=r"^[AH]100"),
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
     Recipe(r"(?i)^maxtext", r"^gpt3-175b", r"", "tp", _maxtext_gpt3, r"^int8"),
     Recipe(r"(?i)^maxtext", r"", r"", "recompute", _maxtext),

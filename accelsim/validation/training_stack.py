@@ -61,6 +61,7 @@ NETWORKS = {
     ("gkarfakis19/Rapid-LLM", "A100-80GB"): "a100-pairs-4",
     ("huggingface/nanotron", "H100-SXM"): "p5-h100",  # Ultra-Scale Playbook: EFA
     ("aws-samples/awsome-distributed-training", "H100-SXM"): "p5-h100",
+    ("AXLearn", "H100-SXM"): "p5-h100",  # apple/axlearn fuji.py: gpu-p5.48xlarge
 }
 # A source whose own chips were measured: first pattern that family or source holds.
 MACHINES = ((r"(?i)simumax", r"B200", "dgx-b200-simumax"),)

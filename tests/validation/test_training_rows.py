@@ -208,6 +208,13 @@ def test_policy_and_copies_of_a_launch_script(row: MakeRow) -> None:
     assert case_of(row("T00822")).question.plan.shard_group is None
 
 
+def test_copies_of_a_mesh_rule(row: MakeRow) -> None:
+    # apple/axlearn fuji.py on gpu-p5.48xlarge
+    for name, group in (("T01792", 8), ("T01800", 128)):
+        q = case_of(row(name)).question
+        assert (q.system.name, q.plan.shard_group) == ("p5-h100", group)
+
+
 def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
     # per_device_batch_size 5 on 256 chips, FSDP over all of them
     case = case_of(row("T01638"))
@@ -386,7 +393,29 @@ def test_experts_and_latent_attention(row: MakeRow) -> None:
     assert (moe.experts, moe.top_k, moe.ffn, moe.shared_experts) == (256, 8, 2048, 1)
     assert (moe.dense_layers, mla.kv_lora_rank) == (3, 512)
     assert (q.plan.ep, q.plan.dp, q.precision) == (64, 64, "mxfp8")
-    assert q.model.mtp_layers == 0
+    assert q.model.mtp_layers == 1  # its recipe's
+    without = row("T00472", source="[25.11] Pre-Training: DeepSeekV3 (w/o MTP)")
+    assert case_of(without).question.model.mtp_layers == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "etp"),
+    [
+        ({}, 1),  # Megatron-Bridge's own default
+        ({"tp": "2", "dp": "32", "etp": "2", "ep": "32"}, 2),
+        ({"framework": "Megatron-Core", "tp": "2", "dp": "32", "ep": "16"}, None),
+        (
+            {"framework": "Megatron-Core", "tp": "2", "dp": "32"},
+            1,
+        ),  # over tp ranks, too
+        ({"framework": "NeMo 24.07", "tp": "2", "dp": "32", "ep": "16"}, 1),  # recipe
+    ],
+)
+def test_how_far_experts_are_cut(
+    row: MakeRow, cells: dict[str, str], etp: int | None
+) -> None:
+    family = {"family": "of its own", "source": "of its own"} if cells else {}
+    assert case_of(row("T00472", **family | cells)).question.plan.etp == etp
 
 
 @pytest.mark.parametrize(
