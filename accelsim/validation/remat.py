@@ -3,9 +3,9 @@
 This file knows the names that MaxText and Pax give to policies and tensors, AXLearn's
 nearest to them, and which products of a layer are repeated where their outputs are not
 kept: an output that nobody reads again is not. Sources: AI-Hypercomputer/maxtext@
-e591f30 src/maxtext/layers/decoders.py (get_remat_policy), configs/base.yml; google/praxis@
-1e63434 layers/checkpoint_policy.py; apple/axlearn@34aed43 axlearn/common/attention.py
-(build_remat_spec).
+e591f30 src/maxtext/layers/decoders.py (get_remat_policy), configs/base.yml;
+google/praxis@1e63434 layers/checkpoint_policy.py; apple/axlearn@34aed43
+axlearn/common/attention.py (build_remat_spec).
 """
 
 import re
