@@ -219,14 +219,10 @@ def _maxtext(row: Row) -> Mapping[str, str]:
     return _keeps(row, MAXTEXT_KEEPS)
 
 
-def _axlearn(row: Row) -> Mapping[str, str]:
-    # as above: mesh_shape_from_axes(data=-1, fsdp=...) by machine; v5p and Trainium2
-    # shard 70B over all
-    small = row["model"].startswith("llama2-7b")
-    groups = {"H100-SXM": "8" if small else "128"}
-    groups |= {"TPU-v5p": "64"} if small else {}
-    group = groups.get(row["chip"])
-    mesh = {"shard_group": group} if group else {}
+def _axlearn_keeps(row: Row) -> Mapping[str, str]:
+    # as above; tpu-v5p: data=-1 and fsdp=64 (7B)
+    copies = row["chip"] == "TPU-v5p" and row["model"].startswith("llama2-7b")
+    mesh = {"shard_group": "64"} if copies else {}
     return {**mesh, **_keeps(row, AXLEARN_KEEPS)}
 
 
@@ -261,7 +257,7 @@ RECIPES = (
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
     Recipe(r"(?i)^maxtext", r"^gpt3-175b", r"", "tp", _maxtext_gpt3, r"^int8"),
     Recipe(r"(?i)^maxtext", r"", r"", "recompute", _maxtext),
-    Recipe(r"^AXLearn", r"", r"", "recompute", _axlearn),
+    Recipe(r"^AXLearn", r"", r"", "recompute", _axlearn_keeps),
 )
 
 
