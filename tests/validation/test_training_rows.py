@@ -233,7 +233,7 @@ def test_slices_of_a_tpu_hold_the_same_weights(row: MakeRow) -> None:
     found = row("T01610")
     assert found["n_chips"] == "512"
     assert case_of(found).question.plan.shard_group == 256
-    cut = found | {"sharding": "FSDP16 x TP16", "global_batch": "512"}
+    cut = found | {"sharding": "FSDP16 x TP16", "tp": "", "global_batch": "512"}
     assert case_of(cut).question.plan.shard_group == 16
     one = found | {"n_chips": "256", "global_batch": "1536"}
     assert case_of(one).question.plan.shard_group is None
