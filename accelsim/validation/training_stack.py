@@ -87,6 +87,8 @@ STACKS = (
     (r" MegaScale", "megascale"),
     (r"HAI-LLM", "hai-llm"),
     (r"Colossal", "colossalai"),
+    (r"(?i)intern-?(evo|lm)", "internevo"),
+    (r"(?i)fms-fsdp|foundation-model-stack", "fms-fsdp"),
     (r"lit-gpt", "lit-gpt"),
     (r"metaseq", "metaseq"),
     (r"XLA FSDP", "pytorch-xla"),
