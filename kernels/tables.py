@@ -162,7 +162,7 @@ MODEL = np.dtype(
         ("dropout", "f8"),  # 1 if trained with dropout
         ("experts", "f8"),
         ("top_k", "f8"),
-        ("node_limit", "f8"),  # nodes that a token's experts lie on at most, 0 = any
+        *((name, "f8") for name in ("node_limit", "groups")),  # see `experts.distinct`
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
         ("tensors", "f8"),  # parameter tensors of a layer

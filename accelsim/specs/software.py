@@ -205,11 +205,10 @@ class SoftwareSpec(NamedSpec):
         From the call of a collective to its first byte.
     layer_calls : (float, float)
         Launches that the host could do in the time that the stack's own Python around a
-        layer's kernels takes it, beside a plain module's.
+        layer's kernels takes it, beside a plain module's; none where it is a graph.
     collective_calls : float
         Launches that the host could do in the time that a collective of a layer takes
-        it. Four are the driver's: an event is recorded and waited for, the kernel
-        starts, an event is recorded (`collective` in PyTorch's ProcessGroupNCCL.cpp).
+        it.
     piece_calls : float
         Launches that the host could do in the time that it takes to cut and copy one
         rank's piece of one tensor, where sharded optimizers gather weights that way.

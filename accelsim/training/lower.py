@@ -286,7 +286,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
-    row.layer_calls = software.layer_calls
+    row.layer_calls = 0.0 if software.graphs else software.layer_calls
     row.collective_calls = software.collective_calls
     row.piece_calls = software.piece_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
