@@ -41,6 +41,7 @@ EXCHANGE = np.dtype(
         ("scatter", "f8"),  # s of `reduce` in which shards come by reduce-scatter
         ("gather", "f8"),
         ("gathered", "f8"),
+        ("table", "f8"),  # share of all this that is the embedding's table, pp = 1
     ]
 )
 
