@@ -27,7 +27,7 @@ from accelsim.kernels.operators import (
     localise,
     transformer_operators,
 )
-from accelsim.kernels.streams import stream_seconds
+from accelsim.kernels.streams import moved_seconds, stream_seconds
 from accelsim.kernels.tables import (
     BF16,
     DENSE,
@@ -43,6 +43,7 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
+from accelsim.kernels.uses import fill_uses
 
 
 @kernel
@@ -204,15 +205,19 @@ def add_operator(
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
     forward, backward = forward * op.share, backward * op.share
+    moved = min(forward + backward, op.share * moved_seconds(chip, op))
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
         row.backward_matmul += backward
+        row.matmul_moved += moved
     elif op.part == PART_ATTENTION:
         row.forward_attention += forward
         row.backward_attention += backward
+        row.attention_moved += moved
     else:
         row.forward_elementwise += forward
         row.backward_elementwise += backward
+        row.elementwise_moved += moved
     row.core += op.core * forward
 
 
@@ -332,6 +337,7 @@ def fill_transformer_layer(
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_group_traffic(row, model, software, tiers, shard, volumes)
+    fill_uses(row, chip, model, software, tiers, shard, size, blocks, volumes)
 
 
 @kernel

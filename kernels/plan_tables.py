@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from accelsim.kernels.layer_tables import USE
+
 # What of a plan has nothing to do with how the workers are arranged.
 OPTION = np.dtype(
     [
@@ -21,6 +23,12 @@ EXCHANGE = np.dtype(
         ("reduced", "f8"),  # B
         ("gather", "f8"),
         ("gathered", "f8"),
+        ("use", USE),
+        # what a second of a pass loses to it and hides of it, see `overlap.beside`, and
+        # which of the works of a table of plans that is of
+        ("longer", "f8"),
+        ("done", "f8"),
+        ("work", "f8"),
     ]
 )
 

@@ -5,13 +5,17 @@ from the slowest pipeline stage: its work on all micro-batches, the fill and dra
 the others, and what communication nothing hides. Stages and their schedule are
 `pipeline`'s; replicas and the optimizer come on top in `steps`.
 
-Overlap: what may run behind computation (the software says) is exposed as far as it is
-longer; while it runs it takes `communication_share` of the computing units.
+What a layer's own traffic hides and costs stands in `layer_overlap`.
 """
 
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.overlap import exposed
-from accelsim.kernels.pipeline import add_pipeline, fill_hand_over
+from accelsim.kernels.layer_overlap import share_layer
+from accelsim.kernels.layer_tables import MOMENTS
+from accelsim.kernels.pipeline import (
+    add_pipeline,
+    fill_hand_over,
+    hand_over_beside,
+)
 from accelsim.kernels.stages import fill_shares, fullest_layers
 from accelsim.kernels.tables import (
     DENSE,
@@ -49,12 +53,12 @@ def repeated(plan: Record) -> float:
 @kernel
 def add_layer(
     result: Record, row: Record, chip: Record, software: Record, plan: Record,
-    count: float,
+    moments: Rows, count: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Add `count` layers of one kind for one micro-batch to the result's parts.
 
     Returns (forward, backward) seconds of these layers on the device, without sharded
-    weights.
+    weights. moments : MOMENT rows of the pass, to which the layers are added.
     """
     again = repeated(plan)
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
@@ -63,23 +67,9 @@ def add_layer(
     if plan.recompute == SELECTIVE:
         recompute = selective_seconds(row, chip, software)
     busy = compute + backward + recompute
-    share = software.communication_share
-    tp = (1.0 + again) * row.forward_tp + row.backward_tp
-    cp = (1.0 + again) * row.forward_cp + row.backward_cp
-    ep = (1.0 + again) * row.forward_ep + row.backward_ep
-    # the first of the tp chunks has nothing to hide behind, and what one
-    # communication hides behind cannot hide another
-    chunks = (tp - (2.0 + again) * row.tp_experts) * (1.0 - 1.0 / plan.tp)
-    behind_tp = min(row.forward_matmul + row.backward_matmul, chunks)
-    in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
-    if in_chunks == 0.0:
-        behind_tp = row.tp_behind
-    behind_cp = row.forward_attention * (1.0 + again) + row.backward_attention
-    hidden = min(tp, behind_tp)
-    hidden += software.overlap_cp * min(cp, behind_cp)
-    tp = exposed(1.0, tp, behind_tp, share)
-    cp = exposed(software.overlap_cp, cp, behind_cp, share)
-    ep = exposed(software.overlap_ep, ep, busy - hidden, share)
+    tp, cp, ep, contention = share_layer(
+        moments, row, software, plan, again, busy, count
+    )
     result.matmul += count * (row.forward_matmul + row.backward_matmul)
     result.memory_bound += count * (
         row.forward_memory_bound + row.backward_memory_bound
@@ -90,9 +80,10 @@ def add_layer(
     result.tp += count * tp
     result.cp += count * cp
     result.ep += count * ep
-    total = busy + tp + cp + ep
-    forward = compute + (total - busy) / (3.0 + again)
-    return count * forward, count * (total - forward)
+    result.contention += count * contention
+    more = tp + cp + ep + contention
+    forward = compute + more / (3.0 + again)
+    return count * forward, count * (busy + more - forward)
 
 
 @kernel
@@ -151,19 +142,24 @@ def end_host(row: Record, software: Record) -> float:
 @kernel
 def add_layers(
     result: Record, layers: Rows, chip: Record, model: Record, software: Record,
-    plan: Record, count: float,
+    plan: Record, moments: Rows, count: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
     """Add `count` layers, dense and mixture as the model has them.
 
-    Returns seconds of the device, forward and backward, and of the host.
+    Returns seconds of the device, forward and backward, and of the host. moments :
+    MOMENT rows, which are filled anew.
     """
+    for i in range(MOMENTS):
+        one = moments[i]
+        one.seconds = one.computing = one.units = 0.0
+        one.memory = one.inner = one.outer = 0.0
     forward, backward, host_f, host_b = 0.0, 0.0, 0.0, 0.0
     moe = model.moe_layers / model.layers
     for kind in (DENSE, MOE):
         share = moe if kind == MOE else 1.0 - moe
         if share > 0.0:
             row, here = layers[kind], count * share
-            f, b = add_layer(result, row, chip, software, plan, here)
+            f, b = add_layer(result, row, chip, software, plan, moments, here)
             of_host = host_seconds(row, model, software, plan)
             forward, backward = forward + f, backward + b
             host_f, host_b = host_f + here * of_host[0], host_b + here * of_host[1]
@@ -183,6 +179,7 @@ def scale_micro_batches(result: Record, times: float) -> None:
     result.tp *= times
     result.cp *= times
     result.ep *= times
+    result.contention *= times
 
 
 @kernel
@@ -316,17 +313,18 @@ def add_slowest(
 def fill_work(
     result: Record, layers: Rows, case: Record, chip: Record, model: Record,
     software: Record, tiers: Rows, plan: Record, pipe: Record, sums: Rows,
+    moments: Rows,
 ) -> tuple[float, float]:  # fmt: skip
     """Fill one RESULT row (zeroed) with what the stages do, whatever is sharded.
 
     layers : the four LAYER rows of the plan's shard. pipe, sums : scratch, a PIPELINE
-    row and (4, pp). Returns seconds of a full stage on one micro-batch, forward and
-    backward.
+    row and (4, pp). moments : MOMENT rows, filled. Returns seconds of a full stage on
+    one micro-batch, forward and backward.
     """
     full = fullest_layers(case, model, software, plan)
     fill_shares(pipe, case, model, software, plan, full)
     forward, backward, host_f, host_b = add_layers(
-        result, layers, chip, model, software, plan, full
+        result, layers, chip, model, software, plan, moments, full
     )
     embed, head, share = layers[EMBED], layers[HEAD], pipe.share[plan.pp - 1]
     slowest, size, sends = forward + backward, 0.0, 0.0
@@ -336,6 +334,11 @@ def fill_work(
         wait = host_wait(slowest, 0.0, host_f, host_b, 0)
         result.launch += wait
     else:
+        size = fill_hand_over(pipe, case, chip, model, software, tiers, plan)
+        slower = hand_over_beside(pipe, plan, moments, slowest)
+        result.contention += (slower - 1.0) * slowest
+        forward, backward = slower * forward, slower * backward
+        slowest *= slower
         wait = host_wait(forward, backward, host_f, host_b, 1)
         there = end_seconds(head)
         host_last = share * host_b + end_host(head, software)
@@ -345,7 +348,6 @@ def fill_work(
         fill_pipeline(pipe, layers, forward, backward, wait)
         pipe.head_forward += wait_last - share * wait
         pipe.weight = weight_seconds(layers, model, full)
-        size = fill_hand_over(pipe, case, model, software, tiers, plan)
         slowest, sends = add_slowest(
             result, pipe, layers, plan, slowest, wait, wait_last
         )

@@ -14,6 +14,7 @@ import numpy as np
 
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
+from accelsim.kernels.layer_tables import USE
 from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
@@ -224,6 +225,7 @@ PIPELINE = np.dtype(
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation
+        ("use", USE),  # of a hand-over
         ("bound", "f8"),  # 1 where a lower bound of the whole is enough
     ]
 )
@@ -322,42 +324,6 @@ OPERATOR = np.dtype(
     ]
 )
 
-# One layer kind of one shard on one micro-batch, on one worker. Times in s.
-LAYER = np.dtype(
-    [
-        (f"{direction}_{part}", "f8")
-        for direction in ("forward", "backward")
-        for part in (
-            "matmul",
-            "memory_bound",  # part of matmul
-            "attention",
-            "elementwise",
-            "kernels",  # number of launches
-            "flops",
-            "tp",
-            "cp",
-            "ep",
-            "tp_bytes",
-            "cp_bytes",
-            "ep_bytes",
-        )
-    ]
-    + [
-        (
-            "tp_experts",
-            "f8",
-        ),  # each way, to experts and back, never in chunks
-        ("tp_behind", "f8"),  # of backward_tp, what single products can hide
-        ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
-        ("core", "f8"),  # forward attention core alone, what `selective` repeats
-        ("core_flops", "f8"),
-        ("saved", "f8"),  # B of activations kept with recompute none
-        ("saved_core", "f8"),  # B of these that belong to the attention core
-        ("input", "f8"),  # B of the layer's input alone
-        ("workspace", "f8"),  # B that its backward pass needs for a moment
-    ]
-)
-
 RESULT = np.dtype(
     [
         (name, "f8")
@@ -374,6 +340,7 @@ RESULT = np.dtype(
             "ep",
             "pp",
             "dp",
+            "contention",  # computing slowed by what runs behind it
             "bubble",
             "optimizer",
             "host",
@@ -387,6 +354,7 @@ RESULT = np.dtype(
             "dp_bytes",
             # FLOPs of one worker in a step
             "hardware_flops",
+            "contention_dp",  # s, part of contention: traffic of replicas
             "bound",  # 1 if step_time is a lower bound: no closed form, not settled
         )
     ]

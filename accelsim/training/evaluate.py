@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from accelsim.kernels import tables
+from accelsim.kernels.layer_tables import LAYER, MOMENT, MOMENTS
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory, fill_stages
 from accelsim.kernels.memory_tables import MEMORY
@@ -93,7 +94,7 @@ def shards_of(plans: Rows) -> Rows:
 
 def layers_of(rows: Cases, shards: Rows) -> Rows:
     """Return the four LAYER rows of each shard."""
-    layers = bare(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
+    layers = bare(LAYER, len(shards), tables.N_LAYER_KINDS)
     operators = bare(tables.OPERATOR, tables.MAX_OPERATORS)
     fill_layers(*rows.bare, shards.view(np.ndarray), layers, operators, np.zeros(2))
     return layers.view(np.recarray)
@@ -137,6 +138,7 @@ def step_scratch(plans: Rows, *, bounds: bool = False) -> Scratch:
         exchange=bare(EXCHANGE, len(SHARDINGS)),
         pipe=pipe,
         sums=np.empty((4, stages)),
+        moments=bare(MOMENT, MOMENTS),
     )
 
 

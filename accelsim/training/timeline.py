@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.kernels import tables
+from accelsim.kernels.layer_tables import MOMENT, MOMENTS
 from accelsim.kernels.makespan import fill_seconds
 from accelsim.kernels.orders import WEIGHT, slots_of
 from accelsim.kernels.pipeline import schedule_of
@@ -26,7 +27,10 @@ from accelsim.training.lower import Cases, table
 
 LETTERS = "FBW"  # forward, backward for the inputs or whole, for the weights
 TRAFFIC = ("tp", "cp", "ep")  # what a pass exposes within itself
-AFTER = ("dp", "optimizer", "host")  # what follows the pipeline
+# what follows the pipeline; computing that replicas' traffic slows stands there, too
+AFTER = {
+    "dp": "dp", "contention": "contention_dp", "optimizer": "optimizer", "host": "host"
+}  # fmt: skip
 ENGINES = ("compute", *TRAFFIC, "p2p", *AFTER)
 
 
@@ -146,8 +150,8 @@ def timeline_of(rows: Cases, done: Evaluated, i: int) -> Timeline:
     passes, hops = _drawn(plan, schedule, pipe, exposed, sent)
     last = max(one.end for one in passes)
     others = [*hops]
-    for engine in AFTER:
-        seconds = float(result[engine])
+    for engine, part in AFTER.items():
+        seconds = float(result[part])
         if seconds > 0.0:
             others += [Span(s, engine, engine, last, last + seconds) for s in range(pp)]
         last += seconds
@@ -176,7 +180,9 @@ def _pipelines(
     row, chip, model, software, _ = rows.of(case)
     full = fullest_layers(row, model, software, plan)
     part = table(tables.RESULT, 1)[0]
-    forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
+    forward, backward, *_ = add_layers(
+        part, layers, chip, model, software, plan, table(MOMENT, MOMENTS), full
+    )
     one = table(tables.PLAN, 1)
     one[0] = plan
     scratch, result = step_scratch(one), table(tables.RESULT, 1)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from accelsim.kernels import tables
 from accelsim.kernels.attention import fused_seconds
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.streams import stream_seconds
@@ -34,7 +35,7 @@ PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 
 def timed(op: Record, worker: Record | None = None, **changes: float) -> Record:
     """Return the LAYER row of one operator alone."""
-    layer = table(tables.LAYER, 1)[0]
+    layer = table(LAYER, 1)[0]
     add_operator(
         layer, chip() if worker is None else worker, case(**changes), software(), op
     )
@@ -107,7 +108,7 @@ def test_a_gradient_that_a_kernel_adds() -> None:
     stack, worker, layer = (
         software(fused_accumulation=0.0),
         chip(),
-        table(tables.LAYER, 1),
+        table(LAYER, 1),
     )
     add_operator(layer[0], worker, case(), stack, product())
     n, k = 4096.0, 1024.0
@@ -175,7 +176,7 @@ def test_kernels_of_a_fused_layer() -> None:
 
 def test_a_dense_model_has_no_mixture() -> None:
     layers = world().layers()
-    assert not any(layers[MOE][name] for name in tables.LAYER.names or ())
+    assert not any(layers[MOE][name] for name in LAYER.names or ())
 
 
 @given(

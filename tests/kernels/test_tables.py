@@ -6,6 +6,7 @@ import pytest
 from accelsim.kernels import tables
 from accelsim.kernels.attention_tables import FUSED, FUSED_TIME
 from accelsim.kernels.fabric_tables import COLLECTIVE, NCCL
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.neuron_tables import (
     ENGINES_OF,
@@ -39,7 +40,7 @@ TABLES = (
     tables.GEMM,
     tables.KERNEL,
     tables.OPERATOR,
-    tables.LAYER,
+    LAYER,
     tables.RESULT,
     MEMORY,
 )
