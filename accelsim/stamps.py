@@ -53,7 +53,8 @@ class Watch:
 
     def fresh(self) -> bool:
         """Return whether all of them are what they were."""
-        return all(stamp(path) == known for path, known in self.files.items())
+        look = stamp if getattr(_LOCAL, "settled", None) is not None else _look
+        return [*map(look, self.files)] == [*self.files.values()]
 
 
 def note(path: str | os.PathLike[str]) -> None:

@@ -7,7 +7,10 @@ by the moments that a pass is made of.
 """
 
 from accelsim.kernels.jit import inlined, kernel
-from accelsim.kernels.layer_tables import (
+from accelsim.kernels.overlap import add_moment, hide
+from accelsim.kernels.recompute import repeated_traffic
+from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.use_tables import (
     ACROSS,
     BESIDE,
     INSIDE,
@@ -15,8 +18,6 @@ from accelsim.kernels.layer_tables import (
     SCORES,
     STREAMS,
 )
-from accelsim.kernels.overlap import add_moment, hide
-from accelsim.kernels.tables import Record, Rows
 
 
 @inlined
@@ -51,18 +52,19 @@ def add_seen(
 
 
 @kernel
-def tensor_chunks(row: Record, software: Record, plan: Record, again: float) -> float:
+def tensor_chunks(
+    row: Record, software: Record, plan: Record, tp: float, experts: float
+) -> float:
     """Return the tensor traffic of a layer that may hide behind its products [s].
 
-    The first of the tp chunks has nothing to hide behind, nor has what goes to experts
-    and back. A group that leaves the domain exchanges no chunks; single products hide
-    what they can.
+    tp : all of it, of which `experts` goes to experts and back and never hides. The
+    first of the tp chunks has nothing to hide behind. A group that leaves the domain
+    exchanges no chunks; single products hide what they can.
     """
     in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
     if in_chunks == 0.0:
         return float(row.tp_behind)
-    tp = (1.0 + again) * row.forward_tp + row.backward_tp
-    return float((tp - (2.0 + again) * row.tp_experts) * (1.0 - 1.0 / plan.tp))
+    return float((tp - experts) * (1.0 - 1.0 / plan.tp))
 
 
 @kernel
@@ -84,15 +86,17 @@ def share_layer(
     of_streams = share_of(
         row.elementwise_moved, row.forward_elementwise + row.backward_elementwise
     )
-    repeated = again * row.forward_matmul
+    repeated = again * (row.forward_matmul - (1.0 - software.repeats_last) * row.last)
     streams = busy - products - repeated - scores  # and what `selective` repeats
     moved = (products + repeated) * of_products + scores * of_scores
     moved += streams * of_streams
-    tp = (1.0 + again) * row.forward_tp + row.backward_tp
+    block, routed = repeated_traffic(row, plan)
+    tp = (1.0 + again) * row.forward_tp + row.backward_tp + block * row.block_tp
     cp = (1.0 + again) * row.forward_cp + row.backward_cp
-    ep = (1.0 + again) * row.forward_ep + row.backward_ep
+    ep = (1.0 + again + routed) * row.forward_ep + row.backward_ep
 
-    chunks = tensor_chunks(row, software, plan, again)
+    experts = (2.0 + again + routed) * row.tp_experts
+    chunks = tensor_chunks(row, software, plan, tp, experts)
     tp_hidden, tp_with, of_tp = hide(chunks, row.tp_use, products, of_products)
     cp_hidden, cp_with, of_cp = hide(
         software.overlap_cp * cp, row.cp_use, scores, of_scores

@@ -1,22 +1,9 @@
-"""The tables of one layer: its times, and what it takes of a worker's resources."""
+"""The table of one layer: its times, its traffic, and what it keeps."""
 
 import numpy as np
 
-# What something takes of a worker's resources while it runs alone, as shares of them:
-# multiprocessors that it holds, memory bandwidth, links inside and outside the domain
-# of the innermost network.
-USE = np.dtype([(name, "f8") for name in ("units", "memory", "inner", "outer")])
-RESOURCES = ("memory", "inner", "outer")  # that are shared byte by byte
-
-# Kinds of moments of a pass through a stage, by what is at work: products, attention,
-# other kernels; computing beside traffic; traffic alone, in a domain and across.
-PRODUCTS, SCORES, STREAMS, BESIDE, INSIDE, ACROSS = range(6)
-MOMENTS = 6
-
-# One kind: seconds, and each resource's share in use, summed over them [s].
-MOMENT = np.dtype(
-    [(name, "f8") for name in ("seconds", "computing", *(USE.names or ()))]
-)
+from accelsim.kernels.plan_tables import N_MODULES
+from accelsim.kernels.use_tables import USE
 
 # One layer kind of one shard on one micro-batch, on one worker. Times in s.
 LAYER = np.dtype(
@@ -33,30 +20,25 @@ LAYER = np.dtype(
             "tp",
             "cp",
             "ep",
-            "tp_bytes",
-            "cp_bytes",
-            "ep_bytes",
+            *(f"{of}_bytes" for of in ("tp", "cp", "ep")),
         )
     ]
     + [
-        (
-            "tp_experts",
-            "f8",
-        ),  # each way, to experts and back, never in chunks
+        ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
+        ("last", "f8"),  # part of forward_matmul whose output only the residual takes
+        ("last_flops", "f8"),
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         # s of both passes in which these parts move memory at its full rate
-        ("matmul_moved", "f8"),
-        ("attention_moved", "f8"),
-        ("elementwise_moved", "f8"),
-        ("tp_use", USE),
-        ("cp_use", USE),
-        ("ep_use", USE),
-        ("core", "f8"),  # forward attention core alone, what `selective` repeats
-        ("core_flops", "f8"),
+        *((f"{of}_moved", "f8") for of in ("matmul", "attention", "elementwise")),
+        *((f"{of}_use", USE) for of in ("tp", "cp", "ep")),
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
         ("workspace", "f8"),  # B that its backward pass needs for a moment
+        *((f"block_tp{of}", "f8") for of in ("", "_bytes")),  # of feed-forward, forward
+        # by module: seconds, FLOPs and launches of repeating it, B that it then frees
+        *((f"again{of}", "f8", (N_MODULES,)) for of in ("", "_flops", "_kernels")),
+        ("freed", "f8", (N_MODULES,)),
     ]
 )

@@ -7,10 +7,11 @@ context or expert group exchange is added. Nothing here knows schedules or optim
 
 import math
 
-from accelsim.kernels.activations import keep_activations
+from accelsim.kernels.activations import keep_activations, logit_bytes
 from accelsim.kernels.attention import fused_seconds, useful_scores
-from accelsim.kernels.collectives import collective, reach_of
-from accelsim.kernels.experts import domain_tier, expert_exchange
+from accelsim.kernels.collectives import collective
+from accelsim.kernels.ends import embedding_operators, head_operators
+from accelsim.kernels.experts import expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.matmul import product_parts
@@ -22,11 +23,12 @@ from accelsim.kernels.neuron_step import (
     turned_elements,
 )
 from accelsim.kernels.operators import (
-    embedding_operators,
-    head_operators,
+    gathered_tokens,
     localise,
     transformer_operators,
 )
+from accelsim.kernels.plan_tables import CORE_ATTN
+from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
 from accelsim.kernels.streams import moved_seconds, stream_seconds
 from accelsim.kernels.tables import (
     BF16,
@@ -43,7 +45,7 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
-from accelsim.kernels.uses import fill_uses
+from accelsim.kernels.uses import crosses_domain, fill_uses, hidden_backward
 
 
 @kernel
@@ -117,12 +119,12 @@ def time_product(
     and the weights, where the stack keeps no narrow copy of them.
     """
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
-    fused = software.fused_accumulation > 0.0 or op.core > 0.0
+    fused = software.fused_accumulation > 0.0 or op.module == CORE_ATTN
     wide = case.activation_bytes
     counts = 1.0 if op.part == PART_MATMUL else 0.0
     product = op.product
     product.precision, product.grouped = op.precision, op.grouped
-    product.batch, product.bytes_in = op.batch, width
+    product.batch, product.tokens, product.bytes_in = op.batch, op.m, width
     product.block = int(op.precision == MXFP8)
     # a step passes through all layers before it meets a weight again, for hours
     product.weight_sets = product.repeats = math.inf
@@ -159,7 +161,6 @@ def time_product(
     flops = 2.0 * op.m * op.n * op.k * op.batch
     row.forward_flops += flops
     row.backward_flops += flops if op.frozen else 2.0 * flops
-    row.core_flops += op.core * flops
     row.forward_kernels += 1.0
     row.backward_kernels += 1.0 if op.frozen else 2.0
     if op.frozen and op.adapter > 0.0:
@@ -181,7 +182,6 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
     backward = fused_seconds(chip, chip.attention_backward, op) * (1.0 + chip.lag)
     row.forward_flops += flops
     row.backward_flops += scores * (3.0 * op.k + 2.0 * op.v)
-    row.core_flops += flops
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward
@@ -204,6 +204,9 @@ def add_operator(
             forward, backward = stream_on_engines(chip, op, forward, backward)
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
+    if op.kind == MATMUL and op.last > 0.0:
+        row.last += forward
+        row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
     forward, backward = forward * op.share, backward * op.share
     moved = min(forward + backward, op.share * moved_seconds(chip, op))
     if op.part == PART_MATMUL:
@@ -218,25 +221,25 @@ def add_operator(
         row.forward_elementwise += forward
         row.backward_elementwise += backward
         row.elementwise_moved += moved
-    row.core += op.core * forward
 
 
 @kernel
 def add_tensor_traffic(
-    row: Record, software: Record, tiers: Rows, group: Record, size: float,
+    row: Record, software: Record, tiers: Rows, group: Record, ranks: int, size: float,
     blocks: float, again: float,
 ) -> float:  # fmt: skip
-    """Add what a tensor group exchanges around `blocks`; returns s of one collective.
+    """Add what a tensor group of `ranks` exchanges; returns s of one collective.
 
-    Around each block are one all-reduce of its hidden states of `size` bytes [B], or an
-    all-gather and a reduce-scatter under sp (Korthikanti et al. 2022, section 4.2.2),
-    either way the same. Inputs that were not kept gathered are gathered `again`
+    Around each of `blocks` are one all-reduce of its hidden states of `size` bytes [B],
+    or an all-gather and a reduce-scatter under sp (Korthikanti et al. 2022, section
+    4.2.2), either way the same. Inputs that were not kept gathered are gathered `again`
     (LinearWithGradAccumulationAndAsyncCommunication.backward in
     megatron/core/tensor_parallel/layers.py).
     """
-    call = ALL_GATHER if group.sp else ALL_REDUCE
-    calls = 2.0 * blocks if group.sp else blocks
-    tp = float(group.tp)
+    cut = group.sp == 1 or group.tp == 1
+    call = ALL_GATHER if cut else ALL_REDUCE
+    calls = 2.0 * blocks if cut else blocks
+    tp = float(ranks)
     time, sent, _, _ = collective(tiers, call, size, tp, 1.0, software)
     back = calls + again
     row.forward_tp += calls * time
@@ -247,31 +250,6 @@ def add_tensor_traffic(
         row.forward_kernels += calls * software.collective_calls
         row.backward_kernels += back * software.collective_calls
     return time
-
-
-@kernel
-def hidden_backward(
-    ops: Rows, count: int, time: float, again: float, blocks: float
-) -> float:
-    """Return what a layer's own products hide of its backward tensor traffic [s].
-
-    Of `blocks` collectives of `time` [s], each that reduces an input's gradient runs
-    behind the product for the weight's, each that gathers an input `again` behind the
-    product for the input's gradient, and behind no other.
-    """
-    gathers, reductions = 0.0, 0.0
-    for i in range(count):
-        op = ops[i]
-        if op.kind == MATMUL and op.gathered > 0.0:
-            gathers += min(time, op.input_time)
-            reductions += min(time, op.weight_time)
-    return min(again * time, gathers) + min(blocks * time, reductions)
-
-
-@kernel
-def crosses_domain(tiers: Rows, tp: float) -> float:
-    """Return 1 if a tensor group leaves the domain of its innermost switch."""
-    return 1.0 if reach_of(tiers, domain_tier(tiers), tp, 1.0) < tp else 0.0
 
 
 @kernel
@@ -315,8 +293,11 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
+        before = forward_sums(row)
         add_operator(row, chip, case, software, ops[i])
+        note_module(row, ops[i], before)
     keep_activations(row, mixture, chip, model, software, case, shard)
+    fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
     kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
@@ -325,13 +306,19 @@ def fill_transformer_layer(
     blocks = 1.0 if mixture else model.blocks
     kept = software.gathered_inputs > 0.0 or model.adapter_rank > 0.0
     again = blocks if shard.sp and not kept else 0.0
-    time = add_tensor_traffic(row, software, tiers, shard, size, blocks, again)
+    time = add_tensor_traffic(
+        row, software, tiers, shard, shard.tp, size, blocks, again
+    )
+    row.block_tp = row.forward_tp / blocks
+    row.block_tp_bytes = row.forward_tp_bytes / blocks
     if mixture:
-        # experts are cut over the tensor group, too: it shares their choices
+        # those who cut the same experts share their choices
         volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
-        before = row.forward_tp
-        add_tensor_traffic(row, software, tiers, shard, size * model.top_k, 1.0, 0.0)
-        row.tp_experts = row.forward_tp - before
+        chosen = case.activation_bytes * gathered_tokens(shard) * model.hidden
+        chosen *= model.top_k
+        add_tensor_traffic(row, software, tiers, shard, shard.etp, chosen, 1.0, 0.0)
+        row.tp_experts = row.block_tp = row.forward_tp - row.block_tp
+        row.block_tp_bytes = row.forward_tp_bytes - row.block_tp_bytes
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
@@ -355,13 +342,15 @@ def fill_ends(
         add_operator(head, chip, case, software, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
-    head.saved = (
-        software.logit_bytes * logits
-        + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
-    )
+    # the last norm's input and output; under sp the LM head takes it gathered
+    rows = 2.0 * shard.own_tokens
+    if shard.own_tokens < tokens and software.gather_buffers == 0.0:
+        rows += tokens
+    width = case.activation_bytes
+    head.saved = logit_bytes(software, width) * logits + width * rows * model.hidden
     half = 0.5 * case.activation_bytes * tokens * model.hidden
-    add_tensor_traffic(embed, software, tiers, shard, half, 1.0, 0.0)
-    add_tensor_traffic(head, software, tiers, shard, half, 1.0, 0.0)
+    add_tensor_traffic(embed, software, tiers, shard, shard.tp, half, 1.0, 0.0)
+    add_tensor_traffic(head, software, tiers, shard, shard.tp, half, 1.0, 0.0)
 
 
 @kernel
@@ -376,11 +365,8 @@ def fill_layers(
     for s in range(len(shards)):
         shard = shards[s]
         case = cases[shard.case]
-        chip, model, stack = (
-            chips[case.chip],
-            models[case.model],
-            software[case.software],
-        )
+        chip, model = chips[case.chip], models[case.model]
+        stack = software[case.software]
         localise(shard, model, case)
         for kind in (DENSE, MOE):
             if kind == MOE and model.moe_layers == 0.0:

@@ -8,11 +8,12 @@ all layers have been written beside those that are added up, and the update. The
 fullest moment of the fullest stage is what a plan needs.
 """
 
-from accelsim.kernels.groups import sharers
+from accelsim.kernels.groups import expert_sharers, sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
 from accelsim.kernels.pipeline import schedule_of
+from accelsim.kernels.recompute import kept_activations
 from accelsim.kernels.space import same_work
 from accelsim.kernels.stages import stage_layers, uneven
 from accelsim.kernels.tables import (
@@ -21,7 +22,6 @@ from accelsim.kernels.tables import (
     FULL,
     HEAD,
     MOE,
-    SELECTIVE,
     UNSHARDED,
     ZERO2,
     ZERO3,
@@ -53,12 +53,13 @@ def parameters_at(
 ) -> tuple[float, float, float]:
     """Return one worker's parameters in a stage of so many layers.
 
-    (dense, experts, ends), cut over tp and ep. The embedding is on the first stage, the
-    LM head on the last; a stage that is not both has its own copy of a tied one.
+    (dense, experts, ends), cut over tp, experts over etp x ep. The embedding is on the
+    first stage, the LM head on the last; a stage that is not both has its own copy of a
+    tied one.
     """
     moe = layers * model.moe_layers / model.layers
     dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
-    experts = moe * model.expert_parameters / (plan.tp * plan.ep)
+    experts = moe * model.expert_parameters / (plan.etp * plan.ep)
     ends = 0.0
     if stage == 0:
         ends += model.embed_parameters
@@ -66,24 +67,6 @@ def parameters_at(
         copy = model.vocab * model.hidden if plan.pp > 1 else 0.0
         ends += max(model.head_parameters, copy)
     return dense / plan.tp, experts, ends / plan.tp
-
-
-@kernel
-def layer_activations(
-    row: Record, chip: Record, software: Record, recompute: int
-) -> float:
-    """Return the bytes [B] that one layer keeps for one micro-batch."""
-    if recompute == FULL:
-        return float(row.input)
-    if recompute != SELECTIVE:
-        return float(row.saved)
-    kept = row.saved - row.saved_core
-    if chip.attention_forward.block == 0.0:
-        return float(
-            software.selective_kept * kept
-            + row.saved_core * (1.0 - software.selective_core)
-        )
-    return float(software.selective_kept * kept)
 
 
 @kernel
@@ -108,7 +91,7 @@ def stage_activations(
         if share == 0.0:
             continue
         row = layers[kind]
-        each = layer_activations(row, chip, software, plan.recompute)
+        each = kept_activations(row, chip, software, plan)
         kept += share * (again * each + (here - again) * row.saved)
         workspace = max(workspace, row.workspace + row.saved - each)
     return kept, workspace
@@ -133,7 +116,8 @@ def fill_states(
 
     trained : share of the weights that has gradients and an optimizer's state.
     """
-    replicas, expert_replicas = float(sharers(plan)), sharers(plan) / plan.ep
+    replicas = float(sharers(plan))
+    expert_replicas = expert_sharers(plan, sharers(plan))
     mine = dense + experts + ends
     shard = (dense + ends) / replicas + experts / expert_replicas
     # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers

@@ -8,14 +8,22 @@ Nothing here knows how long an operator takes.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_tables import PASSES
+from accelsim.kernels.plan_tables import (
+    CORE_ATTN,
+    EXPERTS,
+    LAYERNORM,
+    MLA_UP,
+    MLP,
+    MOE_ACT,
+    NO_MODULE,
+    SHARED_EXPERTS,
+)
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
     DROPOUT,
     DROPOUT_PASSES,
-    EMBEDDING,
     GATED_PASSES,
-    LOSS_PASSES,
     MASK,
     NORM,
     NORM_PASSES,
@@ -29,8 +37,11 @@ from accelsim.kernels.streams import (
     SUM_PASSES,
 )
 from accelsim.kernels.tables import (
+    APART,
+    ELEMENT_BYTES,
     FUSED_ATTENTION,
     MATMUL,
+    ONE_KERNEL,
     PART_ATTENTION,
     PART_ELEMENTWISE,
     PART_MATMUL,
@@ -59,6 +70,15 @@ def localise(shard: Record, model: Record, case: Record) -> None:
 
 
 @kernel
+def gathered_tokens(shard: Record) -> float:
+    """Return the tokens whose choices the workers of an expert-tensor group share.
+
+    Each brings its own; without sequence parallelism they all bring the same.
+    """
+    return float(shard.tokens * (shard.etp / shard.tp))
+
+
+@kernel
 def add_weight(
     ops: Rows, at: int, precision: int, m: float, n: float, k: float, batch: float,
     gradient_bytes: float,
@@ -68,14 +88,14 @@ def add_weight(
     op.kind = MATMUL
     op.part = PART_MATMUL
     op.precision = precision
-    op.core = 0.0
+    op.module, op.repeats = NO_MODULE, 1.0
     op.grouped = 0
     op.m, op.n, op.k = m, n, k
     op.batch = batch
     op.gradient_bytes = gradient_bytes
     op.frozen = 0
     op.adapter = 0.0
-    op.gathered = 0.0
+    op.gathered = op.last = 0.0
     op.share = 1.0
     op.engines.held = 0.0
     return at + 1
@@ -89,7 +109,7 @@ def add_stream(
     op = ops[at]
     op.kind = STREAM
     op.part = PART_ELEMENTWISE
-    op.core = 0.0
+    op.module, op.repeats = NO_MODULE, 1.0
     op.forward_bytes, op.backward_bytes = forward, backward
     op.kernels = kernels
     op.share = 1.0
@@ -137,7 +157,7 @@ def add_unfused_attention(
     add_passes(ops[at - 1], model.dropout * scores / width, DROPOUT_PASSES)
     for i in range(first, at):
         ops[i].part = PART_ATTENTION
-        ops[i].core = 1.0
+        ops[i].module = CORE_ATTN
         ops[i].engines.held = 2.0 * scores  # before and behind the softmax
     return at
 
@@ -149,17 +169,26 @@ def add_fused_attention(
     """Append attention as one fused kernel (Dao 2023): no score matrix in memory.
 
     Layers with a sliding window and layers without are two operators, each with the
-    share of the layers that have it.
+    share of the layers that have it. Narrow attention narrows queries, keys and values
+    first, and backward the gradient of the output (Transformer Engine, fp8_dpa).
     """
     heads = shard.micro_batch * shard.heads
+    wide, narrow = case.activation_bytes, ELEMENT_BYTES[case.attention_precision]
+    if narrow < wide:
+        width = model.head_dim + model.v_dim
+        context = shard.tokens * shard.heads * model.v_dim
+        inputs = shard.heads * model.head_dim + shard.kv_heads * width
+        inputs *= shard.tokens
+        moved = wide + narrow
+        at = add_stream(ops, at, moved * inputs, moved * context, 1.0)
     for windowed in range(2):
         share = model.window_share if windowed else 1.0 - model.window_share
         if share > 0.0:
             op = ops[at]
             op.kind = FUSED_ATTENTION
             op.part = PART_ATTENTION
-            op.core = 1.0
-            op.precision = case.wide_precision
+            op.module, op.repeats = CORE_ATTN, 1.0
+            op.precision = case.attention_precision
             op.m, op.n = case.seq_len / shard.cp, case.seq_len
             op.k, op.v = model.head_dim, model.v_dim
             op.batch = heads
@@ -191,46 +220,56 @@ def add_projections(
             at = add_weight(ops, at, precision, tokens, model.q_rank, hidden, 1.0, grad)
             source = model.q_rank
         at = add_weight(ops, at, precision, tokens, queries, source, 1.0, grad)
-        ops[at - 1].gathered = 1.0
+        ops[at - 1].gathered, ops[at - 1].module = 1.0, MLA_UP
         down = model.kv_rank + model.rope_dim
         at = add_weight(ops, at, precision, tokens, down, hidden, 1.0, grad)
         up = heads * (model.head_dim - model.rope_dim + model.v_dim)
         at = add_weight(ops, at, precision, tokens, up, model.kv_rank, 1.0, grad)
+        ops[at - 1].module = MLA_UP
     else:
         columns = queries + kv_heads * (model.head_dim + model.v_dim)
         at = add_weight(ops, at, precision, tokens, columns, hidden, 1.0, grad)
     ops[at - 1].gathered = 1.0
     values = heads * model.v_dim
     at = add_weight(ops, at, precision, tokens, hidden, values, 1.0, grad)
+    ops[at - 1].last = 1.0 if model.blocks == 1.0 else 0.0  # beside the feed-forward
     if model.rotary > 0.0:
         rotated = queries + kv_heads * model.head_dim
         size = case.activation_bytes * tokens * rotated
         at = add_stream(ops, at, ROTARY[0] * size, ROTARY[1] * size, 1.0)
         add_passes(ops[at - 1], tokens * rotated, ROTARY_PASSES)
+        ops[at - 1].module = MLA_UP if model.kv_rank > 0.0 else NO_MODULE
     return at
 
 
 @kernel
 def add_feed_forward(
     ops: Rows, at: int, model: Record, software: Record, case: Record,
-    tokens: float, ffn: float, experts: float,
+    tokens: float, ffn: float, experts: float, module: int,
 ) -> int:  # fmt: skip
     """Append feed-forward networks of width `ffn` (already cut over tp).
 
     tokens : rows that each of the `experts` networks sees (1 for a dense layer).
+    module : MLP, EXPERTS or SHARED_EXPERTS.
     """
     up, grad, precision = model.up_matrices, software.grad_bytes, case.precision
     first = at
     at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
     at = add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
+    ops[at - 1].last = 1.0 if experts == 1.0 else 0.0  # others are weighed first
     for i in range(first, at):
-        ops[i].grouped = int(experts > 1.0)
+        if experts > 1.0:
+            ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART
     size = case.activation_bytes * tokens * ffn * experts
     forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
     backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]
     at = add_stream(ops, at, size * forward, size * backward, 1.0)
     kind = GATED_PASSES if up > 1.0 else PLAIN_PASSES
     add_passes(ops[at - 1], size / case.activation_bytes, kind)
+    for i in range(first, at):
+        ops[i].module = module
+    if module == EXPERTS:
+        ops[at - 1].module = MOE_ACT
     return at
 
 
@@ -240,23 +279,29 @@ def add_experts(
 ) -> int:
     """Append router, permutation, routed experts and shared experts of a layer.
 
-    Routing is perfectly balanced: experts/ep experts of this worker see ep times its
-    tokens x top_k. Permuting and un-permuting read and write each choice
+    Routing is perfectly balanced: experts/ep experts of this worker see etp x ep times
+    the tokens x top_k of its own. Permuting and un-permuting read and write each choice
     (Megatron-Core MoE, all-to-all dispatcher).
     """
     tokens, own = shard.tokens, shard.own_tokens
     mine = model.experts / shard.ep
     grad = software.grad_bytes
+    first = at
     at = add_weight(
         ops, at, case.wide_precision, own, model.experts, model.hidden, 1.0, grad
     )
     size = case.activation_bytes * own * model.top_k * model.hidden
     at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
-    each, width = tokens * model.top_k / mine, model.expert_ffn / shard.tp
-    at = add_feed_forward(ops, at, model, software, case, each, width, mine)
+    for i in range(first, at):
+        ops[i].module = EXPERTS
+    each = gathered_tokens(shard) * model.top_k / mine
+    width = model.expert_ffn / shard.etp
+    at = add_feed_forward(ops, at, model, software, case, each, width, mine, EXPERTS)
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp
-        at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
+        at = add_feed_forward(
+            ops, at, model, software, case, tokens, width, 1.0, SHARED_EXPERTS
+        )
     return at
 
 
@@ -275,6 +320,8 @@ def add_norms(
     forward = size * (NORM[0] + RESIDUAL[0] + MASK * model.dropout)
     backward = size * (NORM[1] + RESIDUAL[1] + MASK * model.dropout)
     at = add_stream(ops, at, forward, backward, 2.0 * chain * model.blocks)
+    ops[at - 1].module = LAYERNORM
+    ops[at - 1].repeats = size * NORM[0] / forward
     elements = size / case.activation_bytes
     add_passes(ops[at - 1], elements, NORM_PASSES)
     add_passes(ops[at - 1], elements, SUM_PASSES)
@@ -331,7 +378,7 @@ def transformer_operators(
     else:
         tokens, width = shard.tokens, model.ffn / shard.tp
         up = at
-        at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
+        at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0, MLP)
         ops[up].gathered = 1.0
     freeze(ops, at, model)
     return at
@@ -341,42 +388,4 @@ def transformer_operators(
 def freeze(ops: Rows, count: int, model: Record) -> None:
     """Mark the products of the first `count` operators whose weights are frozen."""
     for i in range(FIRST, count):
-        ops[i].frozen = int(model.adapter_rank > 0.0 and ops[i].core == 0.0)
-
-
-@kernel
-def head_operators(
-    ops: Rows, model: Record, software: Record, case: Record, shard: Record
-) -> int:
-    """Write the operators of LM head and loss; returns their number.
-
-    The logits are cut over the vocabulary.
-    """
-    tokens, columns = shard.tokens, model.vocab / shard.tp
-    at = add_weight(
-        ops,
-        FIRST,
-        case.wide_precision,
-        tokens,
-        columns,
-        model.hidden,
-        1.0,
-        software.grad_bytes,
-    )
-    logits = tokens * columns
-    norm = case.activation_bytes * shard.own_tokens * model.hidden
-    kernels = 2.0 if software.fused_loss > 0.0 else 7.0
-    forward = NORM[0] * norm + software.loss[0] * logits
-    backward = NORM[1] * norm + software.loss[1] * logits
-    freeze(ops, at, model)
-    at = add_stream(ops, at, forward, backward, kernels)
-    add_passes(ops[at - 1], logits, LOSS_PASSES)
-    add_passes(ops[at - 1], norm / case.activation_bytes, NORM_PASSES)
-    return at
-
-
-@kernel
-def embedding_operators(ops: Rows, model: Record, case: Record, shard: Record) -> int:
-    """Write the look-up of the embedding; backward it adds into the table."""
-    size = case.activation_bytes * shard.tokens * model.hidden
-    return add_stream(ops, FIRST, EMBEDDING[0] * size, EMBEDDING[1] * size, 1.0)
+        ops[i].frozen = int(model.adapter_rank > 0.0 and ops[i].module != CORE_ATTN)

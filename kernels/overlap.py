@@ -10,8 +10,8 @@ may hide at all is the software's, how long either takes alone is its caller's.
 """
 
 from accelsim.kernels.jit import inlined, kernel
-from accelsim.kernels.layer_tables import MOMENTS
 from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.use_tables import MOMENTS
 
 EVEN = 0.5  # of a resource, which each of two gets that both want more
 HALVINGS = 40  # of the speeds between which a fair one lies

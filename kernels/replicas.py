@@ -8,7 +8,7 @@ What may run behind computation is the software's, what either loses stands in
 
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
-from accelsim.kernels.groups import alike, sharers
+from accelsim.kernels.groups import alike, expert_sharers, sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
@@ -30,11 +30,11 @@ def stage_parameters(
     """Return the parameters of one worker in a stage: (dense, experts, ends).
 
     Tables of the embedding and the head are on the first and last stage, on both if
-    there is one stage. Numbers of parameters, cut over tp and ep.
+    there is one stage. Numbers of parameters, cut over tp, experts over etp x ep.
     """
     moe = layers * model.moe_layers / model.layers
     dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
-    experts = moe * model.expert_parameters / (plan.tp * plan.ep)
+    experts = moe * model.expert_parameters / (plan.etp * plan.ep)
     ends = max(model.embed_parameters, model.head_parameters)
     if plan.pp == 1:
         ends = model.embed_parameters + model.head_parameters
@@ -44,20 +44,19 @@ def stage_parameters(
 @kernel
 def group_exchange(
     tiers: Rows, software: Record, plan: Record, kind: int, dense: float,
-    experts: float, calls: float, ranks: float,
+    experts: float, calls: float, ranks: int,
 ) -> tuple[float, float]:  # fmt: skip
     """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
 
-    Dense weights are exchanged among so many `ranks` at stride tp, experts among that
-    group divided by ep, at stride tp x ep. calls : collectives that share the bytes
-    (one a layer where layers are gathered one by one).
+    Dense weights are exchanged among so many `ranks` at stride tp, experts among those
+    that hold the same ones, at stride etp x ep. calls : collectives that share the
+    bytes (one a layer where layers are gathered one by one).
     """
-    tp = float(plan.tp)
-    a, sent, _, _ = collective(tiers, kind, dense / calls, ranks, tp, software)
-    ep = float(plan.ep)
-    b, more, _, _ = collective(
-        tiers, kind, experts / calls, ranks / ep, tp * ep, software
+    a, sent, _, _ = collective(
+        tiers, kind, dense / calls, float(ranks), float(plan.tp), software
     )
+    same, stride = expert_sharers(plan, ranks), float(plan.etp * plan.ep)
+    b, more, _, _ = collective(tiers, kind, experts / calls, same, stride, software)
     return calls * (a + b), calls * (sent + more)
 
 
@@ -75,7 +74,7 @@ def fill_exchange(
     dense, experts, ends = stage_parameters(model, plan, full)
     dense += ends
     layers = max(1.0, full)
-    grad = software.grad_bytes * model.trained
+    grad = software.reduce_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
     if plan.sharding == UNSHARDED and software.bucket > 0.0:
         # a bucket holds whole tensors
@@ -83,7 +82,7 @@ def fill_exchange(
         calls = min(max(1.0, dense * grad / software.bucket), max(1.0, tensors))
     whole = plan.sharding == UNSHARDED or software.scatter == 0.0
     kind = ALL_REDUCE if whole else ALL_GATHER
-    ranks = float(plan.dp * plan.cp if plan.sharding == UNSHARDED else sharers(plan))
+    ranks = plan.dp * plan.cp if plan.sharding == UNSHARDED else sharers(plan)
     exchange.reduce, exchange.reduced = group_exchange(
         tiers, software, plan, kind, dense * grad, experts * grad, calls, ranks
     )
@@ -91,6 +90,7 @@ def fill_exchange(
         exchange.use, chip, software, tiers, kind, (dense + experts) * grad, ranks,
         float(plan.tp), exchange.reduce,
     )  # fmt: skip
+    exchange.scatter = 0.0 if whole else exchange.reduce
     if plan.sharding != UNSHARDED and alike(plan) > 1:
         add_alike(exchange, software, tiers, plan, dense * grad, experts * grad, calls)
     exchange.gather, exchange.gathered = 0.0, 0.0
@@ -111,11 +111,11 @@ def add_alike(
 ) -> None:  # fmt: skip
     """Add the all-reduce of each worker's shard among the groups that are alike.
 
-    dense, experts : bytes of the whole gradients [B]. Experts, which ep workers of a
-    group have between them, are as many in all but `ep` times fewer copies.
+    dense, experts : bytes of the whole gradients [B].
     """
     shard, groups = float(sharers(plan)), float(alike(plan))
-    each, tp = dense / shard + experts * plan.ep / shard, float(plan.tp)
+    each = dense / shard + experts / expert_sharers(plan, sharers(plan))
+    tp = float(plan.tp)
     time, sent, _, _ = collective(
         tiers, ALL_REDUCE, each / calls, groups, tp * shard, software
     )
@@ -129,6 +129,8 @@ def add_data_parallel(
     forward: float, backward: float,
 ) -> None:  # fmt: skip
     """Add what keeps the data-parallel replicas equal.
+
+    Cores that have to add up shards themselves do not compute meanwhile.
 
     exchange : EXCHANGE of the plan. full : layers of the fullest stage. forward,
     backward : its seconds on one micro-batch, to hide behind. ZeRO-3 gathers each
@@ -153,8 +155,9 @@ def add_data_parallel(
         )
         behind = backward - used
     hides = software.overlap_dp * (plan.sharding == UNSHARDED or software.scatter > 0)
-    seen, more, _ = bucketed(hides, reduce, behind, layers, longer, done)
-    result.dp += time + times * seen
+    alone = 0.0 if software.overlap_scatter > 0.0 else exchange.scatter
+    seen, more, _ = bucketed(hides, reduce - alone, behind, layers, longer, done)
+    result.dp += time + times * (alone + seen)
     lost += times * more
     result.contention += lost
     result.contention_dp += lost
@@ -174,7 +177,7 @@ def add_optimizer(
     mine = dense + ends
     if plan.sharding != UNSHARDED:
         ranks = sharers(plan)
-        mine, experts = mine / ranks, experts * plan.ep / ranks
+        mine, experts = mine / ranks, experts / expert_sharers(plan, ranks)
         pieces = ranks * model.tensors * layers if ranks > 1.0 else 0.0
         result.host += pieces * software.piece_calls * software.launch
     traffic = GRADIENT_PASSES * software.grad_bytes

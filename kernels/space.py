@@ -28,6 +28,7 @@ def fill_plans(
         plan, option = plans[i], options[number - first[head]]
         plan.recompute = option.recompute
         plan.recompute_layers = option.recompute_layers
+        plan.modules = option.modules
         plan.sharding = option.sharding
         plan.offload = option.offload
         plan.offload_optimizer = option.offload_optimizer
@@ -55,7 +56,7 @@ def same_shard(a: Record, b: Record) -> bool:
     """Return whether the layers of two rows of PLAN or SHARD are the same."""
     return bool(
         a.case == b.case and a.tp == b.tp and a.micro_batch == b.micro_batch
-        and a.cp == b.cp and a.sp == b.sp and a.ep == b.ep
+        and a.cp == b.cp and a.sp == b.sp and a.ep == b.ep and a.etp == b.etp
     )  # fmt: skip
 
 
@@ -67,6 +68,7 @@ def same_work(a: Record, b: Record) -> bool:
     """
     return bool(
         a.shard == b.shard and a.case == b.case and a.recompute == b.recompute
+        and a.modules == b.modules
         and a.kept_share == b.kept_share and a.pp == b.pp and a.vp == b.vp
         and a.schedule == b.schedule and a.dp == b.dp
         and a.micro_batches == b.micro_batches
@@ -78,7 +80,7 @@ def same_replicas(a: Record, b: Record) -> bool:
     """Return whether the workers of two plans form the same groups."""
     return bool(
         a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
-        and a.vp == b.vp and a.ep == b.ep and a.dp == b.dp
+        and a.vp == b.vp and a.ep == b.ep and a.etp == b.etp and a.dp == b.dp
         and a.shard_group == b.shard_group
     )  # fmt: skip
 
@@ -87,7 +89,7 @@ def same_replicas(a: Record, b: Record) -> bool:
 def slot_of(plan: Record, size: int) -> int:
     """Return where to look for a plan's shard first, in a table of 2^n slots."""
     mixed = plan.case
-    for part in (plan.tp, plan.sp, plan.cp, plan.ep, plan.micro_batch):
+    for part in (plan.tp, plan.sp, plan.cp, plan.ep, plan.etp, plan.micro_batch):
         mixed = (mixed * FACTOR + part) & BITS
     return int((mixed ^ (mixed >> 15)) & (size - 1))
 
@@ -111,7 +113,8 @@ def index_shards(plans: Rows, shards: Rows, slots: Rows) -> int:
             slots[slot] = count
             shard = shards[count]
             shard.case, shard.tp, shard.sp = plan.case, plan.tp, plan.sp
-            shard.cp, shard.ep, shard.micro_batch = plan.cp, plan.ep, plan.micro_batch
+            shard.cp, shard.ep, shard.etp = plan.cp, plan.ep, plan.etp
+            shard.micro_batch = plan.micro_batch
             count += 1
         plan.shard = slots[slot]
     return count

@@ -10,18 +10,23 @@ What a layer's own traffic hides and costs stands in `layer_overlap`.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.layer_overlap import share_layer
-from accelsim.kernels.layer_tables import MOMENTS
 from accelsim.kernels.pipeline import (
     add_pipeline,
     fill_hand_over,
     hand_over_beside,
+)
+from accelsim.kernels.recompute import (
+    of_modules,
+    repeated,
+    repeated_traffic,
+    selective_flops,
+    selective_seconds,
 )
 from accelsim.kernels.stages import fill_shares, fullest_layers
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
     EMBED,
-    FULL,
     HEAD,
     MOE,
     SELECTIVE,
@@ -29,25 +34,7 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
-
-
-@kernel
-def selective_seconds(row: Record, chip: Record, software: Record) -> float:
-    """Return what selective recomputation adds to the backward pass of a layer [s].
-
-    A fused attention kernel repeats its scores anyway, so its core is never repeated.
-    """
-    time = software.selective_matmul * row.forward_matmul
-    time += software.selective_elementwise * row.forward_elementwise
-    if chip.attention_forward.block == 0.0:
-        time += software.selective_core * row.core
-    return float(time)
-
-
-@kernel
-def repeated(plan: Record) -> float:
-    """Return the share of the layers whose whole forward pass is done again."""
-    return 1.0 - plan.kept_share if plan.recompute == FULL else 0.0
+from accelsim.kernels.use_tables import MOMENTS
 
 
 @kernel
@@ -63,9 +50,9 @@ def add_layer(
     again = repeated(plan)
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
     backward = row.backward_matmul + row.backward_attention + row.backward_elementwise
-    recompute = again * compute
+    recompute = again * (compute - (1.0 - software.repeats_last) * row.last)
     if plan.recompute == SELECTIVE:
-        recompute = selective_seconds(row, chip, software)
+        recompute = selective_seconds(row, chip, software, plan)
     busy = compute + backward + recompute
     tp, cp, ep, contention = share_layer(
         moments, row, software, plan, again, busy, count
@@ -91,7 +78,7 @@ def host_seconds(
     row: Record, model: Record, software: Record, plan: Record
 ) -> tuple[float, float]:
     """Return what the host takes to launch a layer, forward and backward [s]."""
-    again = repeated(plan) * row.forward_kernels
+    again = repeated(plan) * row.forward_kernels + of_modules(plan, row.again_kernels)
     backward = row.backward_kernels + again
     backward += software.tensor_kernels[0] * model.tensors
     repeat = repeated(plan) * software.checkpoint
@@ -186,11 +173,10 @@ def scale_micro_batches(result: Record, times: float) -> None:
 def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> float:
     """Return the FLOPs of one layer on one micro-batch, recomputation included."""
     flops = row.forward_flops + row.backward_flops
-    flops += repeated(plan) * row.forward_flops
+    last = (1.0 - software.repeats_last) * row.last_flops
+    flops += repeated(plan) * (row.forward_flops - last)
     if plan.recompute == SELECTIVE:
-        flops += software.selective_matmul * (row.forward_flops - row.core_flops)
-        if chip.attention_forward.block == 0.0:
-            flops += software.selective_core * row.core_flops
+        flops += selective_flops(row, chip, software, plan)
     return float(flops)
 
 
@@ -205,9 +191,14 @@ def add_mean_worker(
     """
     each = count * plan.micro_batches / plan.pp
     passes = 1.0 + repeated(plan)
+    block, routed = repeated_traffic(row, plan)
     result.hardware_flops += each * layer_flops(row, chip, software, plan)
-    result.tp_bytes += each * (passes * row.forward_tp_bytes + row.backward_tp_bytes)
+    again = block * row.block_tp_bytes
+    result.tp_bytes += each * (
+        passes * row.forward_tp_bytes + row.backward_tp_bytes + again
+    )
     result.cp_bytes += each * (passes * row.forward_cp_bytes + row.backward_cp_bytes)
+    passes += routed
     result.ep_bytes += each * (passes * row.forward_ep_bytes + row.backward_ep_bytes)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
-from accelsim.kernels.layer_tables import USE
 from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
+from accelsim.kernels.use_tables import USE
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -40,6 +40,7 @@ ELEMENT_BYTES = (4.0, 4.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.5625)
 FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = codes(N_PRECISIONS)
 GPU, SYSTOLIC = 0, 1  # families of matrix units
 SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
+ONE_KERNEL, APART = 1, 2  # products of several experts, op.grouped
 MAX_TIERS, MAX_DIMS, MAX_STAGES = 6, 3, 256  # of a system, a torus, a pipeline
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
@@ -61,7 +62,8 @@ REASONS = (
     "interleaving needs micro-batches in multiples of pp",
     "micro-batch x dp does not divide the global batch",
     "ep does not divide experts",
-    "ep does not divide dp x cp",
+    "ep x etp does not divide tp x cp x dp",
+    "experts cannot be cut by etp",
     "cp does not divide the sequence",
     "tp x cp x pp x dp is not the number of workers",
     "the software cannot do this plan",
@@ -79,9 +81,12 @@ CHIP = np.dtype(
         ("columns", "f8"),
         ("matrix_rate", "f8", (N_PRECISIONS,)),  # sustained FLOP/s, 0 = unsupported
         ("peak_rate", "f8", (N_PRECISIONS,)),  # datasheet FLOP/s
-        ("grouped", "f8"),  # share of these that products of many experts reach
+        ("grouped", "f8"),  # share of these that one kernel of many experts reaches
+        ("apart", "f8"),  # 1 if kernels of several streams run one after the other
         ("block", "f8"),  # share of these that products with block scales reach
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
+        ("group_rows", "f8"),  # rows that each of their groups costs beyond its own
+        ("group_masked", "f8"),  # share of these where a side is no multiple of lanes
         ("vector_rate", "f8"),  # FLOP/s
         ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
         ("memory_capacity", "f8"),  # B
@@ -178,6 +183,7 @@ CASE = np.dtype(
         ("tiers", "i8"),
         ("precision", "i8"),  # of the products in the layers
         ("wide_precision", "i8"),  # of what is never narrowed: head, router, scores
+        ("attention_precision", "i8"),  # of fused attention
         ("weight_bytes", "f8"),  # of a stored parameter
         ("activation_bytes", "f8"),
         ("seq_len", "f8"),
@@ -195,10 +201,11 @@ PLAN = np.dtype(
     [
         ("case", "i8"),
         ("shard", "i8"),  # row of the layer table, filled by `training.evaluate`
-        *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "dp")),
+        *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "etp", "dp")),
         *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
         ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
+        ("modules", "i8"),  # that `selective` repeats, a bit each; 0 = the stack's way
         ("reason", "i8"),  # index of REASONS
         ("recompute_layers", "i8"),  # of a stage that are recomputed, 0 = all
         ("kept_share", "f8"),  # of a stage's layers that are not
@@ -231,7 +238,7 @@ PIPELINE = np.dtype(
 )
 
 # What of a plan decides the time of one layer on one micro-batch.
-SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "micro_batch")
+SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "etp", "micro_batch")
 SHARD = np.dtype(
     [(name, "i8") for name in SHARD_FIELDS]
     + [
@@ -247,7 +254,7 @@ SHARD = np.dtype(
 GEMM = np.dtype(
     [
         ("precision", "i8"),
-        ("grouped", "i8"),  # 1 if the products belong to different experts
+        ("grouped", "i8"),  # ONE_KERNEL or APART if they belong to different experts
         ("block", "i8"),  # 1 if blocks of the factors have scales of their own
         ("promoted", "i8"),  # 1 if fp8 sums are carried on in full fp32
         ("whole", "i8"),  # 1 if the library has the largest tile only, and no split-K
@@ -255,6 +262,7 @@ GEMM = np.dtype(
         ("n", "f8"),
         ("k", "f8"),
         ("batch", "f8"),
+        ("tokens", "f8"),  # rows of one of several groups, whichever side they are
         ("bytes_in", "f8"),  # of an element
         ("bytes_out", "f8"),  # of an element, both ways where it is accumulated
         ("weight_sets", "f8"),  # of k x n used in turn; inf = always from memory
@@ -291,11 +299,10 @@ MAX_OPERATORS = 32
 # One operator of a layer on one worker and one micro-batch, forward and backward.
 OPERATOR = np.dtype(
     [
-        ("kind", "i8"),
-        ("part", "i8"),
-        ("precision", "i8"),
-        ("core", "f8"),  # 1 if it belongs to the attention core
-        ("grouped", "i8"),  # 1 if the products belong to different experts
+        *((name, "i8") for name in ("kind", "part", "precision")),
+        ("module", "i8"),  # of `plan_tables`, that it is repeated with
+        ("repeats", "f8"),  # share of it that is
+        ("grouped", "i8"),  # ONE_KERNEL or APART if they belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
         # heads of size k, n keys and values of `kv_batch` heads, of size k and v
         ("m", "f8"),
@@ -312,6 +319,7 @@ OPERATOR = np.dtype(
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
+        ("last", "f8"),  # 1 if only the residual takes its output
         # what its products take, filled when it is timed: gradients of input and weight
         ("input_time", "f8"),
         ("weight_time", "f8"),
@@ -347,11 +355,7 @@ RESULT = np.dtype(
             "step_time",
             "memory_bound",
             # bytes that one worker sends in a step
-            "tp_bytes",
-            "cp_bytes",
-            "ep_bytes",
-            "pp_bytes",
-            "dp_bytes",
+            *(f"{of}_bytes" for of in ("tp", "cp", "ep", "pp", "dp")),
             # FLOPs of one worker in a step
             "hardware_flops",
             "contention_dp",  # s, part of contention: traffic of replicas

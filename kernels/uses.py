@@ -1,7 +1,8 @@
 """What a worker's collectives take of its multiprocessors, memory and links.
 
-This file knows a collective of one group by its kind, size and time. What it does to
-others, and they to it, is told in `overlap`.
+This file knows a collective of one group by its kind, size and time, and which products
+of a layer its tensor group may run behind. What it does to others, and they to it, is
+told in `overlap`.
 """
 
 from accelsim.kernels.algorithms import tier_traffic
@@ -14,7 +15,7 @@ from accelsim.kernels.fabric_tables import (
     SEND,
 )
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import GPU, MAX_TIERS, TORUS, Record, Rows
+from accelsim.kernels.tables import GPU, MATMUL, MAX_TIERS, TORUS, Record, Rows
 
 MOST_UNITS = 0.9  # of a worker's, so that computing goes on
 
@@ -117,3 +118,28 @@ def fill_uses(
             row.tp_use.units = min(MOST_UNITS, software.tp_units / chip.units)
         if software.ep_units >= 0.0:
             row.ep_use.units = min(MOST_UNITS, software.ep_units / chip.units)
+
+
+@kernel
+def hidden_backward(
+    ops: Rows, count: int, time: float, again: float, blocks: float
+) -> float:
+    """Return what a layer's own products hide of its backward tensor traffic [s].
+
+    Of `blocks` collectives of `time` [s], each that reduces an input's gradient runs
+    behind the product for the weight's, each that gathers an input `again` behind the
+    product for the input's gradient, and behind no other.
+    """
+    gathers, reductions = 0.0, 0.0
+    for i in range(count):
+        op = ops[i]
+        if op.kind == MATMUL and op.gathered > 0.0:
+            gathers += min(time, op.input_time)
+            reductions += min(time, op.weight_time)
+    return min(again * time, gathers) + min(blocks * time, reductions)
+
+
+@kernel
+def crosses_domain(tiers: Rows, tp: float) -> float:
+    """Return 1 if a tensor group leaves the domain of its innermost switch."""
+    return 1.0 if reach_of(tiers, domain_tier(tiers), tp, 1.0) < tp else 0.0

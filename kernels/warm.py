@@ -14,12 +14,13 @@ import numpy as np
 
 from accelsim.kernels import tables
 from accelsim.kernels.jit import cached
-from accelsim.kernels.layer_tables import LAYER, MOMENT, MOMENTS
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.plan_tables import EXCHANGE, STAGE
 from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.steps import Scratch, fill_steps
+from accelsim.kernels.use_tables import MOMENT, MOMENTS
 
 
 @contextmanager

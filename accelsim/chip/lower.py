@@ -60,6 +60,7 @@ def fill_gpu(row: Record, chip: ChipSpec, gemm: GemmSpec, share: float) -> None:
     """Fill what only the rows of GPUs have, see `kernels.gpu`."""
     row.busy_clock = busy_clock(chip, gemm)
     row.block = 1.0 if gemm.block is None else float(gemm.block)
+    row.apart = float(gemm.apart)
     row.tile_step, row.wave_fill = gemm.tile_step, float(gemm.fill)
     row.operand_bandwidth = float(gemm.operand_bytes) * float(chip.clock)
     row.l2_capacity = float(chip.sram.capacity) * float(gemm.cache_share) * share
@@ -107,6 +108,8 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
             row.peak_rate[index] = float(peak) * share
             row.matrix_rate[index] = row.peak_rate[index] * reached(chip, precision)
     row.grouped = float(chip.matrix.grouped)
+    row.group_rows = float(chip.matrix.group_rows or 0.0)
+    row.group_masked = float(chip.matrix.group_masked or 1.0)
     promoted = chip.matrix.promoted
     row.promoted = 1.0 if promoted is None else float(promoted)
     row.vector_rate = float(chip.vector.peak) * share

@@ -41,12 +41,14 @@ PLAN_FIELDS = (
     "stage_layers",
     "schedule",
     "ep",
+    "etp",
     "dp",
     "micro_batch",
     "sharding",
     "shard_group",
     "recompute",
     "recompute_layers",
+    "recompute_modules",
     "optimizer",
     "offload_activations",
     "offload_optimizer",
@@ -149,7 +151,8 @@ plan_options = stack(
     click.option(
         "--schedule", type=click.Choice(SCHEDULES), help="Order of a pipeline's passes."
     ),
-    click.option("--ep", type=int, help="Expert parallelism; divides dp x cp."),
+    click.option("--ep", type=int, help="Expert parallelism."),
+    click.option("--etp", type=int, help="Tensor parallelism of the experts alone."),
     click.option("--dp", type=int, help="Data parallelism."),
     click.option("--micro-batch", type=int, help="Sequences of a micro-batch."),
     click.option(
@@ -163,6 +166,11 @@ plan_options = stack(
     ),
     click.option(
         "--recompute-layers", type=int, metavar="N", help="Layers of a stage, not all."
+    ),
+    click.option(
+        "--recompute-modules",
+        metavar="M+…",
+        help="What selective recompute repeats: layernorm, moe_act, ….",
     ),
     click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[default: adam]"),
     click.option(

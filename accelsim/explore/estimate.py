@@ -7,6 +7,7 @@ kernels (`training.evaluate`) -> the best row of each question -> energy and mon
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from accelsim.explore.whole import whole
 from accelsim.fabric.lower import ports
 from accelsim.kernels import tables
 from accelsim.kernels.energy import fill_link_joules
+from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.tables import Record, Rows
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, read_run, resolve, run_from
@@ -53,6 +55,10 @@ from accelsim.training.lower import Cases, lower
 from accelsim.training.plans import candidates, why_none
 from accelsim.units import show_bytes
 
+# Where a row of MEMORY has the parts that are told, and what else is of its stage.
+_COLUMNS = list(MEMORY.names or ())
+_PARTS = itemgetter(*map(_COLUMNS.index, MemoryParts.__slots__))
+_LAYERS, _DEPTH = map(_COLUMNS.index, ("layers", "depth"))
 CHUNK = 64  # questions that are evaluated together; bounds the memory of a search
 
 
@@ -273,9 +279,9 @@ def explain(
     energy = energy_by_phase(facts.draw, phases(result), float(links[0]))
     found = Estimate(
         question=q,
-        plan=plan_of(done.plans[i]),
+        plan=plan_of(plans[i]),
         time=TimeParts(*(result[k] for k in TimeParts.__slots__)),
-        memory=_memory_parts(_plain(_bare(done.memory)[i])),
+        memory=MemoryParts(*_PARTS(_bare(done.memory)[i].item())),
         memory_capacity=float(rows.capacity(plans[i]["case"])),
         energy=EnergyParts(**energy_parts(facts.draw, energy)),
         energy_by_phase=energy,
@@ -294,10 +300,9 @@ def explain(
 
 def _stages(rows: Cases, done: Evaluated, i: int) -> tuple[Stage, ...]:
     """Return the memory of every stage of one plan."""
-    found = memory_by_stage(rows, done, i)
+    found = _bare(memory_by_stage(rows, done, i)).tolist()
     return tuple(
-        Stage(row["layers"], row["depth"], _memory_parts(row))
-        for row in map(_plain, _bare(found))
+        Stage(row[_LAYERS], row[_DEPTH], MemoryParts(*_PARTS(row))) for row in found
     )
 
 
@@ -315,10 +320,6 @@ def time_parts(row: Record) -> TimeParts:
     """Return a RESULT row as the parts of a step."""
     plain = _plain(row)
     return TimeParts(*(plain[k] for k in TimeParts.__slots__))
-
-
-def _memory_parts(row: Mapping[str, float]) -> MemoryParts:
-    return MemoryParts(*(row[k] for k in MemoryParts.__slots__))
 
 
 def phases(results: Mapping[str, Any] | Rows) -> PhaseTimes:

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from accelsim.kernels.tables import FULL, PLAN, SCHEDULES, Record
-from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
+from accelsim.training.lower import (
+    OPTIMIZERS,
+    RECOMPUTES,
+    SHARDINGS,
+    module_bits,
+    module_names,
+    table,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +23,7 @@ class Plan:
     pp: int
     vp: int
     ep: int
+    etp: int
     dp: int
     micro_batch: int
     micro_batches: int
@@ -23,6 +31,7 @@ class Plan:
     recompute: str
     schedule: str = "1f1b"
     recompute_layers: int | None = None
+    recompute_modules: str = ""
     shard_group: int | None = None
     optimizer: str = "adam"
     offload_activations: float = 0.0
@@ -33,6 +42,7 @@ class Plan:
         sizes = {"tp": self.tp, "cp": self.cp, "pp": self.pp, "vp": self.vp}
         sizes |= {"ep": self.ep}
         words = [f"{name}{size}" for name, size in sizes.items() if size > 1]
+        words += [f"etp{self.etp}"] if self.etp != self.tp else []
         words += [f"dp{self.dp}", f"mb{self.micro_batch}"]
         plain = self.schedule in ("1f1b", "interleaved")
         words += [] if plain else [self.schedule]
@@ -40,6 +50,7 @@ class Plan:
         words += [f"group{self.shard_group}"] if self.shard_group else []
         if self.recompute != "none":
             some = f"-{self.recompute_layers}" if self.recompute_layers else ""
+            some += f"-{self.recompute_modules}" if self.recompute_modules else ""
             words.append(f"{self.recompute}-recompute{some}")
         words += [self.optimizer] if self.optimizer != "adam" else []
         if self.offload_activations:
@@ -48,7 +59,7 @@ class Plan:
         return " ".join(words)
 
 
-SIZES = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
+SIZES = ("tp", "cp", "pp", "vp", "ep", "etp", "dp", "micro_batch", "micro_batches")
 
 
 def plan_of(row: Record) -> Plan:
@@ -61,6 +72,7 @@ def plan_of(row: Record) -> Plan:
         recompute=RECOMPUTES[plain["recompute"]],
         schedule=SCHEDULES[plain["schedule"]],
         recompute_layers=some or None,
+        recompute_modules=module_names(plain["modules"]),
         shard_group=plain["shard_group"] or None,
         optimizer=OPTIMIZERS[plain["optimizer"]],
         offload_activations=plain["offload"],
@@ -80,6 +92,7 @@ def row_of(plan: Plan) -> Record:
     row.schedule = SCHEDULES.index(plan.schedule)
     row.shard_group = plan.shard_group or 0
     row.recompute_layers = plan.recompute_layers or 0
+    row.modules = module_bits(plan.recompute_modules.split("+"))
     row.optimizer = OPTIMIZERS.index(plan.optimizer)
     row.offload = plan.offload_activations
     row.offload_optimizer = plan.offload_optimizer

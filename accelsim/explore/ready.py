@@ -19,6 +19,7 @@ from accelsim.stamps import Kept
 from accelsim.training.lower import Cases, lower
 from accelsim.training.plans import candidates
 
+PLAIN = (str, int, float, bool, type(None))
 _READY = Kept(64)  # some MB each, where all sizes are open
 
 
@@ -61,6 +62,8 @@ def kept(run: Any, overrides: Any, make: Callable[[], Ready]) -> Ready:
 
 def _frozen(value: Any) -> Hashable:
     """Return words that can be compared; 1, 1.0 and True differ."""
+    if type(value) in PLAIN:  # a Mapping is asked for much more slowly
+        return type(value), value
     if isinstance(value, Mapping):
         return (Mapping, *((k, _frozen(v)) for k, v in value.items()))
     if isinstance(value, Spec):

@@ -3,7 +3,7 @@
 Frozen dataclasses without physics; keys that leave the program carry their unit.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from accelsim.economics.power import rack, steady
@@ -63,7 +63,7 @@ class TimeParts:
     @property
     def total(self) -> float:
         """Return the step time [s]."""
-        return sum(float(getattr(self, f.name)) for f in fields(self))
+        return sum(float(getattr(self, part)) for part in self.__slots__)
 
     @property
     def compute(self) -> float:
@@ -107,7 +107,7 @@ class MemoryParts:
     @property
     def total(self) -> float:
         """Return the least memory in which a step runs [B]: this must fit."""
-        return sum(float(getattr(self, f.name)) for f in fields(self))
+        return sum(float(getattr(self, part)) for part in self.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class EnergyParts:
     @property
     def total(self) -> float:
         """Return the energy of a step [J]."""
-        return sum(float(getattr(self, f.name)) for f in fields(self))
+        return sum(float(getattr(self, part)) for part in self.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

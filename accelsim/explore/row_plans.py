@@ -5,6 +5,7 @@ as an estimate does: the usual space of its question, once for all rows that dif
 nothing but figures of chip and links.
 """
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,18 +15,30 @@ import numpy as np
 from accelsim.catalog import validate
 from accelsim.errors import InputError, nearest
 from accelsim.kernels import tables
+from accelsim.kernels.plan_tables import MODULES
 from accelsim.kernels.tables import Rows
 from accelsim.question import Question
 from accelsim.specs.run import PlanSpec
 from accelsim.training.evaluate import evaluate, settle, step_time
-from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, Cases, table
+from accelsim.training.lower import (
+    OPTIMIZERS,
+    RECOMPUTES,
+    SHARDINGS,
+    Cases,
+    module_bits,
+    table,
+)
 from accelsim.training.plans import candidates
+from accelsim.training.space import expert_tensor
 
 if TYPE_CHECKING:
     from accelsim.explore.batch import Batch
 
 AT_ONCE = 65_536  # plans that are tried together
-SIZES = ("tp", "cp", "pp", "ep", "vp", "dp", "micro_batch", "recompute_layers")
+SIZES = (
+    *("tp", "cp", "pp", "ep", "etp", "vp", "dp"),
+    *("micro_batch", "recompute_layers"),
+)
 KINDS = {
     "sharding": SHARDINGS,
     "recompute": RECOMPUTES,
@@ -49,11 +62,12 @@ def plan_rows(
     plans.offload = _numbers("offload_activations", columns, 0.0)
     plans.offload_optimizer = _numbers("offload_optimizer", columns, 0.0)
     plans.optimizer = np.maximum(plans.optimizer, 0)
+    plans.modules = _modules(columns.get("recompute_modules"))
     is_open = np.any([plans[name] < (name in SIZES) for name in ALWAYS], axis=0)
     if not questions:
         return plans, np.zeros(len(which), dtype=bool)
-    mixed, interleaved, several, sp = (
-        np.array(values, dtype=bool)[plans.case]
+    mixed, interleaved, several, sp, etp = (
+        np.array(values)[plans.case]
         for values in zip(*(_ways(q) for q in questions), strict=True)
     )
     is_open |= (plans.ep == 0) & mixed
@@ -63,16 +77,21 @@ def plan_rows(
     for name in ("tp", "cp", "pp", "ep", "vp", "micro_batch"):
         plans[name] = np.maximum(plans[name], 1)
     _fill_schedules(questions, plans)
+    usual = np.array([module_bits(q.software.selective.modules) for q in questions])
+    untold = np.where(plans.modules == 0, usual[plans.case], plans.modules)
+    plans.modules = (plans.recompute == tables.SELECTIVE) * untold
+    plans.etp = np.where(plans.etp > 0, plans.etp, etp)
     stated = _numbers("sp", columns, -1.0)
     plans.sp = (plans.tp > 1) & np.where(stated < 0.0, sp, stated > 0.0)
     return plans, is_open & (which >= 0)
 
 
-def _ways(q: Question) -> tuple[bool, bool, bool, bool]:
-    """Return what may be open: experts, virtual stages, schedules; and usual sp."""
+def _ways(q: Question) -> tuple[bool, bool, bool, bool, int]:
+    """Return what may be open: experts, virtual stages, schedules; usual sp and etp."""
     stack = q.software
     several = len(stack.schedules) > 1
-    return q.model.moe is not None, stack.interleaved, several, stack.defaults.sp
+    open_ep, vp, sp = q.model.moe is not None, stack.interleaved, stack.defaults.sp
+    return open_ep, vp, several, sp, expert_tensor(q)
 
 
 def _fill_schedules(questions: list[Question], plans: Rows) -> None:
@@ -129,6 +148,29 @@ def _kinds(name: str, names: tuple[str, ...], column: np.ndarray | None) -> Any:
         hint = nearest(str(bad), names)
         raise InputError(f"runs: plan.{name}: {bad!r} is unknown; {hint}") from None
     return codes if column.ndim else codes[0]
+
+
+def _modules(column: np.ndarray | None) -> Any:
+    """Return a column of modules that are recomputed, `a+b`, as bits.
+
+    Raises
+    ------
+    InputError
+        An unknown module.
+    """
+    if column is None:
+        return 0
+    words, which = np.unique(column.astype(str), return_inverse=True)
+    bits = []
+    for word in words.tolist():
+        names = [] if word in ("", "None") else re.split(r"[+,] *", word)
+        for name in names:
+            if name not in MODULES:
+                hint = nearest(name, tuple(MODULES))
+                field = "runs: plan.recompute_modules"
+                raise InputError(f"{field}: {name!r} is unknown; {hint}")
+        bits.append(module_bits(names))
+    return np.array(bits)[which.reshape(column.shape)]
 
 
 def choose(batch: "Batch", rows: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:

@@ -49,7 +49,12 @@ class MatrixSpec(Spec):
         the datasheet leaves out: the clock under the power cap and the issue gaps.
         A GPU has `gemm` in its place.
     grouped : Share
-        Share of that which a grouped product of many experts reaches, all passes.
+        Share of that which one kernel for the products of many experts reaches.
+    group_rows : Count or None
+        Rows that each group of a grouped product costs beyond its own: its weights,
+        and the tile that it shares with the next one. Of systolic chips.
+    group_masked : Share or None
+        Share of that rate where a side is no multiple of the vector unit's lanes.
     promoted : Share or None
         Share of that which fp8 products of gradients reach. Training libraries switch
         off `fast accumulation` for them: partial sums are promoted to full fp32 on the
@@ -62,6 +67,8 @@ class MatrixSpec(Spec):
     peak: dict[Precision, ComputeRate]
     sustained: dict[Precision, Share] = Field(default_factory=dict)
     grouped: Share
+    group_rows: Count | None = None
+    group_masked: Share | None = None
     promoted: Share | None = None
 
     @model_validator(mode="after")
@@ -103,6 +110,9 @@ class GemmSpec(Spec):
         Until memory streams at its rate.
     cache_share : Share
         Of the L2 cache that keeps what was used last.
+    apart : bool
+        Products of experts that a library starts on several streams, a kernel each,
+        take as long as one after the other; else as long as in one kernel.
     """
 
     tile_step: int = Field(ge=0, le=256)
@@ -117,6 +127,7 @@ class GemmSpec(Spec):
     operand_bytes: PositiveCount
     memory_ramp: Time
     cache_share: Share
+    apart: bool
 
     @model_validator(mode="after")
     def _has_bf16(self) -> "GemmSpec":
@@ -240,6 +251,9 @@ class ChipSpec(NamedSpec):
         The engines of one of `matrix.units` NeuronCores.
     die : DieSpec or None
         What the package is made of; no time rests on it.
+    reduces_behind : bool
+        Whether something else than its cores can add up what replicas reduce, so that
+        these compute meanwhile (multiprocessors to spare, SparseCores, engines).
     step_error : Ratio or None
         Step times of published runs over ours, 1 and the spread of 90 % of them: no
         time rests on it, but intervals do.
@@ -264,6 +278,7 @@ class ChipSpec(NamedSpec):
     power: PowerSpec
     core_link: CoreLinkSpec | None = None
     neuron: NeuronSpec | None = None
+    reduces_behind: bool = True
     step_error: Ratio | None = None
     kernel_latency: Time = Field(description="start and drain of one kernel on chip")
     headline: dict[str, Ratio | ComputeRate | Bandwidth | Count | str] = Field(
@@ -292,6 +307,9 @@ class ChipSpec(NamedSpec):
 
     @model_validator(mode="after")
     def _pipelines_know_their_chip(self) -> "ChipSpec":
+        arrays = [name for name, a in self.attention.items() if a.arrays]
+        if arrays and self.family == "gpu":
+            raise ValueError(f"attention.{arrays[0]}.arrays: only on systolic arrays")
         pipelines = [name for name, a in self.attention.items() if a.pipeline]
         if not pipelines:
             return self

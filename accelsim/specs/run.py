@@ -1,9 +1,10 @@
 """A training run: what, on what, with which plan."""
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from accelsim.specs.chip import Precision
 from accelsim.specs.figure import (
@@ -14,7 +15,12 @@ from accelsim.specs.figure import (
     Spec,
 )
 from accelsim.specs.price import Offer
-from accelsim.specs.software import Recompute, Schedule, Sharding
+from accelsim.specs.software import (
+    Recompute,
+    RecomputeModule,
+    Schedule,
+    Sharding,
+)
 
 Optimizer = Literal["adam", "adam8bit", "sgd", "muon"]
 StageLayers = Annotated[int, Field(ge=0, le=MAX_SIZE)]
@@ -24,13 +30,17 @@ MAX_STAGES = 256  # whose layers may be stated
 class PlanSpec(Spec):
     """How the work is cut up; what is left out is searched for.
 
-    Sizes count workers: tp x cp x pp x dp = chips x workers_per_chip, and ep divides
-    dp x cp.
+    Sizes count workers: tp x cp x pp x dp = chips x workers_per_chip, and ep x etp
+    divides tp x cp x dp.
 
     Attributes
     ----------
     tp, cp, pp, ep, dp : int
         Tensor, context, pipeline, expert and data parallelism.
+    etp : int
+        Tensor parallelism of the experts' own weights, which lie on the same workers as
+        all others: ep x etp of them hold all experts once. What the stack takes if left
+        out, tp in most.
     sp : bool
         Sequence parallelism beside tensor parallelism (Korthikanti et al. 2022).
     vp : int
@@ -50,6 +60,9 @@ class PlanSpec(Spec):
         hold the same (hybrid sharding).
     recompute : str
         `none`, `selective` (attention core) or `full`.
+    recompute_modules : list of str
+        What `selective` recomputes instead: `core_attn`, `layernorm`, `mla_up_proj`,
+        `mlp`, `moe`, `moe_act`, `shared_experts` (Megatron-LM's names).
     recompute_layers : int
         Layers of each stage that `full` recomputes; all if left out.
     optimizer : str
@@ -68,6 +81,7 @@ class PlanSpec(Spec):
     vp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     schedule: Schedule | None = None
     ep: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    etp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     dp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     stage_layers: tuple[StageLayers, ...] | None = Field(
         default=None, min_length=2, max_length=MAX_STAGES
@@ -76,10 +90,20 @@ class PlanSpec(Spec):
     sharding: Sharding | None = None
     shard_group: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     recompute: Recompute | None = None
+    recompute_modules: tuple[RecomputeModule, ...] | None = Field(
+        default=None, max_length=7
+    )
     recompute_layers: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     optimizer: Optimizer | None = None
     offload_activations: float | None = Field(default=None, ge=0.0, le=1.0)
     offload_optimizer: bool | None = None
+
+    @field_validator("recompute_modules", mode="before")
+    @classmethod
+    def _words(cls, told: Any) -> Any:
+        if isinstance(told, str):
+            return tuple(re.split(r"[+,] *", told)) if told else None
+        return tuple(told) if isinstance(told, list) else told
 
     @model_validator(mode="before")
     @classmethod

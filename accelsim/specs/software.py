@@ -7,6 +7,9 @@ from pydantic import Field
 from accelsim.specs.figure import Bytes, Count, Fraction, NamedSpec, Ratio, Spec, Time
 
 Recompute = Literal["none", "selective", "full"]
+RecomputeModule = Literal[
+    "core_attn", "layernorm", "mla_up_proj", "mlp", "moe", "moe_act", "shared_experts"
+]
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
@@ -43,12 +46,14 @@ class SelectiveSpec(Spec):
     core : the attention core, where it is not fused (Korthikanti et al. 2022).
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
+    modules : or the modules that are repeated, in the place of all that.
     """
 
     core: bool = True
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction
+    modules: tuple[RecomputeModule, ...] = ()
 
 
 class MemorySpec(Spec):
@@ -58,7 +63,14 @@ class MemorySpec(Spec):
         the backward pass gathers them again.
     activation_kept : a gated activation is two kernels, and the first's output is kept.
     kv_copied : keys and values are copied out of their packed product.
-    logit_bytes : bytes of a logit at the loss; 4 or 10 (fused or not) if left out.
+    expert_outputs : what experts give back is kept, to be weighted afterwards; else
+        their activation function weights it.
+    router_bytes : bytes a token and expert that routing keeps.
+    loss : what it makes of the logits. `fused`: nothing but their gradient. `in_place`:
+        a copy in fp32, which softmax and gradient overwrite. `copied`: a second one,
+        which they overwrite, when the logits are gone. `chain`: logarithms of the
+        softmax beside logits and copy, and two gradients in fp32, as
+        torch.nn.functional.cross_entropy does; `fused` or `chain` if left out.
     working_gradient : bytes a parameter of the gradients of one micro-batch, which all
         live until they are added up.
     bucket_bytes : bytes a parameter of the buckets in which replicas reduce.
@@ -78,7 +90,9 @@ class MemorySpec(Spec):
     gathered_inputs: bool = False
     activation_kept: bool = False
     kv_copied: bool = False
-    logit_bytes: float | None = Field(default=None, ge=0, le=MAX_STATE)
+    expert_outputs: bool = True
+    router_bytes: float = Field(default=4.0, ge=0, le=MAX_STATE)
+    loss: Literal["fused", "in_place", "copied", "chain"] | None = None
     working_gradient: float = Field(default=0.0, ge=0, le=MAX_STATE)
     bucket_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
     update_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
@@ -118,6 +132,7 @@ class DefaultsSpec(Spec):
     recompute: Recompute = "none"
     micro_batch: int | None = None
     tp: int | None = None
+    etp: int | None = None  # of experts; as tp
     pp: int | None = None
     cp: int | None = None
     vp: int | None = None
@@ -134,15 +149,23 @@ class SoftwareSpec(NamedSpec):
     attention : str
         `unfused` (batched GEMMs and a softmax in memory) or the name of a fused
         kernel, which the chip's `attention` table may know.
+    narrow_attention : bool
+        Its products take fp8 where those of the layers are narrow.
     fused_norms, fused_optimizer, fused_loss : bool
         One kernel instead of a chain; what is not fused moves its data again.
     passes : PassesSpec
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
+    grouped_kernel : bool
+        One kernel multiplies all experts of a worker; else each has a kernel of its
+        own, on a few streams or in a loop.
     cast_activation, cast_weight : float
         Bytes moved for a narrow operand: of an activation beside one kernel that
         casts and transposes, of a weight in each pass.
+    repeats_last : bool
+        Full recomputation repeats a layer's last product, too, whose output nothing
+        but the residual takes; a compiler leaves out what nobody reads.
     checkpoint : Time
         Host time of repeating a layer, beside its launches.
     activation_store : Fraction
@@ -155,8 +178,10 @@ class SoftwareSpec(NamedSpec):
         captured launches.
     recompute : tuple of str
         Kinds of activation recomputation that the stack offers.
+    recompute_modules : tuple of str
+        Modules that its selective kind can be told to repeat.
     selective : SelectiveSpec
-        What its selective kind means.
+        What its selective kind means where no modules are told.
     sharding : tuple of str
         Kinds of optimizer and parameter sharding that it offers.
     scatter : bool
@@ -165,6 +190,8 @@ class SoftwareSpec(NamedSpec):
         Orders of passes that a pipeline may follow, beside interleaved stages.
     grad_bytes, master_bytes : float
         Bytes of a gradient, and of optimizer state and master copy a parameter.
+    reduce_bytes : float or None
+        Of a gradient on its way between replicas, those of a gradient if not given.
     reserved_memory : Bytes
         Context, libraries and workspace of each worker.
     fragmentation : Ratio
@@ -199,20 +226,24 @@ class SoftwareSpec(NamedSpec):
     """
 
     attention: str
+    narrow_attention: bool = False
     fused_norms: bool
     fused_optimizer: bool
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
+    grouped_kernel: bool = False
     cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
+    repeats_last: bool = True
     checkpoint: Time | None = None
     tensor_kernels: Passes = (0.0, 0.0)
     launch: Time
     graphs: bool = False
     overlap: OverlapSpec
     recompute: tuple[Recompute, ...] = Field(min_length=1)
+    recompute_modules: tuple[RecomputeModule, ...] = ()
     selective: SelectiveSpec
     sharding: tuple[Sharding, ...] = Field(min_length=1)
     scatter: bool = True
@@ -221,6 +252,7 @@ class SoftwareSpec(NamedSpec):
     interleaved: bool = True
     schedules: tuple[Schedule, ...] = Field(default=("1f1b",), min_length=1)
     grad_bytes: float = Field(gt=0, le=MAX_STATE)
+    reduce_bytes: float | None = Field(default=None, gt=0, le=MAX_STATE)
     master_bytes: float = Field(ge=0, le=MAX_STATE)
     reserved_memory: Bytes
     fragmentation: Ratio

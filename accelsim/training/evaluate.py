@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from accelsim.kernels import tables
-from accelsim.kernels.layer_tables import LAYER, MOMENT, MOMENTS
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory, fill_stages
 from accelsim.kernels.memory_tables import MEMORY
@@ -19,6 +19,7 @@ from accelsim.kernels.plan_tables import EXCHANGE, STAGE
 from accelsim.kernels.space import EMPTY, index_shards
 from accelsim.kernels.steps import Scratch, fill_steps
 from accelsim.kernels.tables import Rows
+from accelsim.kernels.use_tables import MOMENT, MOMENTS
 from accelsim.training.lower import SHARDINGS, Cases, bare
 
 Score: TypeAlias = Callable[[Rows, Rows], np.ndarray]
@@ -40,7 +41,8 @@ class Evaluated:
 
     def fits(self, rows: Cases) -> np.ndarray:
         """Return which plans fit into their worker's memory."""
-        return np.asarray(self.memory.total <= rows.capacity(self.plans.case))
+        plans, memory = self.plans.view(np.ndarray), self.memory.view(np.ndarray)
+        return np.asarray(memory["total"] <= rows.capacity(plans["case"]))
 
 
 def evaluate(
@@ -60,10 +62,11 @@ def evaluate(
     bounds : where a schedule has no closed form give a lower bound of the step time,
     which `settle` replaces where it matters; the results say which (`bound`).
     """
-    if layers is None:
-        layers = layers_of(rows, shards_of(plans))
     count, (cases, chips, models, software, tiers) = len(plans), rows.bare
-    ours, four = plans.view(np.ndarray), layers.view(np.ndarray)
+    ours = plans.view(np.ndarray)
+    if layers is None:
+        layers = layers_of(rows, shards_of(ours))
+    four = layers.view(np.ndarray)
     if into is None:
         memory, results = bare(MEMORY, count), bare(tables.RESULT, count)
     else:
@@ -79,7 +82,7 @@ def evaluate(
     results["step_time"] = np.nan
     fill_steps(
         cases, chips, models, software, tiers, ours, four, timed, results,
-        step_scratch(plans, bounds=bounds),
+        step_scratch(ours, bounds=bounds),
     )  # fmt: skip
     return Evaluated(plans, memory.view(np.recarray), results.view(np.recarray), layers)
 
@@ -109,7 +112,7 @@ def settle(
     step time rises, from rows of PLAN and RESULT. Bounds that might be among the best
     are replaced in `done`.
     """
-    if len(among) == 1 and done.results["bound"][among[0]] == 0.0:
+    if len(among) == 1 and done.results.view(np.ndarray)["bound"][among[0]] == 0.0:
         return among
     while True:
         scores = score(done.plans[among], done.results[among])

@@ -6,7 +6,7 @@ one for each distinct spec: a sweep over links fills its chip's row once.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ import numpy as np
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
-from accelsim.kernels.software_tables import ALLOCATORS, SOFTWARE
+from accelsim.kernels.plan_tables import MODULES
+from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.chip import ChipSpec
@@ -28,7 +29,6 @@ SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
 OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
 _ROWS = Kept(8192)  # a sweep over two thousand links has as many fabrics
-LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
 @lru_cache
@@ -49,7 +49,7 @@ def table(dtype: "np.dtype[np.void]", *shape: int) -> Rows:
     return bare(dtype, *shape).view(np.recarray)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cases:
     """The rows of n questions, in the order in which the kernels take them.
 
@@ -75,7 +75,7 @@ class Cases:
             self.tiers[row.tiers],
         )
 
-    @property
+    @cached_property
     def bare(self) -> tuple[Rows, Rows, Rows, Rows, Rows]:
         """Return the five tables for kernels, which take a plain array much faster."""
         cases, chips = self.cases.view(np.ndarray), self.chips.view(np.ndarray)
@@ -84,7 +84,8 @@ class Cases:
 
     def capacity(self, cases: Any) -> np.ndarray:
         """Return the memory of a worker of each of some cases [B]."""
-        return np.asarray(self.chips["memory_capacity"][self.cases["chip"][cases]])
+        ours, chips, *_ = self.bare
+        return np.asarray(chips["memory_capacity"][ours["chip"][cases]])
 
 
 def lower(questions: Sequence[Question]) -> Cases:
@@ -101,7 +102,9 @@ def lower(questions: Sequence[Question]) -> Cases:
         )
         row.model = models.index((q.model,), 0, partial(_fill_model, q.model))
         row.software = software.index(
-            (q.software,), chip.family, partial(_fill_stack, q.software, chip.family)
+            (q.software,),
+            (chip.family, chip.reduces_behind),
+            partial(_fill_stack, q.software, chip),
         )
         # of a chip, a fabric knows how a package is shared
         fabric = (q.system, *q.links.values(), chip.core_link)
@@ -117,8 +120,8 @@ def lower_rules(q: Question) -> tuple[Rows, Rows, Rows]:
     _fill_case(case[0], q)
     models, software = _Shared(tables.MODEL), _Shared(SOFTWARE)
     models.index((q.model,), 0, partial(_fill_model, q.model))
-    family = q.chip.family
-    software.index((q.software,), family, partial(_fill_stack, q.software, family))
+    how = q.chip.family, q.chip.reduces_behind
+    software.index((q.software,), how, partial(_fill_stack, q.software, q.chip))
     return case, models.rows, software.rows
 
 
@@ -166,9 +169,10 @@ def _fill_model(model: ModelSpec, row: Record) -> None:
     fill_model(row, model)
 
 
-def _fill_stack(software: SoftwareSpec, family: str, row: Record) -> None:
+def _fill_stack(software: SoftwareSpec, chip: ChipSpec, row: Record) -> None:
     _fill_software(software, row)
-    if family != "gpu":  # their collectives have engines of their own
+    row.overlap_scatter = chip.reduces_behind
+    if chip.family != "gpu":  # their collectives have engines of their own
         row.communication_share = 0.0
 
 
@@ -187,10 +191,19 @@ def _bits(chosen: Iterable[str], order: tuple[str, ...]) -> int:
     return sum(1 << order.index(name) for name in set(chosen))
 
 
+def _narrow(q: Question) -> bool:
+    """Return whether products are narrower than 16 bits on a chip that knows fp8."""
+    width = tables.ELEMENT_BYTES[tables.PRECISIONS.index(q.precision)]
+    return bool(width < 2.0 and "fp8" in q.chip.matrix.peak)
+
+
 def _fill_case(row: Record, q: Question) -> None:
     row.precision = tables.PRECISIONS.index(q.precision)
     wide = q.precision in ("fp32", "tf32")
     row.wide_precision = row.precision if wide else tables.BF16
+    row.attention_precision = row.wide_precision
+    if q.software.narrow_attention and _narrow(q):
+        row.attention_precision = tables.FP8
     row.activation_bytes = 4.0 if wide else 2.0
     row.weight_bytes = row.activation_bytes
     if q.model.adapter_rank:
@@ -218,6 +231,22 @@ def _fill_case(row: Record, q: Question) -> None:
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
+def module_bits(names: Iterable[str]) -> int:
+    """Return modules that are repeated as bits, see `plan_tables.MODULES`."""
+    return sum({1 << module for name in names if name for module in MODULES[name]})
+
+
+def module_names(bits: int) -> str:
+    """Return the names of modules that bits stand for, as few as there can be."""
+    names: list[str] = []
+    for name, modules in sorted(MODULES.items(), key=lambda one: -len(one[1])):
+        here = sum(1 << module for module in modules)
+        if bits & here == here:
+            names.append(name)
+            bits &= ~here
+    return "+".join(sorted(names))
+
+
 def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.shardings = _bits(software.sharding, SHARDINGS)
     row.recomputes = _bits(software.recompute, RECOMPUTES)
@@ -232,11 +261,13 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for kind in ("activation", "rotary", "layout", "residual", "kernels"):
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
+    row.grouped_kernel = software.grouped_kernel
     row.tensor_kernels = software.tensor_kernels
     row.cast_activation = software.cast_activation
     row.cast_weight = software.cast_weight
     store = software.activation_store
     row.activation_store = 1.0 if store is None else float(store)
+    row.repeats_last = software.repeats_last
     row.checkpoint = float(software.checkpoint or 0.0)
     row.scatter = software.scatter
     row.launch = float(software.launch)
@@ -246,7 +277,9 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.selective_kept = float(software.selective.kept)
     for kind in type(software.overlap).model_fields:
         row[f"overlap_{kind}"] = getattr(software.overlap, kind)
-    row.grad_bytes = software.grad_bytes
+    row.grad_bytes = row.reduce_bytes = software.grad_bytes
+    if software.reduce_bytes is not None:
+        row.reduce_bytes = software.reduce_bytes
     row.master_bytes = software.master_bytes
     row.reserved_memory = float(software.reserved_memory)
     row.fragmentation = float(software.fragmentation)
@@ -262,10 +295,11 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.dispatch_once = software.dispatch_once
     row.step_overhead = float(software.step_overhead)
     memory = software.memory
-    fused = LOGITS[software.fused_loss]
-    row.logit_bytes = fused if memory.logit_bytes is None else memory.logit_bytes
+    loss = memory.loss or ("fused" if software.fused_loss else "chain")
+    row.loss_copies, row.loss_gradients, row.loss_held = LOSSES[loss]
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
+        *("expert_outputs", "router_bytes"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
         *("stage_gathered", "lends", "waits"),
     ):

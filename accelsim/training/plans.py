@@ -9,12 +9,21 @@ import math
 import numpy as np
 
 from accelsim.kernels import tables
-from accelsim.kernels.legal import STACK, judge
+from accelsim.kernels.legal import (
+    BATCH,
+    EP_REPLICAS,
+    ETP_EXPERTS,
+    ROUNDS,
+    STACK,
+    VP_LAYERS,
+    WORKERS,
+    judge,
+)
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.training.lower import lower_rules
 from accelsim.training.schedules import schedule_error, stages_error
-from accelsim.training.space import divisors, space_of
+from accelsim.training.space import divisors, expert_tensor, space_of
 
 __all__ = ["candidates", "divisors", "fixed_sizes_error", "why_none"]
 
@@ -48,19 +57,30 @@ def why_none(q: Question, plans: Rows) -> str:
             f"({q.run.chips} chips x {q.chip.workers_per_chip})"
         )
     row = plans[int(np.argmax(plans.reason))]
-    product = int(row.tp * row.cp * row.pp * row.dp)
+    sizes = f"tp {row.tp} x cp {row.cp} x pp {row.pp} x dp {row.dp}"
     details = {
-        3: f"plan.vp: {row.vp} virtual stages x pp {row.pp} do not cut "
+        VP_LAYERS: f"plan.vp: {row.vp} virtual stages x pp {row.pp} do not cut "
         f"{q.model.layers} layers",
-        4: f"plan.vp: interleaving needs micro-batches in multiples of pp {row.pp}, "
-        f"not {row.micro_batches}",
-        5: f"run.global_batch: {q.global_batch} is no multiple of dp {row.dp} x "
+        ROUNDS: f"plan.vp: interleaving needs micro-batches in multiples of pp "
+        f"{row.pp}, not {row.micro_batches}",
+        BATCH: f"run.global_batch: {q.global_batch} is no multiple of dp {row.dp} x "
         f"micro_batch {row.micro_batch}; {_nearest_batches(q, row)}",
-        7: f"plan.ep: {row.ep} does not divide dp {row.dp} x cp {row.cp}",
-        9: f"plan: tp {row.tp} x cp {row.cp} x pp {row.pp} x dp {row.dp} = {product} "
-        f"is not the {q.workers} workers of {q.run.chips} chips",
+        EP_REPLICAS: _experts_clash(row),
+        ETP_EXPERTS: f"plan.etp: {row.etp} beside tp {row.tp} needs sp",
+        WORKERS: f"plan: {sizes} = {int(row.tp * row.cp * row.pp * row.dp)} is not the "
+        f"{q.workers} workers of {q.run.chips} chips",
     }
     return details.get(int(row.reason), tables.REASONS[int(row.reason)])
+
+
+def _experts_clash(row: Record) -> str:
+    """Return why the experts of a plan do not lie on its workers."""
+    if row.etp == row.tp:
+        return f"plan.ep: {row.ep} does not divide dp {row.dp} x cp {row.cp}"
+    return (
+        f"plan.ep: {row.ep} x etp {row.etp} does not divide "
+        f"tp {row.tp} x dp {row.dp} x cp {row.cp}"
+    )
 
 
 def _nearest_batches(q: Question, row: Record) -> str:
@@ -86,13 +106,9 @@ def fixed_sizes_error(q: Question) -> str:
         return f"plan.pp: {plan.pp} exceeds {tables.MAX_STAGES} stages"
     if plan.cp is not None and q.seq_len % plan.cp:
         return f"plan.cp: {plan.cp} does not divide seq_len {q.seq_len}"
-    if plan.ep is not None and plan.ep > 1 and model.moe is None:
-        return f"plan.ep: {plan.ep}: {model.name} has no experts"
-    if plan.ep is not None and model.moe is not None and model.moe.experts % plan.ep:
-        return (
-            f"plan.ep: {plan.ep} does not divide the {model.moe.experts} experts of "
-            f"{model.name}; valid: {_list(divisors(model.moe.experts))}"
-        )
+    experts = _experts_error(q)
+    if experts:
+        return experts
     product = math.prod(fixed.values())
     if fixed and (q.workers % product or (len(fixed) == 4 and product != q.workers)):
         words = " x ".join(f"{name} {size}" for name, size in fixed.items())
@@ -103,6 +119,27 @@ def fixed_sizes_error(q: Question) -> str:
             f"{q.run.chips} chips"
         )
     return _stack_error(q)
+
+
+def _experts_error(q: Question) -> str:
+    """Return what is wrong with how the user cuts the experts."""
+    plan, moe, name = q.plan, q.model.moe, q.model.name
+    for field, size in (("ep", plan.ep or 1), ("etp", plan.etp or 1)):
+        if size > 1 and moe is None:
+            return f"plan.{field}: {size}: {name} has no experts"
+    if moe is None:
+        return ""
+    if moe.experts % (plan.ep or 1):
+        return (
+            f"plan.ep: {plan.ep} does not divide the {moe.experts} experts of {name}; "
+            f"valid: {_list(divisors(moe.experts))}"
+        )
+    if moe.ffn % (plan.etp or 1):
+        return (
+            f"plan.etp: {plan.etp} does not divide the width {moe.ffn} of the experts "
+            f"of {name}"
+        )
+    return ""
 
 
 def _stack_error(q: Question) -> str:
@@ -129,9 +166,29 @@ def _stack_error(q: Question) -> str:
     return schedule_error(q) or stages_error(q) or _option_error(q)
 
 
+def _modules_error(q: Question, told: tuple[str, ...]) -> str:
+    """Return why these modules cannot be recomputed."""
+    field, offered = f"plan.recompute_modules: {', '.join(told)}", q.software
+    if q.plan.recompute != "selective":
+        return f'{field}: modules are recomputed under plan.recompute = "selective"'
+    for name in told:
+        if name not in offered.recompute_modules:
+            kinds = ", ".join(offered.recompute_modules) or "no modules"
+            return f"{field}: software {offered.name} offers {kinds}, not {name}"
+        if name == "mla_up_proj" and q.model.mla is None:
+            return f"{field}: {q.model.name} has no latent attention"
+        if name in ("moe", "moe_act", "shared_experts") and q.model.moe is None:
+            return f"{field}: {q.model.name} has no experts"
+    return ""
+
+
 def _option_error(q: Question) -> str:
     """Return what is wrong with the options of memory that the user fixed."""
     plan = q.plan
+    if plan.recompute_modules is not None:
+        error = _modules_error(q, plan.recompute_modules)
+        if error:
+            return error
     if plan.recompute_layers is not None and plan.recompute != "full":
         return (
             f"plan.recompute_layers: {plan.recompute_layers}: layers are recomputed "
@@ -144,9 +201,10 @@ def _option_error(q: Question) -> str:
         )
     if plan.shard_group is not None:
         told, ep = f"plan.shard_group: {plan.shard_group}", plan.ep or 1
+        cut = expert_tensor(q)
         if plan.sharding == "none":
             return f"{told}: nothing is sharded (plan.sharding = none)"
-        if plan.shard_group % ep:
+        if plan.shard_group % ep and not cut:
             return f"{told}: ep {ep} does not divide it"
         replicas = (plan.dp or 0) * (plan.cp or 1)
         if replicas % plan.shard_group:

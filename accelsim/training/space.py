@@ -26,6 +26,7 @@ from accelsim.training.lower import (
     RECOMPUTES,
     SHARDINGS,
     attention_of,
+    module_bits,
     table,
 )
 from accelsim.training.schedules import offered
@@ -86,6 +87,7 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
         heads[name] = column
     heads.case = case
     heads.shard_group = q.plan.shard_group or 0
+    heads.etp = expert_tensor(q)
     heads.dp = q.plan.dp or 0  # what is left, see `kernels.legal`
     heads.optimizer = OPTIMIZERS.index(q.plan.optimizer or "adam")
     # layers one by one: 1 to all but one of what the fullest stage holds
@@ -150,13 +152,23 @@ def _sizes(q: Question, *, whole: bool) -> Iterable[tuple[int, int, int]]:
                     yield tp, cp, pp
 
 
+def expert_tensor(q: Question) -> int:
+    """Return how far experts are cut, as told or the stack's way; 0 is as tp.
+
+    No axis of a search: each size is a question of its own.
+    """
+    usual = q.software.defaults.etp if q.model.moe is not None else None
+    return q.plan.etp or usual or 0
+
+
 def _expert_sizes(q: Question, tp: int, cp: int, pp: int) -> list[int]:
     if q.plan.ep:
         return [q.plan.ep]
     if q.model.moe is None:
         return [1]
     replicas = (q.plan.dp or max(1, q.workers // (tp * cp * pp))) * cp
-    return [d for d in divisors(q.model.moe.experts) if replicas % d == 0]
+    shared, cut = tp * replicas, expert_tensor(q) or tp
+    return [d for d in divisors(q.model.moe.experts) if shared % (cut * d) == 0]
 
 
 def _micro_batches(q: Question, tp: int, cp: int, pp: int, *, whole: bool) -> list[int]:
@@ -206,8 +218,12 @@ def _options(q: Question, *, whole: bool) -> Rows:
     shardings = [plan.sharding] if plan.sharding else stack.sharding
     one_by_one = whole and not plan.recompute and "full" in kinds
     counts = range(1, q.model.layers) if one_by_one else ()
-    again = [(RECOMPUTES.index(kind), plan.recompute_layers or 0) for kind in kinds]
-    again += [(tables.FULL, count) for count in counts]
+    modules = module_bits(plan.recompute_modules or stack.selective.modules)
+    again = [
+        (RECOMPUTES.index(k), plan.recompute_layers or 0, modules * (k == "selective"))
+        for k in kinds
+    ]
+    again += [(tables.FULL, count, 0) for count in counts]
     free = whole and q.system.node.host_bandwidth is not None
     rows = [
         (*kind, SHARDINGS.index(sharding), moved, kept)
@@ -231,7 +247,13 @@ def _selects_nothing(q: Question) -> bool:
 
     It repeats the attention core, which a fused kernel repeats anyway.
     """
-    kind = q.software.selective
+    kind, told = q.software.selective, q.plan.recompute_modules
+    if told or kind.modules:
+        return tuple(told or kind.modules) == ("core_attn",) and _fused(q)
     repeats = float(kind.matmul) + float(kind.elementwise)
-    fused = attention_kernel(q.chip, attention_of(q)) is not None
-    return fused and repeats == 0.0 and float(kind.kept) == 1.0
+    return _fused(q) and repeats == 0.0 and float(kind.kept) == 1.0
+
+
+def _fused(q: Question) -> bool:
+    """Return whether a fused kernel is the attention core."""
+    return attention_kernel(q.chip, attention_of(q)) is not None

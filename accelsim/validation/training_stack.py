@@ -18,6 +18,7 @@ from accelsim.validation.left_out import (
     PRECISION,
     LeftOutError,
 )
+from accelsim.validation.mlperf import narrow_attention
 from accelsim.validation.table import Row, count
 
 SYSTEMS = {
@@ -133,6 +134,8 @@ WORDS = (
     (r"trainium|trn1", "trn1-32xlarge"),
 )
 SAME_RATE = {"mxfp8": "fp8", "fp16": "bf16"}
+# What the report on DeepSeek-V3 calls two of Megatron-LM's modules.
+MODULE_WORDS = {"RMSNorm": "layernorm", "MLA up-proj": "mla_up_proj"}
 COMPILED = ("maxtext", "axlearn", "levanter", "pax", "pytorch-xla")
 OVERLAPS = ("tp", "dp", "gather", "pp", "cp")
 _LAST_PLAIN_MEGATRON = 2021  # before sequence parallelism (v3.0, 2022)
@@ -221,6 +224,8 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if not text:
         default = software.defaults.recompute
         return None if default == "none" else default
+    if recomputed_layers(text):
+        return "full" if "full" in software.recompute else None
     if "layer(s)" in text or text == "custom":  # some layers, or not said which
         return None
     if text.startswith("none"):
@@ -229,6 +234,21 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if text.startswith("full") or "offloaded" in text:
         return "full" if "full" in software.recompute else None
     return "selective" if "selective" in software.recompute else None
+
+
+def modules_of(text: str, software: SoftwareSpec) -> tuple[str, ...] | None:
+    """Return the modules that a cell says are recomputed, None where it names none."""
+    found = re.search(r"^selective \((.+)\)$", text)
+    words = found[1].split(",") if found else []
+    names = tuple(MODULE_WORDS.get(w.strip(), w.strip()) for w in words)
+    known = all(name in software.recompute_modules for name in names)
+    return names if names and known else None
+
+
+def recomputed_layers(text: str) -> int | None:
+    """Return how many layers of a stage are recomputed, None if all or not said."""
+    found = re.match(r"full on (\d{1,4}) layer", text)
+    return int(found[1]) or None if found else None
 
 
 def precision_of(text: str, software: SoftwareSpec, system: SystemSpec) -> Precision:
@@ -299,6 +319,7 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
     if software == "nemo-2022" and (count(row, "pp") or 1) > 1:
         changed["overlap.dp"] = False
     changed |= _overlap_changes(row, software)
+    changed |= {"narrow_attention": True} if narrow_attention(row) else {}
     if row["family"] == "gkarfakis19/Rapid-LLM":
         # bf16 gradients and optimizer states, no master copy (its validation yaml)
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}

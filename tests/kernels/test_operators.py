@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
+from accelsim.kernels.ends import embedding_operators, head_operators
 from accelsim.kernels.operators import (
-    embedding_operators,
-    head_operators,
     localise,
     transformer_operators,
 )
+from accelsim.kernels.plan_tables import CORE_ATTN
 from accelsim.kernels.streams import CHAINED_LOSS
 from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import table
@@ -40,7 +40,7 @@ def operators(
 
 def flops(ops: Rows) -> float:
     """Return the forward FLOPs of the products with weights [FLOP]."""
-    weights = ops[(ops.kind == tables.MATMUL) & (ops.core == 0.0)]
+    weights = ops[(ops.kind == tables.MATMUL) & (ops.module != CORE_ATTN)]
     return float(np.sum(2 * weights.batch * weights.m * weights.n * weights.k))
 
 
@@ -107,8 +107,8 @@ def test_expert_parallelism_gathers_rows_for_fewer_experts(ep: int) -> None:
     alone = operators(mixture(), kind=tables.MOE)
     cut = operators(mixture(), kind=tables.MOE, ep=ep)
     assert flops(cut) == pytest.approx(flops(alone))
-    up, down = cut[(cut.kind == tables.MATMUL) & (cut.core == 0.0)][-2:]
-    assert up.grouped == down.grouped == int(ep < 8)
+    up, down = cut[(cut.kind == tables.MATMUL) & (cut.module != CORE_ATTN)][-2:]
+    assert up.grouped == down.grouped == (tables.APART if ep < 8 else 0)
     # each of 8/ep experts sees the choices of ep workers: 2 of 8 for each token
     assert up.batch == down.batch == 8 / ep
     assert up.m == down.m == ep * 2048 * 2 / 8
@@ -164,7 +164,7 @@ def test_chains_of_kernels_move_more() -> None:
 def test_unfused_attention_keeps_scores_in_memory() -> None:
     # Korthikanti et al. 2022, sec. 4.1: a scores of s x s for each of b heads
     found = operators(model(dropout=1.0), chip(**NO_FUSED))
-    core = found[found.core > 0]
+    core = found[found.module == CORE_ATTN]
     products = core[core.kind == tables.MATMUL]
     batch, seq = 16, 2048
     assert list(products.batch) == [batch, batch]
@@ -191,6 +191,26 @@ def test_ring_of_contexts_shares_queries_not_keys(cp: int, tp: int) -> None:
     assert (op.m, op.n) == (2048 / cp, 2048.0)
     assert op.batch == op.kv_batch == 16 / tp
     assert op.spread == 1.0
+
+
+def test_narrow_attention_is_narrowed_first() -> None:
+    # queries, keys and values to one byte; backward the gradient of the context
+    ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
+    shape, mine = model(kv_heads=2.0), shard()
+    for attention in (tables.BF16, tables.FP8):
+        one = case(precision=tables.FP8, attention_precision=attention)
+        localise(mine, shape, one)
+        args = (chip(), shape, software(), one, mine)
+        found = ops[: transformer_operators(ops, 0, *args)].copy()
+        fused = found[found.kind == tables.FUSED_ATTENTION]
+        assert set(fused.precision) == {attention}
+        if attention == tables.BF16:
+            before = len(found)
+    assert len(found) == before + 1
+    context = 2048 * shape.heads * shape.head_dim
+    casts = [(op.forward_bytes, op.backward_bytes) for op in streams(found)]
+    inputs = 2048 * (shape.heads + 2 * 2.0) * shape.head_dim
+    assert (3.0 * inputs, 3.0 * context) in casts
 
 
 def test_rotations_touch_queries_and_keys() -> None:

@@ -9,7 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from accelsim.kernels.layer_tables import (
+from accelsim.kernels.overlap import add_moment, beside, bucketed, hide, speeds
+from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.use_tables import (
     ACROSS,
     BESIDE,
     INSIDE,
@@ -20,8 +22,6 @@ from accelsim.kernels.layer_tables import (
     STREAMS,
     USE,
 )
-from accelsim.kernels.overlap import add_moment, beside, bucketed, hide, speeds
-from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import table
 from tests.examples import row
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from accelsim.kernels.layer_tables import ACROSS, MOMENT, MOMENTS, PRODUCTS
 from accelsim.kernels.pipeline import fill_hand_over, hand_over_beside, schedule_of
 from accelsim.kernels.tables import (
     GPIPE,
@@ -10,6 +9,7 @@ from accelsim.kernels.tables import (
     ONE_F_ONE_B,
     PIPELINE,
 )
+from accelsim.kernels.use_tables import ACROSS, MOMENT, MOMENTS, PRODUCTS
 from accelsim.training.lower import table
 from tests.examples import chip, plan, software, world
 

@@ -9,8 +9,8 @@ from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, SEND
-from accelsim.kernels.layer_tables import USE
 from accelsim.kernels.tables import CHIP, MAX_TIERS, TIER, Record, Rows
+from accelsim.kernels.use_tables import USE
 from accelsim.kernels.uses import fill_use
 from accelsim.training.lower import table
 from tests.examples import chip, software, switch, systolic, tiers, torus
