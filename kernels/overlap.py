@@ -67,7 +67,7 @@ def balanced(
     return low, b
 
 
-@inlined
+@kernel
 def speeds(
     most: float, memory: float, inner: float, outer: float, use: Record
 ) -> tuple[float, float]:

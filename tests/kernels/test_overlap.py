@@ -1,5 +1,6 @@
 """What runs at the same time, beside a simulation that shares every instant anew."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,15 +37,16 @@ def use(**values: float) -> Record:
     return row(USE, **values)[0]
 
 
-def fair(needs: Array, most: Sequence[float]) -> Array:
+@functools.cache
+def fair(users: tuple[tuple[float, ...], ...], most: tuple[float, ...]) -> Array:
     """Return the speeds of many users, by filling up each resource again and again.
 
-    needs : (users, resources) at full speed, `most`. A resource gives each what it
-    wants if that is less than an even part, and parts the rest evenly; a user takes
-    what its scarcest resource gives. Repeated, a tenth of the way at a time, until
-    nothing changes.
+    users : what each takes of each resource at full speed; none is faster than `most`.
+    A resource gives each what it wants if that is less than an even part, and parts the
+    rest evenly; a user takes what its scarcest resource gives. Repeated, a tenth of the
+    way at a time, until nothing changes.
     """
-    speed = np.array(most, dtype=np.float64)
+    needs, speed = np.array(users), np.array(most, dtype=np.float64)
     for _ in range(3000):
         target = np.array([_deserved(i, needs, speed, most) for i in range(len(speed))])
         speed = 0.9 * speed + 0.1 * target
@@ -76,14 +78,14 @@ def simulated(
     phases : (seconds alone, needs, speed that multiprocessors leave beside traffic).
     """
     clock, done = 0.0, 0.0
+    theirs = tuple(float(other[name]) for name in RESOURCES)
     for seconds, needs, most in phases:
         left = seconds
         while left > 1e-12:
             if done >= time - 1e-12:
                 clock, left = clock + left, 0.0
                 continue
-            both = np.array([needs, [other[name] for name in RESOURCES]])
-            a, b = fair(both, (most, 1.0))
+            a, b = fair((tuple(needs), theirs), (most, 1.0))
             step = min(left / a, (time - done) / b)
             clock, left, done = clock + step, left - a * step, done + b * step
     return clock, done
@@ -137,7 +139,7 @@ def test_speeds_as_progressive_filling_finds_them(
     most: float, mine: Needs, other: Needs
 ) -> None:
     second = use(**dict(zip(RESOURCES, other, strict=True)))
-    a, b = fair(np.array([mine, other]), (most, 1.0))
+    a, b = fair((mine, other), (most, 1.0))
     assert speeds(most, *mine, second) == pytest.approx((a, b), rel=2e-3)
 
 

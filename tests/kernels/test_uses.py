@@ -1,7 +1,5 @@
 """What collectives take of a worker: bytes by hand, channels as NCCL logs them."""
 
-import math
-
 import pytest
 
 from accelsim import catalog
@@ -93,4 +91,5 @@ def test_channels_hold_multiprocessors(
     assert use.units == pytest.approx(blocks / spec.matrix.units)
     # Lee et al. 2025 (arXiv:2507.03114): 18.9 % slower in the mean, at most 40 %
     assert 0.05 < use.units + 0.3 * use.memory < 0.4
-    assert math.isclose(max(use.inner, use.outer), 1.0, rel_tol=0.25)
+    # a large message fills its narrowest link, but for steps and starts
+    assert 0.65 < max(use.inner, use.outer) <= 1.0
