@@ -155,7 +155,6 @@ def time_product(
     if not fused and not op.frozen:
         moved = op.batch * op.n * op.k * (out + wide)
         row.backward_elementwise += stream_seconds(chip, moved, 1.0)
-        row.backward_kernels += 1.0
     if width < wide:
         add_casts(row, chip, software, op, wide, width)
     flops = 2.0 * op.m * op.n * op.k * op.batch
@@ -325,6 +324,8 @@ def fill_transformer_layer(
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_group_traffic(row, model, software, tiers, shard, volumes)
     fill_uses(row, chip, model, software, tiers, shard, size, blocks, volumes)
+    row.forward_kernels += software.layer_calls[0]
+    row.backward_kernels += software.layer_calls[1]
 
 
 @kernel
@@ -369,12 +370,11 @@ def fill_layers(
         stack = software[case.software]
         localise(shard, model, case)
         for kind in (DENSE, MOE):
-            if kind == MOE and model.moe_layers == 0.0:
-                continue
-            fill_transformer_layer(
-                layers[s, kind], int(kind == MOE), chip, model, stack, case,
-                tiers[case.tiers], shard, ops, volumes,
-            )  # fmt: skip
+            if kind == DENSE or model.moe_layers > 0.0:
+                fill_transformer_layer(
+                    layers[s, kind], int(kind == MOE), chip, model, stack, case,
+                    tiers[case.tiers], shard, ops, volumes,
+                )  # fmt: skip
         fill_ends(
             layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
             tiers[case.tiers], shard, ops,

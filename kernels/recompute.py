@@ -110,7 +110,7 @@ def selective_seconds(
     """Return what selective recomputation adds to the backward pass of a layer [s].
 
     Where no modules are named a fused attention kernel, which repeats its scores
-    anyway, is not run again.
+    anyway, is run again as far as the stack does not keep what it gives.
     """
     if plan.modules != 0:
         return of_modules(plan, row.again)
@@ -118,6 +118,8 @@ def selective_seconds(
     time += software.selective_elementwise * row.forward_elementwise
     if chip.attention_forward.block == 0.0:
         time += software.selective_core * row.again[CORE_ATTN]
+    else:
+        time += software.selective_attention * row.forward_attention
     return float(time)
 
 
@@ -130,6 +132,8 @@ def selective_flops(row: Record, chip: Record, software: Record, plan: Record) -
     flops = software.selective_matmul * (row.forward_flops - core)
     if chip.attention_forward.block == 0.0:
         flops += software.selective_core * core
+    else:
+        flops += software.selective_attention * core
     return float(flops)
 
 

@@ -48,6 +48,7 @@ SOFTWARE = np.dtype(
         ("launch", "f8"),  # s
         # what selective recomputation repeats of core, products and streams, and keeps
         ("selective_core", "f8"),
+        ("selective_attention", "f8"),
         ("selective_matmul", "f8"),
         ("selective_elementwise", "f8"),
         ("selective_kept", "f8"),
@@ -67,7 +68,8 @@ SOFTWARE = np.dtype(
         ("fragmentation", "f8"),
         ("pipelined", "f8"),  # collective phases overlap
         ("collective_start", "f8"),  # s
-        ("collective_calls", "f8"),  # launches' worth of the host for a collective
+        ("layer_calls", "f8", (2,)),  # launches' worth of the host around a layer
+        ("collective_calls", "f8"),  # the same for a collective
         ("piece_calls", "f8"),  # the same for a rank's piece of a tensor, gathered
         ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
         ("communication_share", "f8"),  # less than 0: as the library has it

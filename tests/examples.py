@@ -196,6 +196,7 @@ def software(**changes: Any) -> Record:
         "reduce_bytes": changes.get("grad_bytes", 4.0),
         "master_bytes": 12.0,
         "collective_calls": 4.0,
+        "layer_calls": (0.0, 0.0),
         "piece_calls": 0.0,
         "pipelined": 1.0,
     }

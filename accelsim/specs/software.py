@@ -44,12 +44,15 @@ class SelectiveSpec(Spec):
     """What selective recomputation repeats and what it keeps.
 
     core : the attention core, where it is not fused (Korthikanti et al. 2022).
+    attention : share of a fused attention's forward pass that is repeated; none of it
+        if left out.
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
     modules : or the modules that are repeated, in the place of all that.
     """
 
     core: bool = True
+    attention: Fraction | None = None
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction
@@ -200,6 +203,9 @@ class SoftwareSpec(NamedSpec):
         Phases of a hierarchical collective overlap (NCCL) or follow each other.
     collective_start : Time
         From the call of a collective to its first byte.
+    layer_calls : (float, float)
+        Launches that the host could do in the time that the stack's own Python around a
+        layer's kernels takes it, beside a plain module's.
     collective_calls : float
         Launches that the host could do in the time that a collective of a layer takes
         it. Four are the driver's: an event is recorded and waited for, the kernel
@@ -258,6 +264,7 @@ class SoftwareSpec(NamedSpec):
     fragmentation: Ratio
     pipelined_collectives: bool
     collective_start: Time
+    layer_calls: Passes = (0.0, 0.0)
     collective_calls: float = Field(default=4.0, ge=0, le=MAX_PASSES)
     piece_calls: float = Field(default=0.0, ge=0, le=MAX_PASSES)
     bucket: Bytes | None = None

@@ -272,6 +272,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.scatter = software.scatter
     row.launch = float(software.launch)
     row.selective_core = software.selective.core
+    row.selective_attention = float(software.selective.attention or 0.0)
     row.selective_matmul = float(software.selective.matmul)
     row.selective_elementwise = float(software.selective.elementwise)
     row.selective_kept = float(software.selective.kept)
@@ -285,6 +286,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
+    row.layer_calls = software.layer_calls
     row.collective_calls = software.collective_calls
     row.piece_calls = software.piece_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)

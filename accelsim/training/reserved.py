@@ -5,7 +5,7 @@ A step's tensors are followed through the allocator's rules where their order is
 search.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,15 +90,16 @@ def pace_of(rows: Cases, plan: Record) -> Record:
     """Return one row of PACE: what the passes of one micro-batch take.
 
     rows : tables of one question. A collective is as long for the host as its stack
-    says (`collective_calls`), but no more in the driver's queue than its calls to it.
+    says (`collective_calls`), but no more in the driver's queue than its calls to it;
+    what is Python around a layer (`layer_calls`) is not there at all.
     """
     plans = table(tables.PLAN, 1)
     plans[0] = plan
     told = evaluate(rows, plans, only_fitting=False).layers[0]
-    calls = rows.software.collective_calls.copy()
-    rows.software.collective_calls = np.minimum(calls, DRIVER_CALLS)
-    queued = evaluate(rows, plans, only_fitting=False).layers[0]
-    rows.software.collective_calls = calls
+    bare = rows.software.copy()
+    bare.collective_calls = np.minimum(bare.collective_calls, DRIVER_CALLS)
+    bare.layer_calls = 0.0
+    queued = evaluate(replace(rows, software=bare), plans, only_fitting=False).layers[0]
     pace, launch = table(PACE, 1)[0], float(rows.software.launch[0])
     for part, kind in PARTS.items():
         for way in ("forward", "backward"):

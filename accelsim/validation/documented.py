@@ -112,6 +112,26 @@ def _dgxc_340b(_row: Row) -> Mapping[str, str]:
     return {"vp": "12", "recompute": "selective"}
 
 
+def _dgxc_maxtext(row: Row) -> Mapping[str, str]:
+    # NVIDIA/dgxc-benchmarking@35a9aec maxtext/configure.sh (POLICY, of Llama 2 by
+    # precision) and @0efdb23 (save_qkv_proj, Llama 3)
+    policy = "save_qkv_proj"
+    if row["model"].startswith("llama2"):
+        wide = row["precision"] == "bf16"
+        policy = "save_dot_except_mlpwi" if wide else "save_dot_except_mlp"
+    return {"recompute": f"selective ({policy})"}
+
+
+def _dgxc_pax(row: Row) -> Mapping[str, str]:
+    # NVIDIA/dgxc-benchmarking@35a9aec paxml/configure.sh (FSDP of nodes by size, inside
+    # a node by google/paxml contrib/gpu/scripts_gpu/configs.py ICI_MESH_SHAPE) and
+    # paxml/paxml_mod_configs.py (CHECKPOINT_POLICY)
+    small = row["model"] == "gpt3-5b"
+    policy = "save_dot_only" if small else "save_qkv_out_proj"
+    group = "8" if small else "128"
+    return {"recompute": f"selective ({policy})", "shard_group": group}
+
+
 def _megatron_2020(row: Row) -> Mapping[str, str]:
     # Shoeybi et al. 2019, arXiv:1909.08053, sections 4 and 5: sequences of 1024, and
     # no gradient accumulation. The table's own TFLOP/s come out at 1024 alone.
@@ -151,6 +171,8 @@ RECIPES = (
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
     Recipe(r"NeMo", WHOLE, r"", "etp", _experts_whole),
     Recipe(r"NeMo", r"^grok1", r"@1f6d9f4", "etp", _experts_whole, chip=r"^H100"),
+    Recipe(r"^MaxText", r"^llama", r"dgxc-benchmarking", "recompute", _dgxc_maxtext),
+    Recipe(r"^PAX", r"^gpt3", r"dgxc-benchmarking", "recompute", _dgxc_pax),
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from accelsim import catalog
 from accelsim.errors import InputError
+from accelsim.overrides import Override
 from accelsim.question import Question, resolve
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.run import PlanSpec, RunSpec
@@ -28,6 +29,7 @@ from accelsim.validation.left_out import (
     TOO_LARGE,
     LeftOutError,
 )
+from accelsim.validation.remat import repeated
 from accelsim.validation.table import Row, count, number
 from accelsim.validation.training_model import model_of
 from accelsim.validation.training_stack import (
@@ -119,8 +121,12 @@ def _case(row: Row) -> Case:
 
 
 def _resolve(run: RunSpec, row: Row, system: SystemSpec, model: ModelSpec) -> Question:
+    found = changes(row, system, run.software or "")
+    if run.software in COMPILED and run.plan.recompute == "selective":
+        again = repeated(row["recompute"], model)
+        found += [Override(("software", *k.split(".")), v) for k, v in again.items()]
     try:
-        return resolve(run, changes(row, system, run.software or ""), model=model)
+        return resolve(run, found, model=model)
     except InputError:
         raise LeftOutError(NO_PLAN) from None
 
@@ -161,6 +167,7 @@ def plan_of(
         plan["recompute_modules"] = modules_of(row["recompute"], software)
     if plan["recompute"] == "full":
         plan["recompute_layers"] = recomputed_layers(row["recompute"])
+    plan["shard_group"] = _shard_group(row, plan["dp"])
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1
@@ -185,6 +192,18 @@ def _expert_tensor(
     if tp and replicas * tp % (ep * (stated or tp)):
         raise LeftOutError(EXPERT_SPREAD)
     return stated
+
+
+def _shard_group(row: Row, replicas: int | None) -> int | None:
+    """Return the workers that share one copy of the weights, where copies are several.
+
+    On GPUs as in ``FSDP128+DP``; the slices of other chips are not told that way.
+    """
+    found = re.search(r"FSDP(\d{1,9})\+DP", row["sharding"])
+    group = int(found[1]) if found else count(row, "shard_group")
+    if group and replicas and group < replicas and replicas % group == 0:
+        return group
+    return None
 
 
 def _sequence_parallel(row: Row, software: SoftwareSpec) -> bool:

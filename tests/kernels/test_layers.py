@@ -118,7 +118,19 @@ def test_a_gradient_that_a_kernel_adds() -> None:
     data = product_parts(worker, gemm(2048.0, k, n))[0]
     assert layer[0].backward_matmul == data + weight
     assert layer[0].backward_elementwise == stream_seconds(worker, 10.0 * n * k, 1.0)
-    assert layer[0].backward_kernels == 3.0
+    assert layer[0].backward_kernels == 2.0  # `tensor_kernels` counts all tensors' own
+
+
+def test_a_stacks_python_counts_for_the_host_alone() -> None:
+    plain, own = (
+        world(software=software(layer_calls=calls)).layers()[DENSE]
+        for calls in ((0.0, 0.0), (5.0, 7.0))
+    )
+    assert own.forward_kernels == plain.forward_kernels + 5.0
+    assert own.backward_kernels == plain.backward_kernels + 7.0
+    own.forward_kernels, own.backward_kernels = plain.forward_kernels, 0.0
+    plain.backward_kernels = 0.0
+    assert own == plain
 
 
 def test_a_collective_is_four_calls_of_the_host() -> None:

@@ -200,6 +200,9 @@ def test_selective_recomputation_repeats_the_unfused_core() -> None:
     assert schedule(rows, worker=UNFUSED, recompute=SELECTIVE).recompute == 8 * 0.4
     # a fused kernel repeats its scores in any case
     assert schedule(rows, recompute=SELECTIVE).recompute == 0.0
+    # and all of it where its output is not kept
+    again = software(selective_attention=1.0)
+    assert schedule(rows, again, recompute=SELECTIVE).recompute == 8 * 0.5
 
 
 def test_selective_recomputation_repeats_what_the_stack_says() -> None:

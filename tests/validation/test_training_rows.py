@@ -197,6 +197,17 @@ def test_unstated_formula_is_left_out(row: MakeRow) -> None:
     assert case_of(row("T01770")).measured == pytest.approx(6.7, rel=0.02)
 
 
+def test_policy_and_copies_of_a_launch_script(row: MakeRow) -> None:
+    # maxtext/configure.sh: sixteen nodes share a copy from 64 nodes on; save_qkv_proj
+    plan = case_of(row("T00930")).question.plan
+    assert (plan.dp, plan.shard_group, plan.recompute) == (1024, 128, "selective")
+    found = case_of(row("T00930")).question.software.selective
+    assert float(found.attention or 0.0) == float(found.elementwise) == 1.0
+    assert float(found.matmul) == pytest.approx(0.627, abs=0.001)
+    # 32 nodes share one
+    assert case_of(row("T00822")).question.plan.shard_group is None
+
+
 def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
     # per_device_batch_size 5 on 256 chips, FSDP over all of them
     case = case_of(row("T01638"))
