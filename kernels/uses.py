@@ -111,8 +111,9 @@ def fill_uses(
     if software.dispatch_once > 0.0:
         copies = distinct(ep, model.top_k) if ep > 1.0 else 1.0
     fill_use(
-        row.ep_use, chip, software, tiers, ALL_TO_ALL, copies * volumes[1], ep, tp, each
-    )
+        row.ep_use, chip, software, tiers, ALL_TO_ALL, copies * volumes[1], ep,
+        float(shard.etp), each,
+    )  # fmt: skip
     if chip.family == GPU:  # kernels of the stack's own, and not the library's
         if software.tp_units >= 0.0 and software.overlap_tp * (1.0 - row.tp_crosses):
             row.tp_use.units = min(MOST_UNITS, software.tp_units / chip.units)

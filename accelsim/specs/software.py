@@ -84,8 +84,8 @@ class MemorySpec(Spec):
     head_counts : stages are cut as if the LM head were the layers that it costs.
     lends : what a collective reads or writes is held up, once freed, until the device
         is done with all that was launched (`record_stream`).
-    waits : the host waits for the device at what it receives from another stage and,
-        once the pipeline is full, at what it sends.
+    waits : the host waits for the device at what it sends to another stage and what
+        it receives, of which it reads the size.
     allocator : `segments` of PyTorch's caching allocator, which it keeps; `expandable`
         ones; or `static`, where nothing is kept beside what is planned (XLA, Neuron).
     """

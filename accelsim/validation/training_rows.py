@@ -9,7 +9,6 @@ from typing import Any
 
 from accelsim import catalog
 from accelsim.errors import InputError
-from accelsim.overrides import Override
 from accelsim.question import Question, resolve
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.run import PlanSpec, RunSpec
@@ -123,8 +122,7 @@ def _case(row: Row) -> Case:
 def _resolve(run: RunSpec, row: Row, system: SystemSpec, model: ModelSpec) -> Question:
     found = changes(row, system, run.software or "")
     if run.software in COMPILED and run.plan.recompute == "selective":
-        again = repeated(row["recompute"], model)
-        found += [Override(("software", *k.split(".")), v) for k, v in again.items()]
+        found += repeated(row["recompute"], run.software, model)
     try:
         return resolve(run, found, model=model)
     except InputError:
@@ -167,7 +165,7 @@ def plan_of(
         plan["recompute_modules"] = modules_of(row["recompute"], software)
     if plan["recompute"] == "full":
         plan["recompute_layers"] = recomputed_layers(row["recompute"])
-    plan["shard_group"] = _shard_group(row, plan["dp"])
+    plan["shard_group"] = _shard_group(row, plan["dp"]) or plan.get("shard_group")
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1
