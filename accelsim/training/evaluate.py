@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from accelsim.kernels import tables
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.memory import fill_memory, fill_stages
 from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.plan_tables import EXCHANGE, STAGE
