@@ -16,6 +16,8 @@ LAYER = np.dtype(
             "attention",
             "elementwise",
             "kernels",  # number of launches
+            "routed",  # of these, between routing and combining
+            "products",  # launches in a library's own loop over experts
             "flops",
             "tp",
             "cp",

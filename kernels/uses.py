@@ -108,8 +108,10 @@ def fill_uses(
     fill_use(row.cp_use, chip, software, tiers, ALL_GATHER, volumes[0], cp, tp, each)
     each = 0.5 * row.forward_ep
     copies = model.top_k
-    if software.dispatch_once > 0.0:
-        copies = distinct(ep, model.top_k) if ep > 1.0 else 1.0
+    if software.dispatch_once > 0.0 and ep > 1.0:
+        inside = reach_of(tiers, domain_tier(tiers), ep, float(shard.etp))
+        groups = model.groups if model.groups > 0.0 else ep / inside
+        copies = distinct(ep, model, groups)
     fill_use(
         row.ep_use, chip, software, tiers, ALL_TO_ALL, copies * volumes[1], ep,
         float(shard.etp), each,
