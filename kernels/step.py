@@ -9,6 +9,7 @@ Overlap: what may run behind computation (the software says) is exposed as far a
 longer; while it runs it takes `communication_share` of the computing units.
 """
 
+from accelsim.kernels.experts import exchange_cover
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.overlap import exposed
 from accelsim.kernels.pipeline import add_pipeline, fill_hand_over
@@ -67,7 +68,8 @@ def add_layer(
     hidden += software.overlap_cp * min(cp, behind_cp)
     tp = exposed(1.0, tp, behind_tp, share)
     cp = exposed(software.overlap_cp, cp, behind_cp, share)
-    ep = exposed(software.overlap_ep, ep, busy - hidden, share)
+    may, behind = exchange_cover(row, software, again, busy - hidden)
+    ep = exposed(may, ep, behind, share)
     result.matmul += count * (row.forward_matmul + row.backward_matmul)
     result.memory_bound += count * (
         row.forward_memory_bound + row.backward_memory_bound

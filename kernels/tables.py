@@ -354,8 +354,8 @@ LAYER = np.dtype(
     ]
     + [
         ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
-        ("last", "f8"),  # part of forward_matmul whose output only the residual takes
-        ("last_flops", "f8"),
+        # part of forward_matmul whose output only the residual takes; shared experts
+        *((name, "f8") for name in ("last", "last_flops", "shared", "shared_back")),
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("saved", "f8"),  # B of activations kept with recompute none
