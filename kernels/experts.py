@@ -61,13 +61,13 @@ def exchange_cover(
 ) -> tuple[float, float]:
     """Return whether an exchange with experts hides, and what it hides behind [s].
 
-    left : computing of both passes that hides nothing else. Behind all of it, or behind
-    the shared experts alone, which need no tokens of others (Megatron-Core,
+    left : computing of both passes that hides nothing else. Behind all of it, or
+    behind the shared experts alone, which need no tokens of others (Megatron-Core,
     moe_shared_expert_overlap). again : share of the layers that are repeated.
     """
     if software.overlap_ep > 0.0 or software.overlap_shared == 0.0:
         return float(software.overlap_ep), left
-    shared = (1.0 + again) * row.shared + row.shared_back
+    shared = (1.0 + again) * row.forward_shared + row.backward_shared
     return 1.0, min(left, float(shared))
 
 

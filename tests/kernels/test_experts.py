@@ -102,7 +102,7 @@ def test_what_an_exchange_hides_behind(ep: float, shared: float, width: float) -
         model=mixture(shared_ffn=width), software=software(**stack), tiers=nodes
     )
     layer = made.layers(ep=8)[MOE]
-    own = layer.shared + layer.shared_back
+    own = layer.forward_shared + layer.backward_shared
     # a product forward and two backward of either matrix
     assert (own > 0.0) == (width > 0.0)
     traffic = layer.forward_ep + layer.backward_ep
