@@ -12,7 +12,7 @@ from accelsim.kernels.replicas import (
 )
 from accelsim.kernels.tables import RESULT, ZERO1
 from accelsim.training.lower import table
-from tests.examples import case, mixture, model, plan, software, switch, tiers
+from tests.examples import case, chip, mixture, model, plan, software, switch, tiers
 
 
 def test_parameters_of_the_fullest_stage() -> None:
@@ -46,7 +46,9 @@ def test_groups_that_are_alike_reduce_their_shards(group: int) -> None:
     # among the groups; weights gathered within it
     exchange, one = table(EXCHANGE, 1)[0], plan(dp=8, sharding=ZERO1, shard_group=group)
     stack = software(scatter=1.0)
-    fill_exchange(exchange, model(), stack, case(), tiers(switch(64)), one, 8.0, 0.0)
+    fill_exchange(
+        exchange, chip(), model(), stack, case(), tiers(switch(64)), one, 8.0, 0.0
+    )
     size = sum(stage_parameters(model(), one, 8.0, 0.0)) * stack.grad_bytes
     groups = 8 / group
     within = size * (group - 1) / group
@@ -67,7 +69,10 @@ def test_a_large_table_has_nothing_to_hide_behind(table_: float, alone: float) -
         embed_parameters=table_, head_parameters=0.0,
     )  # fmt: skip
     exchange = table(EXCHANGE, 1)[0]
-    fill_exchange(exchange, held, stack, case(), tiers(switch(64)), one, 10.0, 0.0)
+    fill_exchange(
+        exchange, chip(), held, stack, case(), tiers(switch(64)), one, 10.0, 0.0
+    )
+    exchange.longer, exchange.done = 0.0, 1.0  # neither slows the other down
     add_data_parallel(result, exchange, stack, one, 10.0, 1e9, 1e9)
     both = stack.grad_bytes + 2.0  # gradients scattered, weights gathered
     assert result.dp == pytest.approx(alone * both * 7 / 8 / 1e11)
