@@ -10,6 +10,7 @@ import math
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
+from accelsim.kernels.context import add_context_traffic
 from accelsim.kernels.experts import domain_tier, expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
@@ -270,60 +271,45 @@ def crosses_domain(tiers: Rows, tp: float) -> float:
 
 
 @kernel
-def add_group_traffic(
+def add_expert_traffic(
     row: Record, model: Record, software: Record, tiers: Rows, group: Record,
-    volumes: Rows,
+    size: float,
 ) -> None:  # fmt: skip
-    """Add what the context and expert groups exchange.
+    """Add what an expert group exchanges, dispatch and combine, and so backward.
 
-    volumes : bytes [B] that a worker has of each group: context (keys and values of all
-    ranks, which an all-gather brings), expert (hidden states of its tokens, which are
-    dispatched and combined). Backward, expert groups exchange the same, the context
-    ring twice as much.
+    size : bytes [B] of the hidden states of a worker's tokens.
     """
-    cp, ep = float(group.cp), float(group.ep)
-    if cp > 1.0 and volumes[0] > 0.0:
-        time, sent, _, _ = collective(
-            tiers, ALL_GATHER, volumes[0], cp, float(group.tp), software
-        )
-        row.forward_cp += time
-        row.backward_cp += 2.0 * time
-        row.forward_cp_bytes += sent
-        row.backward_cp_bytes += 2.0 * sent
-        row.forward_kernels += software.collective_calls
-        row.backward_kernels += software.collective_calls
-    if ep > 1.0 and volumes[1] > 0.0:
-        time, sent = expert_exchange(tiers, software, group, model, volumes[1])
-        row.forward_ep += 2.0 * time
-        row.backward_ep += 2.0 * time
-        row.forward_ep_bytes += 2.0 * sent
-        row.backward_ep_bytes += 2.0 * sent
-        row.forward_kernels += 2.0 * software.collective_calls
-        row.backward_kernels += 2.0 * software.collective_calls
+    if group.ep == 1:
+        return
+    time, sent = expert_exchange(tiers, software, group, model, size)
+    row.forward_ep += 2.0 * time
+    row.backward_ep += 2.0 * time
+    row.forward_ep_bytes += 2.0 * sent
+    row.backward_ep_bytes += 2.0 * sent
+    row.forward_kernels += 2.0 * software.collective_calls
+    row.backward_kernels += 2.0 * software.collective_calls
 
 
 @kernel
 def fill_transformer_layer(
     row: Record, mixture: int, chip: Record, model: Record, software: Record,
-    case: Record, tiers: Rows, shard: Record, ops: Rows, volumes: Rows,
+    case: Record, tiers: Rows, shard: Record, ops: Rows,
 ) -> None:  # fmt: skip
-    """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
+    """Fill the row of a dense or a mixture layer; `ops` is scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
         add_operator(row, chip, case, software, ops[i])
     keep_activations(row, mixture, chip, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
-    kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
-    volumes[0] = case.activation_bytes * tokens * shard.cp * kv_width
-    volumes[1] = 0.0
     blocks = 1.0 if mixture else model.blocks
     kept = software.gathered_inputs > 0.0 or model.adapter_rank > 0.0
     again = blocks if shard.sp and not kept else 0.0
     time = add_tensor_traffic(row, software, tiers, shard, size, blocks, again)
     if mixture:
         # experts are cut over the tensor group, too: it shares their choices
-        volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
+        mine = case.activation_bytes * shard.own_tokens * model.hidden
+        add_expert_traffic(row, model, software, tiers, shard, mine)
         before = row.forward_tp
         add_tensor_traffic(row, software, tiers, shard, size * model.top_k, 1.0, 0.0)
         row.tp_experts = row.forward_tp - before
@@ -331,7 +317,7 @@ def fill_transformer_layer(
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
-    add_group_traffic(row, model, software, tiers, shard, volumes)
+    add_context_traffic(row, model, software, case, tiers, shard)
 
 
 @kernel
@@ -361,11 +347,11 @@ def fill_ends(
 @kernel
 def fill_layers(
     cases: Rows, chips: Rows, models: Rows, software: Rows, tiers: Rows, shards: Rows,
-    layers: Rows, ops: Rows, volumes: Rows,
+    layers: Rows, ops: Rows,
 ) -> None:  # fmt: skip
     """Fill `layers[s, kind]` (LAYER, zeroed) for every row s of `shards` (SHARD).
 
-    ops : scratch, MAX_OPERATORS rows of OPERATOR. volumes : scratch, 2 float64.
+    ops : scratch, MAX_OPERATORS rows of OPERATOR.
     """
     for s in range(len(shards)):
         shard = shards[s]
@@ -381,7 +367,7 @@ def fill_layers(
                 continue
             fill_transformer_layer(
                 layers[s, kind], int(kind == MOE), chip, model, stack, case,
-                tiers[case.tiers], shard, ops, volumes,
+                tiers[case.tiers], shard, ops,
             )  # fmt: skip
         fill_ends(
             layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,

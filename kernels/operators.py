@@ -6,12 +6,17 @@ parallelism by columns and rows (Vaswani et al. 2017; Shoeybi et al. 2019, sec. 
 Nothing here knows how long an operator takes.
 """
 
+from accelsim.kernels.attention_operators import (
+    add_context,
+    add_fused_attention,
+    add_unfused_attention,
+)
+from accelsim.kernels.context import place
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.neuron_tables import PASSES
+from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
-    DROPOUT,
     DROPOUT_PASSES,
     EMBEDDING,
     GATED_PASSES,
@@ -24,17 +29,9 @@ from accelsim.kernels.streams import (
     RESIDUAL,
     ROTARY,
     ROTARY_PASSES,
-    SOFTMAX,
-    SOFTMAX_PASSES,
     SUM_PASSES,
 )
 from accelsim.kernels.tables import (
-    FUSED_ATTENTION,
-    MATMUL,
-    PART_ATTENTION,
-    PART_ELEMENTWISE,
-    PART_MATMUL,
-    STREAM,
     Record,
     Rows,
     codes,
@@ -56,120 +53,7 @@ def localise(shard: Record, model: Record, case: Record) -> None:
     shard.kv_heads = max(1.0, model.kv_heads / shard.tp)
     if model.kv_rank > 0.0:
         shard.kv_heads = shard.heads
-
-
-@kernel
-def add_weight(
-    ops: Rows, at: int, precision: int, m: float, n: float, k: float, batch: float,
-    gradient_bytes: float,
-) -> int:  # fmt: skip
-    """Append the products with a weight: m x k times k x n, `batch` times."""
-    op = ops[at]
-    op.kind = MATMUL
-    op.part = PART_MATMUL
-    op.precision = precision
-    op.core = 0.0
-    op.grouped = 0
-    op.m, op.n, op.k = m, n, k
-    op.batch = batch
-    op.gradient_bytes = gradient_bytes
-    op.frozen = 0
-    op.adapter = 0.0
-    op.gathered = 0.0
-    op.share = 1.0
-    op.engines.held = 0.0
-    return at + 1
-
-
-@kernel
-def add_stream(
-    ops: Rows, at: int, forward: float, backward: float, kernels: float
-) -> int:
-    """Append an operator that only streams memory: bytes [B] by pass."""
-    op = ops[at]
-    op.kind = STREAM
-    op.part = PART_ELEMENTWISE
-    op.core = 0.0
-    op.forward_bytes, op.backward_bytes = forward, backward
-    op.kernels = kernels
-    op.share = 1.0
-    op.engines.held = 0.0
-    for i in range(PASSES):
-        op.engines.forward[i] = op.engines.backward[i] = 0.0
-    return at + 1
-
-
-@kernel
-def add_passes(
-    op: Record,
-    elements: float,
-    passes: tuple[tuple[float, float, float], tuple[float, float, float]],
-) -> None:
-    """Add what engines pass over: `passes` for each of the elements."""
-    for i in range(PASSES):
-        op.engines.forward[i] += elements * passes[0][i]
-        op.engines.backward[i] += elements * passes[1][i]
-
-
-@kernel
-def add_unfused_attention(
-    ops: Rows, at: int, model: Record, case: Record, shard: Record
-) -> int:
-    """Append attention as batched products with the scores in memory.
-
-    Scores, softmax with mask, dropout, values. The score matrix is full: masking
-    saves nothing here. Softmax reads and writes the scores; dropout reads them,
-    writes them and a mask of one byte.
-    """
-    batch = shard.micro_batch * shard.heads
-    queries, keys = case.seq_len / shard.cp, case.seq_len
-    first = at
-    precision, width = case.wide_precision, case.activation_bytes
-    at = add_weight(
-        ops, at, precision, queries, keys, model.head_dim, batch, 0.5 * width
-    )
-    at = add_weight(ops, at, precision, queries, model.v_dim, keys, batch, 0.5 * width)
-    scores = width * batch * queries * keys
-    passes = SOFTMAX[0] + DROPOUT[0] * model.dropout
-    kernels = 1.0 + model.dropout
-    at = add_stream(ops, at, passes * scores, 1.5 * passes * scores, kernels)
-    add_passes(ops[at - 1], scores / width, SOFTMAX_PASSES)
-    add_passes(ops[at - 1], model.dropout * scores / width, DROPOUT_PASSES)
-    for i in range(first, at):
-        ops[i].part = PART_ATTENTION
-        ops[i].core = 1.0
-        ops[i].engines.held = 2.0 * scores  # before and behind the softmax
-    return at
-
-
-@kernel
-def add_fused_attention(
-    ops: Rows, at: int, model: Record, case: Record, shard: Record
-) -> int:
-    """Append attention as one fused kernel (Dao 2023): no score matrix in memory.
-
-    Layers with a sliding window and layers without are two operators, each with the
-    share of the layers that have it.
-    """
-    heads = shard.micro_batch * shard.heads
-    for windowed in range(2):
-        share = model.window_share if windowed else 1.0 - model.window_share
-        if share > 0.0:
-            op = ops[at]
-            op.kind = FUSED_ATTENTION
-            op.part = PART_ATTENTION
-            op.core = 1.0
-            op.precision = case.wide_precision
-            op.m, op.n = case.seq_len / shard.cp, case.seq_len
-            op.k, op.v = model.head_dim, model.v_dim
-            op.batch = heads
-            op.kv_batch = shard.micro_batch * shard.kv_heads
-            op.spread = 1.0  # the halves of causal context parallelism are balanced
-            op.window = model.window if windowed else 0.0
-            op.causal = model.causal
-            op.share = share
-            at += 1
-    return at
+    place(shard)
 
 
 @kernel
@@ -323,9 +207,11 @@ def transformer_operators(
     for i in range(first, at):
         ops[i].adapter = model.adapter_rank
     if chip.attention_forward.block > 0.0:
-        at = add_fused_attention(ops, at, model, case, shard)
+        at = add_fused_attention(ops, at, model, software, case, shard)
     else:
         at = add_unfused_attention(ops, at, model, case, shard)
+    if shard.cp > 1:
+        at = add_context(ops, at, model, software, case, shard)
     if mixture:
         at = add_experts(ops, at, model, software, case, shard)
     else:

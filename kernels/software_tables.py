@@ -10,6 +10,7 @@ SOFTWARE = np.dtype(
         ("shardings", "i8"),
         ("recomputes", "i8"),
         ("schedules", "i8"),
+        ("cp_comm_types", "i8"),
         ("tensor", "i8"),
         ("pipeline", "i8"),
         ("interleaved", "i8"),
@@ -48,6 +49,15 @@ SOFTWARE = np.dtype(
         ("overlap_pp", "f8"),
         ("overlap_cp", "f8"),
         ("overlap_ep", "f8"),
+        # context parallelism, see `context` and `operators`
+        ("cp_blocks", "f8"),  # 1: attention goes block by block where keys are gathered
+        ("cp_copies", "f8"),  # 1: keys are copied where they are fewer than workers
+        ("cp_gradient_ring", "f8"),  # 1: gradients of gathered keys go round a ring
+        ("cp_gradient_bytes", "f8"),  # of an element, 0 = as activations
+        # B moved to merge a block: for an element of the context, of the gradient of
+        # queries, and of keys and values
+        ("cp_merge", "f8", (3,)),
+        ("cp_merge_kernels", "f8"),  # each way
         ("grad_bytes", "f8"),
         ("master_bytes", "f8"),
         ("reserved_memory", "f8"),  # B

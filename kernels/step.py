@@ -74,7 +74,7 @@ def add_layer(
     in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
     if in_chunks == 0.0:
         behind_tp = row.tp_behind
-    behind_cp = row.forward_attention * (1.0 + again) + row.backward_attention
+    behind_cp = (1.0 + again) * row.forward_cp_behind + row.backward_cp_behind
     hidden = min(tp, behind_tp)
     hidden += software.overlap_cp * min(cp, behind_cp)
     tp = exposed(1.0, tp, behind_tp, share)

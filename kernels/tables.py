@@ -44,6 +44,8 @@ MAX_TIERS, MAX_DIMS, MAX_STAGES = 6, 3, 256  # of a system, a torus, a pipeline
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
 ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
+CP_COMM_TYPES = ("p2p", "all_gather", "a2a", "a2a+p2p")
+P2P, GATHERED, A2A, A2A_P2P = range(4)  # plan.cp_comm_type
 SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
 ONE_F_ONE_B, INTERLEAVED, GPIPE, ZB_H1, ZB_V, DUALPIPE = range(6)  # plan.schedule
 STATED_PP, STATED_VP, STATED_SHARDING, STATED_SCHEDULE = range(4)  # bits, case.stated
@@ -62,6 +64,7 @@ REASONS = (
     "ep does not divide experts",
     "ep does not divide dp x cp",
     "cp does not divide the sequence",
+    "the all-to-all of cp does not divide the heads",
     "tp x cp x pp x dp is not the number of workers",
     "the software cannot do this plan",
     "the schedule cannot take these stages or micro-batches",
@@ -196,6 +199,8 @@ PLAN = np.dtype(
         ("shard", "i8"),  # row of the layer table, filled by `training.evaluate`
         *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "dp")),
         *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
+        ("cp_comm_type", "i8"),  # how context parallelism exchanges, see CP_COMM_TYPES
+        ("cp_a2a", "i8"),  # workers of the all-to-all of a2a+p2p, 0 = as heads allow
         ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
         ("reason", "i8"),  # index of REASONS
@@ -229,7 +234,10 @@ PIPELINE = np.dtype(
 )
 
 # What of a plan decides the time of one layer on one micro-batch.
-SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "micro_batch")
+SHARD_FIELDS = (
+    *("case", "tp", "sp", "cp", "ep", "micro_batch"),
+    *("cp_comm_type", "cp_a2a"),
+)
 SHARD = np.dtype(
     [(name, "i8") for name in SHARD_FIELDS]
     + [
@@ -238,6 +246,11 @@ SHARD = np.dtype(
         ("own_tokens", "f8"),  # of these, one worker's outside tensor-parallel regions
         ("heads", "f8"),  # query heads of one worker
         ("kv_heads", "f8"),  # copied where tp exceeds their number
+        # context parallelism: workers that exchange heads for tokens, and groups of
+        # them among which keys and values go round; heads of keys that are exchanged
+        ("a2a", "f8"),
+        ("ring", "f8"),
+        ("sent_heads", "f8"),
     ]
 )
 
@@ -337,16 +350,12 @@ LAYER = np.dtype(
             "tp",
             "cp",
             "ep",
-            "tp_bytes",
-            "cp_bytes",
-            "ep_bytes",
+            "cp_behind",  # of cp, what blocks of attention can hide
+            *("tp_bytes", "cp_bytes", "ep_bytes"),
         )
     ]
     + [
-        (
-            "tp_experts",
-            "f8",
-        ),  # each way, to experts and back, never in chunks
+        ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("core", "f8"),  # forward attention core alone, what `selective` repeats
@@ -363,28 +372,12 @@ RESULT = np.dtype(
         (name, "f8")
         for name in (
             # time of a step on the slowest stage, s
-            "matmul",
-            "attention",
-            "elementwise",
-            "head",
-            "recompute",
-            "launch",
-            "tp",
-            "cp",
-            "ep",
-            "pp",
-            "dp",
-            "bubble",
-            "optimizer",
-            "host",
+            *("matmul", "attention", "elementwise", "head", "recompute", "launch"),
+            *("tp", "cp", "ep", "pp", "dp", "bubble", "optimizer", "host"),
             "step_time",
             "memory_bound",
             # bytes that one worker sends in a step
-            "tp_bytes",
-            "cp_bytes",
-            "ep_bytes",
-            "pp_bytes",
-            "dp_bytes",
+            *("tp_bytes", "cp_bytes", "ep_bytes", "pp_bytes", "dp_bytes"),
             # FLOPs of one worker in a step
             "hardware_flops",
             "bound",  # 1 if step_time is a lower bound: no closed form, not settled

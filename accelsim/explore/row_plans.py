@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from accelsim.explore.batch import Batch
 
 AT_ONCE = 65_536  # plans that are tried together
-SIZES = ("tp", "cp", "pp", "ep", "vp", "dp", "micro_batch", "recompute_layers")
+SIZES = (
+    *("tp", "cp", "pp", "ep", "vp", "dp", "micro_batch", "recompute_layers"),
+    "cp_a2a",
+)
 KINDS = {
+    "cp_comm_type": tables.CP_COMM_TYPES,
     "sharding": SHARDINGS,
     "recompute": RECOMPUTES,
     "schedule": tables.SCHEDULES,
@@ -63,6 +67,7 @@ def plan_rows(
     for name in ("tp", "cp", "pp", "ep", "vp", "micro_batch"):
         plans[name] = np.maximum(plans[name], 1)
     _fill_schedules(questions, plans)
+    _fill_exchanges(questions, plans)
     stated = _numbers("sp", columns, -1.0)
     plans.sp = (plans.tp > 1) & np.where(stated < 0.0, sp, stated > 0.0)
     return plans, is_open & (which >= 0)
@@ -82,6 +87,13 @@ def _fill_schedules(questions: list[Question], plans: Rows) -> None:
     usual = np.where(plans.vp > 1, tables.INTERLEAVED, np.array(first)[plans.case])
     plans.schedule = np.where(missing, usual, plans.schedule)
     plans.schedule[plans.pp == 1] = tables.ONE_F_ONE_B
+
+
+def _fill_exchanges(questions: list[Question], plans: Rows) -> None:
+    """Fill how context groups exchange where it is not stated: the stack's way."""
+    kinds = [tables.CP_COMM_TYPES.index(q.software.context.types[0]) for q in questions]
+    usual = np.array(kinds)[plans.case]
+    plans.cp_comm_type = np.where(plans.cp_comm_type < 0, usual, plans.cp_comm_type)
 
 
 def _sizes(name: str, column: np.ndarray | None) -> Any:

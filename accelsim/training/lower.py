@@ -219,10 +219,20 @@ def _fill_case(row: Record, q: Question) -> None:
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
+def _fill_context(software: SoftwareSpec, row: Record) -> None:
+    context = software.context
+    row.cp_comm_types = _bits(context.types, tables.CP_COMM_TYPES)
+    row.cp_blocks, row.cp_copies = context.blocks, context.copies
+    row.cp_gradient_ring = context.gradient_ring
+    row.cp_gradient_bytes = context.gradient_bytes or 0.0
+    row.cp_merge, row.cp_merge_kernels = context.merge, context.merge_kernels
+
+
 def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.shardings = _bits(software.sharding, SHARDINGS)
     row.recomputes = _bits(software.recompute, RECOMPUTES)
     row.schedules = _bits(software.schedules, tables.SCHEDULES)
+    _fill_context(software, row)
     for name in ("tensor", "pipeline", "interleaved"):
         row[name] = getattr(software, name)
     row.fused_norms = software.fused_norms

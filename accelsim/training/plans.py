@@ -9,7 +9,16 @@ import math
 import numpy as np
 
 from accelsim.kernels import tables
-from accelsim.kernels.legal import STACK, judge
+from accelsim.kernels.legal import (
+    BATCH,
+    CP_HEADS,
+    EP_REPLICAS,
+    ROUNDS,
+    STACK,
+    VP_LAYERS,
+    WORKERS,
+    judge,
+)
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.training.lower import lower_rules
@@ -50,15 +59,17 @@ def why_none(q: Question, plans: Rows) -> str:
     row = plans[int(np.argmax(plans.reason))]
     product = int(row.tp * row.cp * row.pp * row.dp)
     details = {
-        3: f"plan.vp: {row.vp} virtual stages x pp {row.pp} do not cut "
+        VP_LAYERS: f"plan.vp: {row.vp} virtual stages x pp {row.pp} do not cut "
         f"{q.model.layers} layers",
-        4: f"plan.vp: interleaving needs micro-batches in multiples of pp {row.pp}, "
-        f"not {row.micro_batches}",
-        5: f"run.global_batch: {q.global_batch} is no multiple of dp {row.dp} x "
+        ROUNDS: "plan.vp: interleaving needs micro-batches in multiples of pp "
+        f"{row.pp}, not {row.micro_batches}",
+        BATCH: f"run.global_batch: {q.global_batch} is no multiple of dp {row.dp} x "
         f"micro_batch {row.micro_batch}; {_nearest_batches(q, row)}",
-        7: f"plan.ep: {row.ep} does not divide dp {row.dp} x cp {row.cp}",
-        9: f"plan: tp {row.tp} x cp {row.cp} x pp {row.pp} x dp {row.dp} = {product} "
-        f"is not the {q.workers} workers of {q.run.chips} chips",
+        EP_REPLICAS: f"plan.ep: {row.ep} does not divide dp {row.dp} x cp {row.cp}",
+        CP_HEADS: f"plan.cp: an all-to-all of {row.cp_a2a or row.cp} workers does not "
+        f"cut the {q.model.heads // row.tp} heads that tp {row.tp} leaves",
+        WORKERS: f"plan: tp {row.tp} x cp {row.cp} x pp {row.pp} x dp {row.dp} = "
+        f"{product} is not the {q.workers} workers of {q.run.chips} chips",
     }
     return details.get(int(row.reason), tables.REASONS[int(row.reason)])
 
@@ -119,6 +130,7 @@ def _stack_error(q: Question) -> str:
     choices = (
         ("sharding", plan.sharding, stack.sharding),
         ("recompute", plan.recompute, stack.recompute),
+        ("cp_comm_type", plan.cp_comm_type, stack.context.types),
     )
     for name, choice, kinds in choices:
         if choice is not None and choice not in kinds:
@@ -141,6 +153,11 @@ def _option_error(q: Question) -> str:
         return (
             f"plan.recompute_layers: {plan.recompute_layers}: {q.model.name} has "
             f"{q.model.layers} layers"
+        )
+    if plan.cp_a2a is not None and plan.cp_comm_type != "a2a+p2p":
+        return (
+            f"plan.cp_a2a: {plan.cp_a2a}: groups exchange heads within a ring under "
+            'plan.cp_comm_type = "a2a+p2p" alone'
         )
     if plan.shard_group is not None:
         told, ep = f"plan.shard_group: {plan.shard_group}", plan.ep or 1

@@ -39,7 +39,7 @@ def test_plans_have_numbers(counts: list[int], data: st.DataObject) -> None:
     assert list(plans.sharding) == [o % 2 for _, o in whole[start:stop]]
 
 
-@given(st.lists(st.tuples(SIZE, SIZE, SIZE, SIZE, SIZE, SIZE), max_size=40))
+@given(st.lists(st.tuples(*[SIZE] * len(tables.SHARD_FIELDS)), max_size=40))
 def test_shards_are_listed_once(keys: list[tuple[int, ...]]) -> None:
     plans = table(tables.PLAN, len(keys))
     for name, column in zip(tables.SHARD_FIELDS, zip(*keys, strict=True), strict=False):

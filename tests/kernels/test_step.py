@@ -288,8 +288,9 @@ def test_tensor_parallel_overlap_outside_one_switch() -> None:
 
 def test_context_ring_hides_behind_attention() -> None:
     rows = layers(
-        forward_attention=1.0, backward_attention=2.0, forward_cp=1.0, backward_cp=3.0
-    )
+        forward_attention=1.0, backward_attention=2.0, forward_cp=1.0, backward_cp=3.0,
+        forward_cp_behind=1.0, backward_cp_behind=2.0,
+    )  # fmt: skip
     assert schedule(rows, software(overlap_cp=1.0), cp=2).cp == 8 * 1.0
     assert schedule(rows, cp=2).cp == 8 * 4.0
 

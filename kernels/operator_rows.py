@@ -1,0 +1,69 @@
+"""Rows of OPERATOR, one at a time: a product, a stream, what engines pass over.
+
+Each function appends a row at `at` and returns the row after it. Which operators a
+layer has is known to `operators`.
+"""
+
+from accelsim.kernels.jit import kernel
+from accelsim.kernels.neuron_tables import PASSES
+from accelsim.kernels.tables import (
+    MATMUL,
+    PART_ELEMENTWISE,
+    PART_MATMUL,
+    STREAM,
+    Record,
+    Rows,
+)
+
+
+@kernel
+def add_weight(
+    ops: Rows, at: int, precision: int, m: float, n: float, k: float, batch: float,
+    gradient_bytes: float,
+) -> int:  # fmt: skip
+    """Append the products with a weight: m x k times k x n, `batch` times."""
+    op = ops[at]
+    op.kind = MATMUL
+    op.part = PART_MATMUL
+    op.precision = precision
+    op.core = 0.0
+    op.grouped = 0
+    op.m, op.n, op.k = m, n, k
+    op.batch = batch
+    op.gradient_bytes = gradient_bytes
+    op.frozen = 0
+    op.adapter = 0.0
+    op.gathered = 0.0
+    op.share = 1.0
+    op.engines.held = 0.0
+    return at + 1
+
+
+@kernel
+def add_stream(
+    ops: Rows, at: int, forward: float, backward: float, kernels: float
+) -> int:
+    """Append an operator that only streams memory: bytes [B] by pass."""
+    op = ops[at]
+    op.kind = STREAM
+    op.part = PART_ELEMENTWISE
+    op.core = 0.0
+    op.forward_bytes, op.backward_bytes = forward, backward
+    op.kernels = kernels
+    op.share = 1.0
+    op.engines.held = 0.0
+    for i in range(PASSES):
+        op.engines.forward[i] = op.engines.backward[i] = 0.0
+    return at + 1
+
+
+@kernel
+def add_passes(
+    op: Record,
+    elements: float,
+    passes: tuple[tuple[float, float, float], tuple[float, float, float]],
+) -> None:
+    """Add what engines pass over: `passes` for each of the elements."""
+    for i in range(PASSES):
+        op.engines.forward[i] += elements * passes[0][i]
+        op.engines.backward[i] += elements * passes[1][i]
