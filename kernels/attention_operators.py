@@ -14,7 +14,13 @@ from accelsim.kernels.context import (
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
 from accelsim.kernels.streams import DROPOUT, DROPOUT_PASSES, SOFTMAX, SOFTMAX_PASSES
-from accelsim.kernels.tables import FUSED_ATTENTION, PART_ATTENTION, Record, Rows
+from accelsim.kernels.tables import (
+    ELEMENT_BYTES,
+    FUSED_ATTENTION,
+    PART_ATTENTION,
+    Record,
+    Rows,
+)
 
 
 @kernel
@@ -58,7 +64,7 @@ def add_attention_call(
     op.kind = FUSED_ATTENTION
     op.part = PART_ATTENTION
     op.core = 1.0
-    op.precision = case.wide_precision
+    op.precision = case.attention_precision
     op.m, op.n = queries, keys
     op.k, op.v = model.head_dim, model.v_dim
     op.batch = shard.micro_batch * shard.heads / shard.a2a
@@ -68,6 +74,25 @@ def add_attention_call(
     op.causal = model.causal
     op.share = 1.0
     return at + 1
+
+
+@kernel
+def add_narrowing(
+    ops: Rows, at: int, model: Record, case: Record, shard: Record
+) -> int:
+    """Append what narrows queries, keys and values, and backward the output's gradient.
+
+    Nothing where attention is not narrow (Transformer Engine, fp8_dpa).
+    """
+    wide, narrow = case.activation_bytes, ELEMENT_BYTES[case.attention_precision]
+    if narrow >= wide:
+        return at
+    width = model.head_dim + model.v_dim
+    context = shard.tokens * shard.heads * model.v_dim
+    inputs = shard.heads * model.head_dim + shard.kv_heads * width
+    inputs *= shard.tokens
+    moved = wide + narrow
+    return add_stream(ops, at, moved * inputs, moved * context, 1.0)
 
 
 @kernel
@@ -82,6 +107,7 @@ def add_fused_attention(
     many parts as workers, and each has one from either end. The last worker does all
     queries and half of the keys, the first half of the queries and all keys.
     """
+    at = add_narrowing(ops, at, model, case, shard)
     queries, keys = case.seq_len / shard.ring, case.seq_len
     whole = 1.0 - model.window_share
     if model.window_share > 0.0:

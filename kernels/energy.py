@@ -36,9 +36,9 @@ def fill_link_joules(
         own = tiers[case.tiers]
         tp, dp = plan.tp, plan.tp * plan.cp * plan.dp
         joules[i] = case.workers * (
-            result.tp_bytes * byte_joules(own, tp)
+            result.tp_bytes * byte_joules(own, max(tp, plan.etp))
             + result.cp_bytes * byte_joules(own, tp * plan.cp)
-            + result.ep_bytes * byte_joules(own, tp * plan.ep)
+            + result.ep_bytes * byte_joules(own, plan.etp * plan.ep)
             + result.dp_bytes * byte_joules(own, dp)
             + result.pp_bytes * byte_joules(own, dp * plan.pp)
         )

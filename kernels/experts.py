@@ -40,20 +40,20 @@ def expert_exchange(
 
     token : bytes [B] of the hidden states of one worker's tokens.
     """
-    ranks, tp = float(group.ep), float(group.tp)
+    ranks, inner = float(group.ep), float(group.etp)
     if software.dispatch_once == 0.0:
         size = token * model.top_k
-        time, sent, _, _ = collective(tiers, ALL_TO_ALL, size, ranks, tp, software)
+        time, sent, _, _ = collective(tiers, ALL_TO_ALL, size, ranks, inner, software)
         return time, sent
-    inside = reach_of(tiers, domain_tier(tiers), ranks, tp)
+    inside = reach_of(tiers, domain_tier(tiers), ranks, inner)
     size = token * distinct(ranks, model.top_k)
-    time, sent, _, _ = collective(tiers, ALL_TO_ALL, size, inside, tp, software)
+    time, sent, _, _ = collective(tiers, ALL_TO_ALL, size, inside, inner, software)
     if inside >= ranks:
         return time, sent
     nodes = distinct(ranks / inside, model.top_k)
     if model.node_limit > 0.0:
         nodes = min(nodes, model.node_limit)
     across, more, _, _ = collective(
-        tiers, ALL_TO_ALL, token * nodes, ranks, tp, software
+        tiers, ALL_TO_ALL, token * nodes, ranks, inner, software
     )
     return max(time, across), sent + more

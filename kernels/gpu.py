@@ -20,7 +20,7 @@ chip are fitted to measured products by `accelsim calibrate gemm`.
 import math
 
 from accelsim.kernels.jit import inlined, kernel
-from accelsim.kernels.tables import BF16, FP32, Record
+from accelsim.kernels.tables import APART, BF16, FP32, Record
 
 SIDE = 64.0  # rows of a matrix instruction, and step of a tile's longer side
 LONGEST = 256.0  # side of a tile
@@ -220,14 +220,20 @@ def gpu_product(
     Times in s without the start of the kernel; the last is a share of the full clock.
     rate : FLOP/s at full clock. The first factor and the output were touched just
     before; of the second one, `weight_sets` are used in turn.
+
+    Where the library gives each expert a kernel of its own (APART), each cuts its
+    output for the whole chip. On several streams they could share it, as they do on
+    Ampere; on Hopper and Blackwell they take as long as one after the other, starts
+    included (`chip.apart`; see the sources in the chip files).
     """
+    kernels = op.batch if op.grouped == APART and chip.apart > 0.0 else 1.0
     a = op.batch * op.m * op.k * op.bytes_in
     b = op.batch * op.k * op.n * op.bytes_in
     out = op.batch * op.m * op.n * op.bytes_out
     warm = held(chip.l2_capacity, a + b + out)
     found = held(chip.l2_capacity, a + out + op.weight_sets * b)
-    sizes = (op.m, op.n, op.k, op.batch, op.bytes_in, op.bytes_out)
-    product = (*sizes, a, b, out, warm, found, warm)
+    sizes = (op.m, op.n, op.k, op.batch / kernels, op.bytes_in, op.bytes_out)
+    product = (*sizes, a / kernels, b / kernels, out / kernels, warm, found, warm)
     pace = (
         2.0 * chip.units / rate,
         1.0 / chip.operand_bandwidth,
@@ -237,6 +243,8 @@ def gpu_product(
         0.0 if op.whole else 1.0 / UNIT_BANDWIDTH,
     )
     time, matrix, operands, fill, memory = best_cut(chip, pace, product, op.whole)
-    clock = settled_clock(chip, matrix / time, time, op)
-    slower = matrix / clock
-    return time - matrix + slower, slower, operands, fill, memory, clock
+    clock = settled_clock(chip, matrix / time, kernels * time, op)
+    slower = kernels * matrix / clock
+    operands, memory = kernels * operands, kernels * memory
+    fill = kernels * fill + (kernels - 1.0) * chip.kernel_latency
+    return slower + operands + fill + memory, slower, operands, fill, memory, clock

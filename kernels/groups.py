@@ -19,6 +19,17 @@ def sharers(plan: Record) -> int:
 
 
 @kernel
+def expert_sharers(plan: Record, ranks: int) -> float:
+    """Return the workers that hold the same piece of the same experts.
+
+    ranks : workers that hold the same piece of all other weights, one for each of the
+    tp ranks. Experts are cut over etp x ep of them all instead of tp (Megatron-Core MoE
+    parallel folding, arXiv:2504.14960, section 3.2).
+    """
+    return float(ranks * plan.tp / (plan.etp * plan.ep))
+
+
+@kernel
 def alike(plan: Record) -> int:
     """Return the groups of workers that hold the same sharded copy."""
     return int(plan.dp * plan.cp) // sharers(plan)

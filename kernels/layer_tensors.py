@@ -58,7 +58,7 @@ def fill_sizes(
     size.inner = width * tokens * model.ffn / tp
     size.up = model.up_matrices * size.inner
     size.logits = width * tokens * model.vocab / tp
-    size.loss = software.logit_bytes / width * size.logits
+    size.wide_logits = WIDE / width * size.logits
     size.norm_weight = model.hidden
     size.out_weight = model.hidden * heads * model.v_dim
     size.packed_weight = model.hidden * (

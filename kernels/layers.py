@@ -7,7 +7,7 @@ context or expert group exchange is added. Nothing here knows schedules or optim
 
 import math
 
-from accelsim.kernels.activations import keep_activations
+from accelsim.kernels.activations import keep_activations, logit_bytes
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
 from accelsim.kernels.context import add_context_traffic
@@ -24,6 +24,7 @@ from accelsim.kernels.neuron_step import (
 )
 from accelsim.kernels.operators import (
     embedding_operators,
+    gathered_tokens,
     head_operators,
     localise,
     transformer_operators,
@@ -219,20 +220,21 @@ def add_operator(
 
 @kernel
 def add_tensor_traffic(
-    row: Record, software: Record, tiers: Rows, group: Record, size: float,
+    row: Record, software: Record, tiers: Rows, group: Record, ranks: int, size: float,
     blocks: float, again: float,
 ) -> float:  # fmt: skip
-    """Add what a tensor group exchanges around `blocks`; returns s of one collective.
+    """Add what a tensor group of `ranks` exchanges; returns s of one collective.
 
-    Around each block are one all-reduce of its hidden states of `size` bytes [B], or an
-    all-gather and a reduce-scatter under sp (Korthikanti et al. 2022, section 4.2.2),
-    either way the same. Inputs that were not kept gathered are gathered `again`
+    Around each of `blocks` are one all-reduce of its hidden states of `size` bytes [B],
+    or an all-gather and a reduce-scatter under sp (Korthikanti et al. 2022, section
+    4.2.2), either way the same. Inputs that were not kept gathered are gathered `again`
     (LinearWithGradAccumulationAndAsyncCommunication.backward in
     megatron/core/tensor_parallel/layers.py).
     """
-    call = ALL_GATHER if group.sp else ALL_REDUCE
-    calls = 2.0 * blocks if group.sp else blocks
-    tp = float(group.tp)
+    cut = group.sp == 1 or group.tp == 1
+    call = ALL_GATHER if cut else ALL_REDUCE
+    calls = 2.0 * blocks if cut else blocks
+    tp = float(ranks)
     time, sent, _, _ = collective(tiers, call, size, tp, 1.0, software)
     back = calls + again
     row.forward_tp += calls * time
@@ -305,13 +307,17 @@ def fill_transformer_layer(
     blocks = 1.0 if mixture else model.blocks
     kept = software.gathered_inputs > 0.0 or model.adapter_rank > 0.0
     again = blocks if shard.sp and not kept else 0.0
-    time = add_tensor_traffic(row, software, tiers, shard, size, blocks, again)
+    time = add_tensor_traffic(
+        row, software, tiers, shard, shard.tp, size, blocks, again
+    )
     if mixture:
-        # experts are cut over the tensor group, too: it shares their choices
+        # those who cut the same experts share their choices
         mine = case.activation_bytes * shard.own_tokens * model.hidden
         add_expert_traffic(row, model, software, tiers, shard, mine)
+        chosen = case.activation_bytes * gathered_tokens(shard) * model.hidden
+        chosen *= model.top_k
         before = row.forward_tp
-        add_tensor_traffic(row, software, tiers, shard, size * model.top_k, 1.0, 0.0)
+        add_tensor_traffic(row, software, tiers, shard, shard.etp, chosen, 1.0, 0.0)
         row.tp_experts = row.forward_tp - before
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
@@ -335,13 +341,15 @@ def fill_ends(
         add_operator(head, chip, case, software, ops[i])
     tokens = shard.tokens
     logits = tokens * model.vocab / shard.tp
-    head.saved = (
-        software.logit_bytes * logits
-        + 2.0 * case.activation_bytes * shard.own_tokens * model.hidden
-    )
+    # the last norm's input and output; under sp the LM head takes it gathered
+    rows = 2.0 * shard.own_tokens
+    if shard.own_tokens < tokens and software.gather_buffers == 0.0:
+        rows += tokens
+    width = case.activation_bytes
+    head.saved = logit_bytes(software, width) * logits + width * rows * model.hidden
     half = 0.5 * case.activation_bytes * tokens * model.hidden
-    add_tensor_traffic(embed, software, tiers, shard, half, 1.0, 0.0)
-    add_tensor_traffic(head, software, tiers, shard, half, 1.0, 0.0)
+    add_tensor_traffic(embed, software, tiers, shard, shard.tp, half, 1.0, 0.0)
+    add_tensor_traffic(head, software, tiers, shard, shard.tp, half, 1.0, 0.0)
 
 
 @kernel

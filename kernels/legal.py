@@ -28,8 +28,8 @@ from accelsim.kernels.tables import (
 
 (
     TP_HEADS, PP_LAYERS, VP_LAYERS, ROUNDS, BATCH, EP_EXPERTS, EP_REPLICAS,
-    CP_SEQUENCE, CP_HEADS, WORKERS, STACK, SCHEDULE,
-) = range(1, 13)  # fmt: skip
+    ETP_EXPERTS, CP_SEQUENCE, CP_HEADS, WORKERS, STACK, SCHEDULE,
+) = range(1, 14)  # fmt: skip
 ENDS = 2.0  # embedding and head may count as layers where stages are cut
 
 
@@ -43,10 +43,12 @@ def has(bits: int, index: int) -> bool:
 def complete(plan: Record, case: Record, model: Record) -> None:
     """Fill what follows from a plan's sizes.
 
-    dp where it is 0, the micro-batches, who takes part in an all-to-all of context
-    parallelism, and the share of a stage's layers that are not recomputed where only
-    `recompute_layers` are.
+    dp where it is 0, etp where it is (experts are cut as all else is), who takes part
+    in an all-to-all of context parallelism, the micro-batches, and the share of a
+    stage's layers that are not recomputed where only `recompute_layers` are.
     """
+    if plan.etp == 0:
+        plan.etp = plan.tp
     if plan.dp == 0:
         plan.dp = max(1, int(case.workers) // (plan.tp * plan.cp * plan.pp))
     if plan.cp == 1:
@@ -101,7 +103,8 @@ def stack_can(plan: Record, case: Record, software: Record) -> bool:
             return False
     group = plan.shard_group
     if group > 0:
-        torn = plan.dp * plan.cp % group != 0 or group % plan.ep != 0
+        torn = plan.dp * plan.cp % group != 0
+        torn = torn or group * plan.tp % (plan.etp * plan.ep) != 0
         if torn or plan.sharding == UNSHARDED:
             return False
     lonely = plan.sharding != UNSHARDED and plan.dp * plan.cp == 1
@@ -146,21 +149,38 @@ def model_clash(plan: Record, case: Record, model: Record) -> int:
     return ROUNDS if free and plan.micro_batches % pp != 0 else OK
 
 
+@inlined
+def experts_cut(plan: Record, model: Record) -> bool:
+    """Return whether experts can be cut over a group that is not the tensor group.
+
+    Tokens must be cut over the tensor group then, too: else its ranks would send the
+    same ones to different experts (Megatron-LM: "When using expert parallelism and
+    tensor parallelism, sequence parallelism must be used").
+    """
+    if plan.etp == plan.tp:
+        return True
+    whole = model.experts > 0.0 and int(model.expert_ffn) % plan.etp == 0
+    return bool(whole and (plan.tp == 1 or plan.sp == 1))
+
+
 @kernel
 def job_clash(plan: Record, case: Record, model: Record) -> int:
     """Return the first test that a plan's groups of workers fail, OK if none."""
     replicas, ep = plan.dp * plan.cp, plan.ep
+    sharing = plan.tp * replicas
     if int(case.global_batch) % (plan.dp * plan.micro_batch) != 0:
         return BATCH
     if max(1, int(model.experts)) % ep != 0:
         return EP_EXPERTS
-    if replicas % ep != 0:
+    if sharing % (plan.etp * ep) != 0:
         return EP_REPLICAS
+    if not experts_cut(plan, model):
+        return ETP_EXPERTS
     if int(case.seq_len) % plan.cp != 0:
         return CP_SEQUENCE
     if not heads_divide(plan, model):
         return CP_HEADS
-    return OK if plan.tp * plan.pp * replicas == int(case.workers) else WORKERS
+    return OK if plan.pp * sharing == int(case.workers) else WORKERS
 
 
 @kernel
@@ -186,8 +206,8 @@ def same_sizes(a: Record, b: Record) -> bool:
     """Return whether two plans have the same sizes."""
     return bool(
         a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
-        and a.vp == b.vp and a.ep == b.ep and a.dp == b.dp
-        and a.micro_batch == b.micro_batch
+        and a.vp == b.vp and a.ep == b.ep and a.etp == b.etp and a.dp == b.dp
+        and a.sp == b.sp and a.micro_batch == b.micro_batch
         and a.cp_comm_type == b.cp_comm_type and a.cp_a2a == b.cp_a2a
     )  # fmt: skip
 

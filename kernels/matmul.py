@@ -6,7 +6,7 @@ block of the stationary matrix in each array and streams the other one through i
 
 from accelsim.kernels.gpu import gpu_product
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import FP8, GPU, Record, Rows
+from accelsim.kernels.tables import APART, FP8, GPU, ONE_KERNEL, Record, Rows
 
 # Of the traffic that accumulating into the output adds, this part stands behind the
 # last multiply-add of a systolic array. Fit to the weight gradients of SimuMax's A100
@@ -57,7 +57,8 @@ def product_parts(
     """
     if op.m * op.n * op.k * op.batch == 0.0:
         return 0.0, 0.0, 0.0, 0.0, 0.0, 1.0
-    rate = chip.matrix_rate[op.precision] * (chip.grouped if op.grouped else 1.0)
+    one = op.grouped == ONE_KERNEL or (op.grouped == APART and chip.family != GPU)
+    rate = chip.matrix_rate[op.precision] * (chip.grouped if one else 1.0)
     rate *= chip.block if op.block else 1.0
     rate *= chip.promoted if op.promoted and op.precision == FP8 else 1.0
     if chip.family == GPU:

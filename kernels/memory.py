@@ -8,7 +8,7 @@ all layers have been written beside those that are added up, and the update. The
 fullest moment of the fullest stage is what a plan needs.
 """
 
-from accelsim.kernels.groups import sharers
+from accelsim.kernels.groups import expert_sharers, sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
@@ -53,12 +53,13 @@ def parameters_at(
 ) -> tuple[float, float, float]:
     """Return one worker's parameters in a stage of so many layers.
 
-    (dense, experts, ends), cut over tp and ep. The embedding is on the first stage, the
-    LM head on the last; a stage that is not both has its own copy of a tied one.
+    (dense, experts, ends), cut over tp, experts over etp x ep. The embedding is on the
+    first stage, the LM head on the last; a stage that is not both has its own copy of a
+    tied one.
     """
     moe = layers * model.moe_layers / model.layers
     dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
-    experts = moe * model.expert_parameters / (plan.tp * plan.ep)
+    experts = moe * model.expert_parameters / (plan.etp * plan.ep)
     ends = 0.0
     if stage == 0:
         ends += model.embed_parameters
@@ -133,7 +134,8 @@ def fill_states(
 
     trained : share of the weights that has gradients and an optimizer's state.
     """
-    replicas, expert_replicas = float(sharers(plan)), sharers(plan) / plan.ep
+    replicas = float(sharers(plan))
+    expert_replicas = expert_sharers(plan, sharers(plan))
     mine = dense + experts + ends
     shard = (dense + ends) / replicas + experts / expert_replicas
     # under ZeRO-3 the sharded weights are the master copy; gathered ones are buffers

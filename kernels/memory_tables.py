@@ -41,7 +41,7 @@ TENSORS = np.dtype(
             "up",
             "inner",  # behind the activation function
             "logits",
-            "loss",  # logits, and what the loss makes of them, as wide as it needs
+            "wide_logits",  # in fp32
             # parameters, not bytes
             "norm_weight",
             "packed_weight",

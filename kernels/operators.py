@@ -32,6 +32,8 @@ from accelsim.kernels.streams import (
     SUM_PASSES,
 )
 from accelsim.kernels.tables import (
+    APART,
+    ONE_KERNEL,
     Record,
     Rows,
     codes,
@@ -54,6 +56,15 @@ def localise(shard: Record, model: Record, case: Record) -> None:
     if model.kv_rank > 0.0:
         shard.kv_heads = shard.heads
     place(shard)
+
+
+@kernel
+def gathered_tokens(shard: Record) -> float:
+    """Return the tokens whose choices the workers of an expert-tensor group share.
+
+    Each brings its own; without sequence parallelism they all bring the same.
+    """
+    return float(shard.tokens * (shard.etp / shard.tp))
 
 
 @kernel
@@ -108,7 +119,8 @@ def add_feed_forward(
     at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
     at = add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
     for i in range(first, at):
-        ops[i].grouped = int(experts > 1.0)
+        if experts > 1.0:
+            ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART
     size = case.activation_bytes * tokens * ffn * experts
     forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
     backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]
@@ -124,8 +136,8 @@ def add_experts(
 ) -> int:
     """Append router, permutation, routed experts and shared experts of a layer.
 
-    Routing is perfectly balanced: experts/ep experts of this worker see ep times its
-    tokens x top_k. Permuting and un-permuting read and write each choice
+    Routing is perfectly balanced: experts/ep experts of this worker see etp x ep times
+    the tokens x top_k of its own. Permuting and un-permuting read and write each choice
     (Megatron-Core MoE, all-to-all dispatcher).
     """
     tokens, own = shard.tokens, shard.own_tokens
@@ -136,7 +148,8 @@ def add_experts(
     )
     size = case.activation_bytes * own * model.top_k * model.hidden
     at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
-    each, width = tokens * model.top_k / mine, model.expert_ffn / shard.tp
+    each = gathered_tokens(shard) * model.top_k / mine
+    width = model.expert_ffn / shard.etp
     at = add_feed_forward(ops, at, model, software, case, each, width, mine)
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp
@@ -239,16 +252,8 @@ def head_operators(
     The logits are cut over the vocabulary.
     """
     tokens, columns = shard.tokens, model.vocab / shard.tp
-    at = add_weight(
-        ops,
-        FIRST,
-        case.wide_precision,
-        tokens,
-        columns,
-        model.hidden,
-        1.0,
-        software.grad_bytes,
-    )
+    precision, grad = case.wide_precision, software.grad_bytes
+    at = add_weight(ops, FIRST, precision, tokens, columns, model.hidden, 1.0, grad)
     logits = tokens * columns
     norm = case.activation_bytes * shard.own_tokens * model.hidden
     kernels = 2.0 if software.fused_loss > 0.0 else 7.0

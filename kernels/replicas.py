@@ -8,7 +8,7 @@ longer; while it runs it takes `communication_share` of the computing units.
 
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
-from accelsim.kernels.groups import alike, sharers
+from accelsim.kernels.groups import alike, expert_sharers, sharers
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
@@ -29,11 +29,11 @@ def stage_parameters(
     """Return the parameters of one worker in a stage: (dense, experts, ends).
 
     Tables of the embedding and the head are on the first and last stage, on both if
-    there is one stage. Numbers of parameters, cut over tp and ep.
+    there is one stage. Numbers of parameters, cut over tp, experts over etp x ep.
     """
     moe = layers * model.moe_layers / model.layers
     dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
-    experts = moe * model.expert_parameters / (plan.tp * plan.ep)
+    experts = moe * model.expert_parameters / (plan.etp * plan.ep)
     ends = max(model.embed_parameters, model.head_parameters)
     if plan.pp == 1:
         ends = model.embed_parameters + model.head_parameters
@@ -43,20 +43,19 @@ def stage_parameters(
 @kernel
 def group_exchange(
     tiers: Rows, software: Record, plan: Record, kind: int, dense: float,
-    experts: float, calls: float, ranks: float,
+    experts: float, calls: float, ranks: int,
 ) -> tuple[float, float]:  # fmt: skip
     """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
 
-    Dense weights are exchanged among so many `ranks` at stride tp, experts among that
-    group divided by ep, at stride tp x ep. calls : collectives that share the bytes
-    (one a layer where layers are gathered one by one).
+    Dense weights are exchanged among so many `ranks` at stride tp, experts among those
+    that hold the same ones, at stride etp x ep. calls : collectives that share the
+    bytes (one a layer where layers are gathered one by one).
     """
-    tp = float(plan.tp)
-    a, sent, _, _ = collective(tiers, kind, dense / calls, ranks, tp, software)
-    ep = float(plan.ep)
-    b, more, _, _ = collective(
-        tiers, kind, experts / calls, ranks / ep, tp * ep, software
+    a, sent, _, _ = collective(
+        tiers, kind, dense / calls, float(ranks), float(plan.tp), software
     )
+    same, stride = expert_sharers(plan, ranks), float(plan.etp * plan.ep)
+    b, more, _, _ = collective(tiers, kind, experts / calls, same, stride, software)
     return calls * (a + b), calls * (sent + more)
 
 
@@ -82,7 +81,7 @@ def fill_exchange(
         calls = min(max(1.0, dense * grad / software.bucket), max(1.0, tensors))
     whole = plan.sharding == UNSHARDED or software.scatter == 0.0
     kind = ALL_REDUCE if whole else ALL_GATHER
-    ranks = float(plan.dp * plan.cp if plan.sharding == UNSHARDED else sharers(plan))
+    ranks = plan.dp * plan.cp if plan.sharding == UNSHARDED else sharers(plan)
     exchange.reduce, exchange.reduced = group_exchange(
         tiers, software, plan, kind, dense * grad, experts * grad, calls, ranks
     )
@@ -106,11 +105,11 @@ def add_alike(
 ) -> None:  # fmt: skip
     """Add the all-reduce of each worker's shard among the groups that are alike.
 
-    dense, experts : bytes of the whole gradients [B]. Experts, which ep workers of a
-    group have between them, are as many in all but `ep` times fewer copies.
+    dense, experts : bytes of the whole gradients [B].
     """
     shard, groups = float(sharers(plan)), float(alike(plan))
-    each, tp = dense / shard + experts * plan.ep / shard, float(plan.tp)
+    each = dense / shard + experts / expert_sharers(plan, sharers(plan))
+    tp = float(plan.tp)
     time, sent, _, _ = collective(
         tiers, ALL_REDUCE, each / calls, groups, tp * shard, software
     )
@@ -162,7 +161,7 @@ def add_optimizer(
     mine = dense + ends
     if plan.sharding != UNSHARDED:
         ranks = sharers(plan)
-        mine, experts = mine / ranks, experts * plan.ep / ranks
+        mine, experts = mine / ranks, experts / expert_sharers(plan, ranks)
         pieces = ranks * model.tensors * layers if ranks > 1.0 else 0.0
         result.host += pieces * software.piece_calls * software.launch
     traffic = GRADIENT_PASSES * software.grad_bytes

@@ -2,6 +2,15 @@
 
 import numpy as np
 
+# How a loss treats its logits: fp32 copies that the forward pass makes, fp32 gradients
+# that the backward pass makes before the one of the logits, and whether these are still
+# there when the second copy is made.
+LOSSES = {
+    "fused": (0.0, 0.0, 0.0),
+    "in_place": (1.0, 0.0, 0.0),
+    "copied": (2.0, 0.0, 0.0),
+    "chain": (2.0, 2.0, 1.0),
+}
 ALLOCATORS = ("static", "segments", "expandable")
 
 SOFTWARE = np.dtype(
@@ -25,6 +34,7 @@ SOFTWARE = np.dtype(
         ("extra_kernels", "f8"),
         ("fused_loss", "f8"),
         ("fused_accumulation", "f8"),
+        ("grouped_kernel", "f8"),  # 1 if one kernel multiplies all experts of a worker
         ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
         # B moved beside one fused cast of an activation, and for a weight in each pass
         ("cast_activation", "f8"),
@@ -74,7 +84,12 @@ SOFTWARE = np.dtype(
         ("gathered_inputs", "f8"),
         ("activation_kept", "f8"),
         ("kv_copied", "f8"),
-        ("logit_bytes", "f8"),
+        ("expert_outputs", "f8"),  # 1 if kept, to be weighted
+        ("router_bytes", "f8"),  # B a token and expert
+        # fp32 copies of the logits at the loss, in the place of `fused`; see `LOSSES`
+        ("loss_copies", "f8"),
+        ("loss_gradients", "f8"),
+        ("loss_held", "f8"),
         ("working_gradient", "f8"),  # B a parameter
         ("bucket_bytes", "f8"),  # B a parameter
         ("update_bytes", "f8"),  # B a parameter

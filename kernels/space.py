@@ -55,7 +55,7 @@ def same_shard(a: Record, b: Record) -> bool:
     """Return whether the layers of two rows of PLAN or SHARD are the same."""
     return bool(
         a.case == b.case and a.tp == b.tp and a.micro_batch == b.micro_batch
-        and a.cp == b.cp and a.sp == b.sp and a.ep == b.ep
+        and a.cp == b.cp and a.sp == b.sp and a.ep == b.ep and a.etp == b.etp
         and a.cp_comm_type == b.cp_comm_type and a.cp_a2a == b.cp_a2a
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def same_replicas(a: Record, b: Record) -> bool:
     """Return whether the workers of two plans form the same groups."""
     return bool(
         a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
-        and a.vp == b.vp and a.ep == b.ep and a.dp == b.dp
+        and a.vp == b.vp and a.ep == b.ep and a.etp == b.etp and a.dp == b.dp
         and a.shard_group == b.shard_group
     )  # fmt: skip
 
@@ -89,8 +89,8 @@ def slot_of(plan: Record, size: int) -> int:
     """Return where to look for a plan's shard first, in a table of 2^n slots."""
     mixed = plan.case
     for part in (
-        plan.tp, plan.sp, plan.cp, plan.ep, plan.micro_batch, plan.cp_comm_type,
-        plan.cp_a2a,
+        plan.tp, plan.sp, plan.cp, plan.ep, plan.etp, plan.micro_batch,
+        plan.cp_comm_type, plan.cp_a2a,
     ):  # fmt: skip
         mixed = (mixed * FACTOR + part) & BITS
     return int((mixed ^ (mixed >> 15)) & (size - 1))
@@ -115,7 +115,8 @@ def index_shards(plans: Rows, shards: Rows, slots: Rows) -> int:
             slots[slot] = count
             shard = shards[count]
             shard.case, shard.tp, shard.sp = plan.case, plan.tp, plan.sp
-            shard.cp, shard.ep, shard.micro_batch = plan.cp, plan.ep, plan.micro_batch
+            shard.cp, shard.ep, shard.etp = plan.cp, plan.ep, plan.etp
+            shard.micro_batch = plan.micro_batch
             shard.cp_comm_type, shard.cp_a2a = plan.cp_comm_type, plan.cp_a2a
             count += 1
         plan.shard = slots[slot]

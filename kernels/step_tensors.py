@@ -47,6 +47,7 @@ from accelsim.kernels.tables import (
     UNSHARDED,
     ZERO2,
     Record,
+    Rows,
 )
 
 STEPS = 3
@@ -98,11 +99,7 @@ def forward_all(
     give(heap, normed(stage, row, NORM, STATISTIC))
     seconds, host = pace.head_forward_seconds, pace.head_forward_host
     work(heap, pace.head_forward_launches, host, seconds)
-    narrow, each = take(heap, size.logits), 0.5 * (size.loss - size.logits)
-    wide = take(heap, each)
-    row[PRODUCT] = take(heap, each)
-    give(heap, wide)
-    give(heap, narrow)
+    lose(stage, row)
 
 
 @kernel
@@ -115,8 +112,7 @@ def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
     if size.logits == 0.0:
         hand_over(stage, plan)
     else:
-        gradient = take(heap, size.logits)
-        give(heap, row[PRODUCT])
+        gradient = through_loss(stage, row)
         seconds, host = pace.head_backward_seconds, pace.head_backward_host
         work(heap, pace.head_backward_launches, host, seconds)
         into = through_product(stage, row, NORM, gradient, size.head_product)
@@ -133,6 +129,44 @@ def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
     for i in range(stage.grads[-1]):
         give(heap, stage.grads[i])
     work(heap, layers * pace.layer_sums, stage.software.launch, 0.0)
+
+
+@kernel
+def lose(stage: Stage, row: Rows) -> None:
+    """Allocate the logits and what the loss makes and keeps of them."""
+    heap, size, software = stage.heap, stage.size, stage.software
+    row[PRODUCT] = take(heap, size.logits)
+    if software.loss_copies == 0.0:
+        return
+    logits, copy = row[PRODUCT], take(heap, size.wide_logits)
+    row[PRODUCT] = copy
+    if software.loss_held == 0.0:
+        give(heap, logits)
+    if software.loss_copies > 1.0:
+        row[PRODUCT] = take(heap, size.wide_logits)
+        give(heap, copy)
+    if software.loss_held > 0.0:
+        give(heap, logits)
+
+
+@kernel
+def through_loss(stage: Stage, row: Rows) -> int:
+    """Return the block of the logits' gradient; what the loss kept is freed."""
+    heap, size = stage.heap, stage.size
+    before = NONE
+    for _ in range(int(stage.software.loss_gradients)):
+        last = before
+        before = take(heap, size.wide_logits)
+        give(heap, last)
+    if before != NONE:
+        give(heap, row[PRODUCT])
+    gradient = take(heap, size.logits)
+    if before != NONE:
+        give(heap, before)
+    else:
+        give(heap, row[PRODUCT])
+    row[PRODUCT] = NONE
+    return gradient
 
 
 @kernel
@@ -211,7 +245,7 @@ def fill_ends(size: Record, model: Record, plan: Record, number: int) -> None:
     table = model.vocab * model.hidden / plan.tp
     size.embed_weight = table if number == 0 else 0.0
     if number < plan.pp - 1:
-        size.logits, size.loss = 0.0, 0.0
+        size.logits, size.wide_logits = 0.0, 0.0
         size.head_weight, size.head_product = 0.0, 0.0
         return
     tied = number == 0 and model.head_parameters < model.vocab * model.hidden

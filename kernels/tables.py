@@ -39,6 +39,7 @@ ELEMENT_BYTES = (4.0, 4.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.5625)
 FP32, TF32, BF16, FP16, INT8, FP8, MXFP8, NVFP4 = codes(N_PRECISIONS)
 GPU, SYSTOLIC = 0, 1  # families of matrix units
 SWITCH, MESH, TORUS = 0, 1, 2  # topologies of a tier
+ONE_KERNEL, APART = 1, 2  # products of several experts, op.grouped
 MAX_TIERS, MAX_DIMS, MAX_STAGES = 6, 3, 256  # of a system, a torus, a pipeline
 
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
@@ -62,7 +63,8 @@ REASONS = (
     "interleaving needs micro-batches in multiples of pp",
     "micro-batch x dp does not divide the global batch",
     "ep does not divide experts",
-    "ep does not divide dp x cp",
+    "ep x etp does not divide tp x cp x dp",
+    "experts cannot be cut by etp",
     "cp does not divide the sequence",
     "the all-to-all of cp does not divide the heads",
     "tp x cp x pp x dp is not the number of workers",
@@ -81,7 +83,8 @@ CHIP = np.dtype(
         ("columns", "f8"),
         ("matrix_rate", "f8", (N_PRECISIONS,)),  # sustained FLOP/s, 0 = unsupported
         ("peak_rate", "f8", (N_PRECISIONS,)),  # datasheet FLOP/s
-        ("grouped", "f8"),  # share of these that products of many experts reach
+        ("grouped", "f8"),  # share of these that one kernel of many experts reaches
+        ("apart", "f8"),  # 1 if kernels of several streams run one after the other
         ("block", "f8"),  # share of these that products with block scales reach
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
         ("vector_rate", "f8"),  # FLOP/s
@@ -180,6 +183,7 @@ CASE = np.dtype(
         ("tiers", "i8"),
         ("precision", "i8"),  # of the products in the layers
         ("wide_precision", "i8"),  # of what is never narrowed: head, router, scores
+        ("attention_precision", "i8"),  # of fused attention
         ("weight_bytes", "f8"),  # of a stored parameter
         ("activation_bytes", "f8"),
         ("seq_len", "f8"),
@@ -197,7 +201,7 @@ PLAN = np.dtype(
     [
         ("case", "i8"),
         ("shard", "i8"),  # row of the layer table, filled by `training.evaluate`
-        *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "dp")),
+        *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "etp", "dp")),
         *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
         ("cp_comm_type", "i8"),  # how context parallelism exchanges, see CP_COMM_TYPES
         ("cp_a2a", "i8"),  # workers of the all-to-all of a2a+p2p, 0 = as heads allow
@@ -235,7 +239,7 @@ PIPELINE = np.dtype(
 
 # What of a plan decides the time of one layer on one micro-batch.
 SHARD_FIELDS = (
-    *("case", "tp", "sp", "cp", "ep", "micro_batch"),
+    *("case", "tp", "sp", "cp", "ep", "etp", "micro_batch"),
     *("cp_comm_type", "cp_a2a"),
 )
 SHARD = np.dtype(
@@ -258,7 +262,7 @@ SHARD = np.dtype(
 GEMM = np.dtype(
     [
         ("precision", "i8"),
-        ("grouped", "i8"),  # 1 if the products belong to different experts
+        ("grouped", "i8"),  # ONE_KERNEL or APART if they belong to different experts
         ("block", "i8"),  # 1 if blocks of the factors have scales of their own
         ("promoted", "i8"),  # 1 if fp8 sums are carried on in full fp32
         ("whole", "i8"),  # 1 if the library has the largest tile only, and no split-K
@@ -306,7 +310,7 @@ OPERATOR = np.dtype(
         ("part", "i8"),
         ("precision", "i8"),
         ("core", "f8"),  # 1 if it belongs to the attention core
-        ("grouped", "i8"),  # 1 if the products belong to different experts
+        ("grouped", "i8"),  # ONE_KERNEL or APART if they belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
         # heads of size k, n keys and values of `kv_batch` heads, of size k and v
         ("m", "f8"),

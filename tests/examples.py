@@ -48,6 +48,7 @@ def chip(**changes: Any) -> Record:
         "matrix_rate": rates,
         "peak_rate": rates,
         "grouped": 1.0,
+        "apart": 1.0,
         "promoted": 1.0,
         "vector_rate": 1e14,
         "memory_bandwidth": 4e12,
@@ -193,7 +194,6 @@ def software(**changes: Any) -> Record:
         "cp_copies": 1.0,
         "grad_bytes": 4.0,
         "master_bytes": 12.0,
-        "logit_bytes": 4.0,
         "collective_calls": 4.0,
         "piece_calls": 0.0,
         "pipelined": 1.0,
@@ -206,6 +206,7 @@ def case(**changes: Any) -> Record:
     values: dict[str, Any] = {
         "precision": tables.BF16,
         "wide_precision": tables.BF16,
+        "attention_precision": tables.BF16,
         "weight_bytes": 2.0,
         "activation_bytes": 2.0,
         "seq_len": 2048.0,
@@ -218,13 +219,14 @@ SIZES = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
 
 
 def plan(**changes: Any) -> Record:
-    """Return a plan whose sizes are 1 unless named."""
-    return row(tables.PLAN, **dict.fromkeys(SIZES, 1) | changes)[0]
+    """Return a plan whose sizes are 1 unless named, but that experts follow tp."""
+    sizes = dict.fromkeys(SIZES, 1) | {"etp": changes.get("tp", 1)}
+    return row(tables.PLAN, **sizes | changes)[0]
 
 
 def shard(**changes: Any) -> Record:
-    """Return a shard whose sizes are 1 unless named."""
-    sizes = {"tp": 1, "cp": 1, "ep": 1, "micro_batch": 1}
+    """Return a shard whose sizes are 1 unless named, but that experts follow tp."""
+    sizes = {"tp": 1, "cp": 1, "ep": 1, "micro_batch": 1, "etp": changes.get("tp", 1)}
     return row(tables.SHARD, **sizes | changes)[0]
 
 
@@ -294,6 +296,7 @@ CHIP_SPEC: dict[str, Any] = {
     },
     "gemm": {
         "tile_step": 16,
+        "apart": True,
         "issue": {"bf16": 0.8},
         "flop_energy": "0.55 pJ/FLOP",
         "settle": "20 ms",

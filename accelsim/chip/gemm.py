@@ -176,8 +176,9 @@ class GemmOptions:
         Of forward ("tn"), input gradient ("nn") and weight gradient ("nt").
     accumulate : bool
         Whether the output is added to what is there, in fp32.
-    grouped : bool
-        Whether a batch holds products of different experts.
+    grouped, apart : bool
+        Whether a batch holds products of different experts, and whether each of these
+        has a kernel of its own.
     scaling : str
         Of activations that are narrowed in front of the product (`SCALINGS`).
     weight_sets, repeats : float
@@ -192,6 +193,7 @@ class GemmOptions:
     layout: str = "tn"
     accumulate: bool = False
     grouped: bool = False
+    apart: bool = False
     scaling: str = "none"
     weight_sets: float = math.inf
     repeats: float = math.inf
@@ -214,7 +216,8 @@ def template(chip: ChipSpec, how: GemmOptions) -> NDArray[Any]:
     code = precision_code(chip, how.dtype)
     width = tables.ELEMENT_BYTES[code]
     made = np.zeros(1, ROWS)
-    made["precision"], made["grouped"] = code, how.grouped
+    made["precision"] = code
+    made["grouped"] = tables.APART if how.apart else how.grouped
     made["block"], made["whole"] = scaling.block, scaling.whole
     made["bytes_in"] = width
     made["bytes_out"] = output_bytes(how.layout, width, accumulate=how.accumulate)

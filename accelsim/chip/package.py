@@ -50,8 +50,8 @@ class Chip:
     def gemm(
         self, m: ArrayLike, n: ArrayLike, k: ArrayLike, *, dtype: str = "bf16",
         layout: str = "tn", batch: ArrayLike = 1, accumulate: bool = False,
-        grouped: bool = False, scaling: str = "none", weight_sets: float = math.inf,
-        repeats: float = math.inf, hot: bool = True,
+        grouped: bool = False, apart: bool = False, scaling: str = "none",
+        weight_sets: float = math.inf, repeats: float = math.inf, hot: bool = True,
     ) -> KernelTime:  # fmt: skip
         """Return the time of `batch` products m x k times k x n.
 
@@ -63,8 +63,9 @@ class Chip:
             Of forward ("tn"), input gradient ("nn") and weight gradient ("nt").
         accumulate : bool
             Whether the output is added to what is there, in fp32.
-        grouped : bool
-            Whether the batch holds products of different experts.
+        grouped, apart : bool
+            Whether the batch holds products of different experts, and whether each of
+            these has a kernel of its own.
         scaling : str
             What narrows 16-bit activations in front of the product: "none", "tensor",
             "block" or "nvfp4".
@@ -76,8 +77,9 @@ class Chip:
             Whether the chip has been at work for minutes.
         """
         how = GemmOptions(
-            dtype, layout, accumulate, grouped, scaling, weight_sets, repeats, hot
-        )
+            dtype, layout, accumulate, grouped, apart, scaling, weight_sets, repeats,
+            hot,
+        )  # fmt: skip
         if self._neuron is not None:
             return self._neuron.gemm(m, n, k, batch, how)
         return self._products.time(m, n, k, batch, how)

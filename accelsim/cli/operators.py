@@ -57,6 +57,7 @@ Examples:
 @click.option("--batch", type=int, metavar="B", help="Products at once.  [default: 1]")
 @click.option("--accumulate", is_flag=True, help="Add to the output, in fp32.")
 @click.option("--grouped", is_flag=True, help="The batch is one of experts.")
+@click.option("--apart", is_flag=True, help="It is, and each has its own kernel.")
 @click.option(
     "--scaling", default="none", show_default=True,
     help="Narrowing of activations before: none, tensor, block, nvfp4.",
@@ -80,8 +81,8 @@ def gemm_command(
     By default as in training: endless products on a hot chip. CHIPS are names of the
     catalog (`accelsim list chips`) or TOML files.
     """
-    names = ("dtype", "layout", "accumulate", "grouped", "scaling", "repeats")
-    how = {name: given.pop(name) for name in (*names, "weight_sets")}
+    names = ("dtype", "layout", "accumulate", "grouped", "apart", "scaling")
+    how = {name: given.pop(name) for name in (*names, "repeats", "weight_sets")}
     sizes = {"m": m, "n": n, "k": k, "batch": batch}
     shapes = _shapes(table, sizes, {"batch": 1})
     how["hot"] = not cold

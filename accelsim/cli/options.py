@@ -44,6 +44,7 @@ PLAN_FIELDS = (
     "stage_layers",
     "schedule",
     "ep",
+    "etp",
     "dp",
     "micro_batch",
     "sharding",
@@ -160,7 +161,8 @@ plan_options = stack(
     click.option(
         "--schedule", type=click.Choice(SCHEDULES), help="Order of a pipeline's passes."
     ),
-    click.option("--ep", type=int, help="Expert parallelism; divides dp x cp."),
+    click.option("--ep", type=int, help="Expert parallelism."),
+    click.option("--etp", type=int, help="Tensor parallelism of the experts alone."),
     click.option("--dp", type=int, help="Data parallelism."),
     click.option("--micro-batch", type=int, help="Sequences of a micro-batch."),
     click.option(

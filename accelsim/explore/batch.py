@@ -144,7 +144,10 @@ def _figures(rows: Cases, each: Columns, plans: Rows) -> Columns:
     reason = plans.reason.copy()
     reason[legal[~done.fits(rows)]] = tables.NO_ROOM
     columns = {"reason": reason}
-    names = ("tp", "sp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
+    names = (
+        *("tp", "sp", "cp", "pp", "vp", "ep", "etp", "dp"),
+        *("micro_batch", "micro_batches"),
+    )
     columns |= {f"plan.{name}": plans[name].copy() for name in names}
     return columns | figures
 

@@ -16,6 +16,7 @@ class Plan:
     pp: int
     vp: int
     ep: int
+    etp: int
     dp: int
     micro_batch: int
     micro_batches: int
@@ -35,6 +36,7 @@ class Plan:
         sizes = {"tp": self.tp, "cp": self.cp, "pp": self.pp, "vp": self.vp}
         sizes |= {"ep": self.ep}
         words = [f"{name}{size}" for name, size in sizes.items() if size > 1]
+        words += [f"etp{self.etp}"] if self.etp != self.tp else []
         words += [f"dp{self.dp}", f"mb{self.micro_batch}"]
         if self.cp_comm_type != "p2p":
             words.append(f"cp-{self.cp_comm_type}{self.cp_a2a or ''}")
@@ -52,7 +54,7 @@ class Plan:
         return " ".join(words)
 
 
-SIZES = ("tp", "cp", "pp", "vp", "ep", "dp", "micro_batch", "micro_batches")
+SIZES = ("tp", "cp", "pp", "vp", "ep", "etp", "dp", "micro_batch", "micro_batches")
 
 
 def plan_of(row: Record) -> Plan:

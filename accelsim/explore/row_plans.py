@@ -20,14 +20,15 @@ from accelsim.specs.run import PlanSpec
 from accelsim.training.evaluate import evaluate, settle, step_time
 from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, Cases, table
 from accelsim.training.plans import candidates
+from accelsim.training.space import expert_tensor
 
 if TYPE_CHECKING:
     from accelsim.explore.batch import Batch
 
 AT_ONCE = 65_536  # plans that are tried together
 SIZES = (
-    *("tp", "cp", "pp", "ep", "vp", "dp", "micro_batch", "recompute_layers"),
-    "cp_a2a",
+    *("tp", "cp", "pp", "ep", "etp", "vp", "dp"),
+    *("micro_batch", "recompute_layers", "cp_a2a"),
 )
 KINDS = {
     "cp_comm_type": tables.CP_COMM_TYPES,
@@ -56,8 +57,8 @@ def plan_rows(
     is_open = np.any([plans[name] < (name in SIZES) for name in ALWAYS], axis=0)
     if not questions:
         return plans, np.zeros(len(which), dtype=bool)
-    mixed, interleaved, several, sp = (
-        np.array(values, dtype=bool)[plans.case]
+    mixed, interleaved, several, sp, etp = (
+        np.array(values)[plans.case]
         for values in zip(*(_ways(q) for q in questions), strict=True)
     )
     is_open |= (plans.ep == 0) & mixed
@@ -68,16 +69,18 @@ def plan_rows(
         plans[name] = np.maximum(plans[name], 1)
     _fill_schedules(questions, plans)
     _fill_exchanges(questions, plans)
+    plans.etp = np.where(plans.etp > 0, plans.etp, etp)
     stated = _numbers("sp", columns, -1.0)
     plans.sp = (plans.tp > 1) & np.where(stated < 0.0, sp, stated > 0.0)
     return plans, is_open & (which >= 0)
 
 
-def _ways(q: Question) -> tuple[bool, bool, bool, bool]:
-    """Return what may be open: experts, virtual stages, schedules; and usual sp."""
+def _ways(q: Question) -> tuple[bool, bool, bool, bool, int]:
+    """Return what may be open: experts, virtual stages, schedules; usual sp and etp."""
     stack = q.software
     several = len(stack.schedules) > 1
-    return q.model.moe is not None, stack.interleaved, several, stack.defaults.sp
+    open_ep, vp, sp = q.model.moe is not None, stack.interleaved, stack.defaults.sp
+    return open_ep, vp, several, sp, expert_tensor(q)
 
 
 def _fill_schedules(questions: list[Question], plans: Rows) -> None:

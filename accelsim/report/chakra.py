@@ -155,9 +155,9 @@ def group_of(kind: str, plan: Plan, rank: int) -> tuple[int, ...]:
     if kind == WORLD:
         return tuple(range(plan.tp * plan.cp * plan.dp * plan.pp))
     inner, count = {
-        "tp": (1, plan.tp),
+        "tp": (1, max(plan.tp, plan.etp)),
         "cp": (plan.tp, plan.cp),
-        "ep": (plan.tp, plan.ep),
+        "ep": (plan.etp, plan.ep),
         "dp": (plan.tp, plan.cp * plan.dp),
     }[kind]
     first = rank - rank // inner % count * inner
@@ -223,7 +223,7 @@ def collectives(one: Pass, plan: Plan) -> Iterator[tuple[str, int, float]]:
     Bytes are those of the whole tensor, from what one rank of n sends of it: n - 1 of n
     parts to gather, scatter or exchange it, twice that to reduce it for all.
     """
-    sizes = {"tp": plan.tp, "cp": plan.cp, "ep": plan.ep}
+    sizes = {"tp": max(plan.tp, plan.etp), "cp": plan.cp, "ep": plan.ep}
     for kind, count in sizes.items():
         sent = one.sent[kind]
         if sent <= 0.0 or count < 2:

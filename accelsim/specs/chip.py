@@ -49,7 +49,7 @@ class MatrixSpec(Spec):
         the datasheet leaves out: the clock under the power cap and the issue gaps.
         A GPU has `gemm` in its place.
     grouped : Share
-        Share of that which a grouped product of many experts reaches, all passes.
+        Share of that which one kernel for the products of many experts reaches.
     promoted : Share or None
         Share of that which fp8 products of gradients reach. Training libraries switch
         off `fast accumulation` for them: partial sums are promoted to full fp32 on the
@@ -103,6 +103,9 @@ class GemmSpec(Spec):
         Until memory streams at its rate.
     cache_share : Share
         Of the L2 cache that keeps what was used last.
+    apart : bool
+        Products of experts that a library starts on several streams, a kernel each,
+        take as long as one after the other; else as long as in one kernel.
     """
 
     tile_step: int = Field(ge=0, le=256)
@@ -117,6 +120,7 @@ class GemmSpec(Spec):
     operand_bytes: PositiveCount
     memory_ramp: Time
     cache_share: Share
+    apart: bool
 
     @model_validator(mode="after")
     def _has_bf16(self) -> "GemmSpec":

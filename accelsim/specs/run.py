@@ -24,8 +24,8 @@ MAX_STAGES = 256  # whose layers may be stated
 class PlanSpec(Spec):
     """How the work is cut up; what is left out is searched for.
 
-    Sizes count workers: tp x cp x pp x dp = chips x workers_per_chip, and ep divides
-    dp x cp.
+    Sizes count workers: tp x cp x pp x dp = chips x workers_per_chip, and ep x etp
+    divides tp x cp x dp.
 
     Attributes
     ----------
@@ -37,6 +37,10 @@ class PlanSpec(Spec):
         a ring among them); the software's own if left out.
     cp_a2a : int
         Workers of a group of `a2a+p2p`; as many as heads allow if left out.
+    etp : int
+        Tensor parallelism of the experts' own weights, which lie on the same workers as
+        all others: ep x etp of them hold all experts once. What the stack takes if left
+        out, tp in most.
     sp : bool
         Sequence parallelism beside tensor parallelism (Korthikanti et al. 2022).
     vp : int
@@ -76,6 +80,7 @@ class PlanSpec(Spec):
     vp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     schedule: Schedule | None = None
     ep: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    etp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     dp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     stage_layers: tuple[StageLayers, ...] | None = Field(
         default=None, min_length=2, max_length=MAX_STAGES

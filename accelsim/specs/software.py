@@ -86,7 +86,14 @@ class MemorySpec(Spec):
         the backward pass gathers them again.
     activation_kept : a gated activation is two kernels, and the first's output is kept.
     kv_copied : keys and values are copied out of their packed product.
-    logit_bytes : bytes of a logit at the loss; 4 or 10 (fused or not) if left out.
+    expert_outputs : what experts give back is kept, to be weighted afterwards; else
+        their activation function weights it.
+    router_bytes : bytes a token and expert that routing keeps.
+    loss : what it makes of the logits. `fused`: nothing but their gradient. `in_place`:
+        a copy in fp32, which softmax and gradient overwrite. `copied`: a second one,
+        which they overwrite, when the logits are gone. `chain`: logarithms of the
+        softmax beside logits and copy, and two gradients in fp32, as
+        torch.nn.functional.cross_entropy does; `fused` or `chain` if left out.
     working_gradient : bytes a parameter of the gradients of one micro-batch, which all
         live until they are added up.
     bucket_bytes : bytes a parameter of the buckets in which replicas reduce.
@@ -106,7 +113,9 @@ class MemorySpec(Spec):
     gathered_inputs: bool = False
     activation_kept: bool = False
     kv_copied: bool = False
-    logit_bytes: float | None = Field(default=None, ge=0, le=MAX_STATE)
+    expert_outputs: bool = True
+    router_bytes: float = Field(default=4.0, ge=0, le=MAX_STATE)
+    loss: Literal["fused", "in_place", "copied", "chain"] | None = None
     working_gradient: float = Field(default=0.0, ge=0, le=MAX_STATE)
     bucket_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
     update_bytes: float = Field(default=0.0, ge=0, le=MAX_STATE)
@@ -146,6 +155,7 @@ class DefaultsSpec(Spec):
     recompute: Recompute = "none"
     micro_batch: int | None = None
     tp: int | None = None
+    etp: int | None = None  # of experts; as tp
     pp: int | None = None
     cp: int | None = None
     vp: int | None = None
@@ -162,12 +172,17 @@ class SoftwareSpec(NamedSpec):
     attention : str
         `unfused` (batched GEMMs and a softmax in memory) or the name of a fused
         kernel, which the chip's `attention` table may know.
+    narrow_attention : bool
+        Its products take fp8 where those of the layers are narrow.
     fused_norms, fused_optimizer, fused_loss : bool
         One kernel instead of a chain; what is not fused moves its data again.
     passes : PassesSpec
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
+    grouped_kernel : bool
+        One kernel multiplies all experts of a worker; else each has a kernel of its
+        own, on a few streams or in a loop.
     cast_activation, cast_weight : float
         Bytes moved for a narrow operand: of an activation beside one kernel that
         casts and transposes, of a weight in each pass.
@@ -225,11 +240,13 @@ class SoftwareSpec(NamedSpec):
     """
 
     attention: str
+    narrow_attention: bool = False
     fused_norms: bool
     fused_optimizer: bool
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
+    grouped_kernel: bool = False
     cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None

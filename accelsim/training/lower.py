@@ -14,7 +14,7 @@ import numpy as np
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
-from accelsim.kernels.software_tables import ALLOCATORS, SOFTWARE
+from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.chip import ChipSpec
@@ -28,7 +28,6 @@ SHARDINGS = ("none", "zero1", "zero2", "zero3")
 RECOMPUTES = ("none", "selective", "full")
 OPTIMIZERS = ("adam", "adam8bit", "sgd", "muon")
 _ROWS = Kept(8192)  # a sweep over two thousand links has as many fabrics
-LOGITS = {True: 4.0, False: 10.0}  # B of one, its loss fused or a chain in fp32
 
 
 @lru_cache
@@ -188,10 +187,19 @@ def _bits(chosen: Iterable[str], order: tuple[str, ...]) -> int:
     return sum(1 << order.index(name) for name in set(chosen))
 
 
+def _narrow(q: Question) -> bool:
+    """Return whether products are narrower than 16 bits on a chip that knows fp8."""
+    width = tables.ELEMENT_BYTES[tables.PRECISIONS.index(q.precision)]
+    return bool(width < 2.0 and "fp8" in q.chip.matrix.peak)
+
+
 def _fill_case(row: Record, q: Question) -> None:
     row.precision = tables.PRECISIONS.index(q.precision)
     wide = q.precision in ("fp32", "tf32")
     row.wide_precision = row.precision if wide else tables.BF16
+    row.attention_precision = row.wide_precision
+    if q.software.narrow_attention and _narrow(q):
+        row.attention_precision = tables.FP8
     row.activation_bytes = 4.0 if wide else 2.0
     row.weight_bytes = row.activation_bytes
     if q.model.adapter_rank:
@@ -243,6 +251,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for kind in ("activation", "rotary", "layout", "residual", "kernels"):
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
+    row.grouped_kernel = software.grouped_kernel
     row.tensor_kernels = software.tensor_kernels
     row.cast_activation = software.cast_activation
     row.cast_weight = software.cast_weight
@@ -270,10 +279,11 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.dispatch_once = software.dispatch_once
     row.step_overhead = float(software.step_overhead)
     memory = software.memory
-    fused = LOGITS[software.fused_loss]
-    row.logit_bytes = fused if memory.logit_bytes is None else memory.logit_bytes
+    loss = memory.loss or ("fused" if software.fused_loss else "chain")
+    row.loss_copies, row.loss_gradients, row.loss_held = LOSSES[loss]
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
+        *("expert_outputs", "router_bytes"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
         *("stage_gathered", "lends", "waits"),
     ):

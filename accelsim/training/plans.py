@@ -13,6 +13,7 @@ from accelsim.kernels.legal import (
     BATCH,
     CP_HEADS,
     EP_REPLICAS,
+    ETP_EXPERTS,
     ROUNDS,
     STACK,
     VP_LAYERS,
@@ -23,7 +24,7 @@ from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.training.lower import lower_rules
 from accelsim.training.schedules import schedule_error, stages_error
-from accelsim.training.space import divisors, space_of
+from accelsim.training.space import divisors, expert_tensor, space_of
 
 __all__ = ["candidates", "divisors", "fixed_sizes_error", "why_none"]
 
@@ -57,21 +58,32 @@ def why_none(q: Question, plans: Rows) -> str:
             f"({q.run.chips} chips x {q.chip.workers_per_chip})"
         )
     row = plans[int(np.argmax(plans.reason))]
-    product = int(row.tp * row.cp * row.pp * row.dp)
+    sizes = f"tp {row.tp} x cp {row.cp} x pp {row.pp} x dp {row.dp}"
     details = {
         VP_LAYERS: f"plan.vp: {row.vp} virtual stages x pp {row.pp} do not cut "
         f"{q.model.layers} layers",
-        ROUNDS: "plan.vp: interleaving needs micro-batches in multiples of pp "
+        ROUNDS: f"plan.vp: interleaving needs micro-batches in multiples of pp "
         f"{row.pp}, not {row.micro_batches}",
         BATCH: f"run.global_batch: {q.global_batch} is no multiple of dp {row.dp} x "
         f"micro_batch {row.micro_batch}; {_nearest_batches(q, row)}",
-        EP_REPLICAS: f"plan.ep: {row.ep} does not divide dp {row.dp} x cp {row.cp}",
+        EP_REPLICAS: _experts_clash(row),
+        ETP_EXPERTS: f"plan.etp: {row.etp} beside tp {row.tp} needs sp",
         CP_HEADS: f"plan.cp: an all-to-all of {row.cp_a2a or row.cp} workers does not "
         f"cut the {q.model.heads // row.tp} heads that tp {row.tp} leaves",
-        WORKERS: f"plan: tp {row.tp} x cp {row.cp} x pp {row.pp} x dp {row.dp} = "
-        f"{product} is not the {q.workers} workers of {q.run.chips} chips",
+        WORKERS: f"plan: {sizes} = {int(row.tp * row.cp * row.pp * row.dp)} is not the "
+        f"{q.workers} workers of {q.run.chips} chips",
     }
     return details.get(int(row.reason), tables.REASONS[int(row.reason)])
+
+
+def _experts_clash(row: Record) -> str:
+    """Return why the experts of a plan do not lie on its workers."""
+    if row.etp == row.tp:
+        return f"plan.ep: {row.ep} does not divide dp {row.dp} x cp {row.cp}"
+    return (
+        f"plan.ep: {row.ep} x etp {row.etp} does not divide "
+        f"tp {row.tp} x dp {row.dp} x cp {row.cp}"
+    )
 
 
 def _nearest_batches(q: Question, row: Record) -> str:
@@ -97,13 +109,9 @@ def fixed_sizes_error(q: Question) -> str:
         return f"plan.pp: {plan.pp} exceeds {tables.MAX_STAGES} stages"
     if plan.cp is not None and q.seq_len % plan.cp:
         return f"plan.cp: {plan.cp} does not divide seq_len {q.seq_len}"
-    if plan.ep is not None and plan.ep > 1 and model.moe is None:
-        return f"plan.ep: {plan.ep}: {model.name} has no experts"
-    if plan.ep is not None and model.moe is not None and model.moe.experts % plan.ep:
-        return (
-            f"plan.ep: {plan.ep} does not divide the {model.moe.experts} experts of "
-            f"{model.name}; valid: {_list(divisors(model.moe.experts))}"
-        )
+    experts = _experts_error(q)
+    if experts:
+        return experts
     product = math.prod(fixed.values())
     if fixed and (q.workers % product or (len(fixed) == 4 and product != q.workers)):
         words = " x ".join(f"{name} {size}" for name, size in fixed.items())
@@ -114,6 +122,27 @@ def fixed_sizes_error(q: Question) -> str:
             f"{q.run.chips} chips"
         )
     return _stack_error(q)
+
+
+def _experts_error(q: Question) -> str:
+    """Return what is wrong with how the user cuts the experts."""
+    plan, moe, name = q.plan, q.model.moe, q.model.name
+    for field, size in (("ep", plan.ep or 1), ("etp", plan.etp or 1)):
+        if size > 1 and moe is None:
+            return f"plan.{field}: {size}: {name} has no experts"
+    if moe is None:
+        return ""
+    if moe.experts % (plan.ep or 1):
+        return (
+            f"plan.ep: {plan.ep} does not divide the {moe.experts} experts of {name}; "
+            f"valid: {_list(divisors(moe.experts))}"
+        )
+    if moe.ffn % (plan.etp or 1):
+        return (
+            f"plan.etp: {plan.etp} does not divide the width {moe.ffn} of the experts "
+            f"of {name}"
+        )
+    return ""
 
 
 def _stack_error(q: Question) -> str:
@@ -161,9 +190,10 @@ def _option_error(q: Question) -> str:
         )
     if plan.shard_group is not None:
         told, ep = f"plan.shard_group: {plan.shard_group}", plan.ep or 1
+        cut = expert_tensor(q)
         if plan.sharding == "none":
             return f"{told}: nothing is sharded (plan.sharding = none)"
-        if plan.shard_group % ep:
+        if plan.shard_group % ep and not cut:
             return f"{told}: ep {ep} does not divide it"
         replicas = (plan.dp or 0) * (plan.cp or 1)
         if replicas % plan.shard_group:

@@ -87,6 +87,7 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
     heads.case = case
     heads.cp_a2a = q.plan.cp_a2a or 0
     heads.shard_group = q.plan.shard_group or 0
+    heads.etp = expert_tensor(q)
     heads.dp = q.plan.dp or 0  # what is left, see `kernels.legal`
     heads.optimizer = OPTIMIZERS.index(q.plan.optimizer or "adam")
     # layers one by one: 1 to all but one of what the fullest stage holds
@@ -163,13 +164,23 @@ def _exchanges(q: Question, cp: int, *, whole: bool) -> list[int]:
     return kinds if whole else kinds[:1]
 
 
+def expert_tensor(q: Question) -> int:
+    """Return how far experts are cut, as told or the stack's way; 0 is as tp.
+
+    No axis of a search: each size is a question of its own.
+    """
+    usual = q.software.defaults.etp if q.model.moe is not None else None
+    return q.plan.etp or usual or 0
+
+
 def _expert_sizes(q: Question, tp: int, cp: int, pp: int) -> list[int]:
     if q.plan.ep:
         return [q.plan.ep]
     if q.model.moe is None:
         return [1]
     replicas = (q.plan.dp or max(1, q.workers // (tp * cp * pp))) * cp
-    return [d for d in divisors(q.model.moe.experts) if replicas % d == 0]
+    shared, cut = tp * replicas, expert_tensor(q) or tp
+    return [d for d in divisors(q.model.moe.experts) if shared % (cut * d) == 0]
 
 
 def _micro_batches(q: Question, tp: int, cp: int, pp: int, *, whole: bool) -> list[int]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from accelsim.validation.mlperf import published
 from accelsim.validation.table import Row, count
 
 NODE_CHIPS = 16  # Trainium chips in a trn1.32xlarge
@@ -17,8 +18,8 @@ NOTHING = {"recompute": "none", "sharding": "ZeRO-0"}
 class Recipe:
     """Cells that a document gives for rows that its patterns find.
 
-    `framework`, `model`, `source` and `precision` are looked for in the columns of
-    those names; `blank` is the column whose blank cell makes the recipe stand for
+    `framework`, `model`, `source`, `precision` and `chip` are looked for in the columns
+    of those names; `blank` is the column whose blank cell makes the recipe stand for
     the row.
     """
 
@@ -28,10 +29,11 @@ class Recipe:
     blank: str
     cells: Callable[[Row], Mapping[str, str]]
     precision: str = r""
+    chip: str = r""
 
     def fits(self, row: Row) -> bool:
         """Return whether the recipe speaks of this row."""
-        columns = ("framework", "model", "source", "precision")
+        columns = ("framework", "model", "source", "precision", "chip")
         found = all(re.search(getattr(self, c), row.get(c, "")) for c in columns)
         return found and not row.get(self.blank, "")
 
@@ -104,24 +106,6 @@ def _launcher_175b(_row: Row) -> Mapping[str, str]:
     return {"global_batch": "2048", "micro_batch": "2", **plan}
 
 
-# tp and cp by chip and chips at most: mlcommons/training_results_v4.0 to v5.0,
-# llama2_70b_lora/implementations, NVIDIA's config_DGX{H100,H200}_*.sh and, for 16 H200,
-# config_ESC_N8_H200_n2.sh. Submitters who publish none took these.
-MLPERF_LORA = {
-    "H100": ((8, 4, 1), (16, 4, 2), (32, 4, 1), (1024, 4, 2)),
-    "H200": ((8, 1, 2), (16, 2, 1), (32, 4, 1), (1024, 4, 2)),
-}
-
-
-def _mlperf_lora(row: Row) -> Mapping[str, str]:
-    known = MLPERF_LORA.get(row["chip"].partition("-")[0], ())
-    chips = count(row, "n_chips") or 0
-    for most, tp, cp in known:
-        if chips <= most:
-            return {"tp": str(tp), "pp": "1", "cp": str(cp), "micro_batch": "1"}
-    return {}
-
-
 def _dgxc_340b(_row: Row) -> Mapping[str, str]:
     # NVIDIA/dgxc-benchmarking@0efdb23 nemotron/launch.sh (VP=12) and @35a9aec
     # nemotron/nemotron4-340b-synth.yaml (activations_checkpoint_granularity)
@@ -142,6 +126,15 @@ def _rapid(_row: Row) -> Mapping[str, str]:
     return {"micro_batch": "1", "recompute": "none", "precision": "bf16"}
 
 
+def _experts_whole(_row: Row) -> Mapping[str, str]:
+    # NVIDIA/NeMo@8cfedd7 nemo/collections/llm/recipes/{deepseek_v3,qwen3,gpt_oss_120b}
+    # .py and dgxc-benchmarking@1f6d9f4 deepseek_v3/pretraining/launch.sh, grok1/README
+    # .md (H100): expert_tensor_parallel_size of 1
+    return {"etp": "1"}
+
+
+PUBLISHED = ("precision", "tp", "recompute")
+WHOLE = r"^(deepseek|qwen3|gpt-oss)"
 ROUNDED = r"\+SR"  # stochastic rounding: neuronx-nemo-megatron's way
 RECIPES = (
     Recipe(r"PyTorch DDP/FSDP", r"", r"Rapid-LLM", "micro_batch", _rapid),
@@ -153,9 +146,11 @@ RECIPES = (
     Recipe(r"^NeMo-Megatron$", r"^gpt3-5b$", r"", "tp", _launcher_first),
     Recipe(r"^NeMo-Megatron", r"^gpt3-5b$", r"", "global_batch", _launcher_5b),
     Recipe(r"^NeMo-Megatron", r"^gpt3-175b$", r"", "global_batch", _launcher_175b),
-    Recipe(r"", r"^llama2-70b-lora$", r"^mlcommons", "tp", _mlperf_lora),
+    *(Recipe(r"", r"", r"^mlcommons", c, published) for c in PUBLISHED),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
+    Recipe(r"NeMo", WHOLE, r"", "etp", _experts_whole),
+    Recipe(r"NeMo", r"^grok1", r"@1f6d9f4", "etp", _experts_whole, chip=r"^H100"),
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
 )
 

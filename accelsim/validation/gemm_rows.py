@@ -189,10 +189,14 @@ def _training(row: Row, chip: ChipSpec) -> Product:
         share = peak = None
     if share is None or peak is None:
         raise LeftOutError(BAD_VALUE)
+    experts = row.get("experts", "").lower()
+    if experts not in ("", "kernel", "apart"):
+        raise LeftOutError(BAD_VALUE)
     flops = 2.0 * m * n * k * batch
     kind = f"{layout.upper()}{', accumulated' if accumulate else ''}"
+    kind += f", experts ({experts})" if experts else ""
     return Product(
-        id=f"{chip.name} {kind} {m}x{n}x{k}",
+        id=f"{chip.name} {kind} {m}x{n}x{k}" + (f" x{batch}" if batch > 1 else ""),
         source="SimuMax",
         chip=chip,
         m=m,
@@ -202,6 +206,8 @@ def _training(row: Row, chip: ChipSpec) -> Product:
         how=GemmOptions(
             layout=layout,
             accumulate=accumulate,
+            grouped=experts == "kernel",
+            apart=experts == "apart",
             repeats=TRAINING_ROUNDS[0],
             weight_sets=TRAINING_ROUNDS[1],
         ),

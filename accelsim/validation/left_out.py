@@ -3,7 +3,7 @@
 BAD_VALUE = "bad value in a cell"
 BOUND = "average over GPU hours: a bound, shown apart"
 EVALUATION = "step time includes evaluation"
-EXPERT_SPREAD = "experts spread over tensor-parallel ranks"
+EXPERT_SPREAD = "more expert-parallel ranks than a stage has"
 FRACTION = "fraction of a sequence a micro-batch"
 HYBRID = "state-space hybrid: no transformer of equal layers"
 NO_BATCH = "no global batch, and none documented"

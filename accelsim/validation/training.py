@@ -33,7 +33,14 @@ REQUIRED = (
     *("sharding", "recompute"),
     *("measured_step_time_s", "measured_tokens_per_s_per_chip"),
 )
-OPTIONAL = ("source", "year", "notes", "flops_convention", "measured_tflops_per_chip")
+OPTIONAL = (
+    "etp",
+    "source",
+    "year",
+    "notes",
+    "flops_convention",
+    "measured_tflops_per_chip",
+)
 
 Scored = tuple[Case, Estimate]
 

@@ -35,6 +35,7 @@ from accelsim.validation.training_stack import (
     changes,
     precision_of,
     recompute_of,
+    recomputed_layers,
     sharding_of,
     software_of,
     system_of,
@@ -154,12 +155,32 @@ def plan_of(
     plan["sp"] = _sequence_parallel(row, software)
     plan["sharding"] = sharding_of(row["sharding"], software)
     plan["recompute"] = recompute_of(row["recompute"], software)
+    if plan["recompute"] == "full":
+        plan["recompute_layers"] = recomputed_layers(row["recompute"])
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1
-    if plan["ep"] and plan["dp"] and (plan["dp"] * (plan["cp"] or 1)) % plan["ep"]:
-        raise LeftOutError(EXPERT_SPREAD)
+    plan["etp"] = _expert_tensor(row, software, plan) if model.moe else None
     return plan
+
+
+def _expert_tensor(
+    row: Row, software: SoftwareSpec, plan: dict[str, Any]
+) -> int | None:
+    """Return how far a row's experts are cut; None for the stack's own way.
+
+    A table that counts ep over the tensor-parallel ranks, too, leaves experts whole.
+    """
+    stated = count(row, "etp") if row.get("etp") else software.defaults.etp
+    ep, tp, replicas = plan["ep"], plan["tp"], plan["dp"]
+    if not ep or not replicas:
+        return stated
+    replicas *= plan["cp"] or 1
+    if stated is None and replicas % ep:
+        stated = 1
+    if tp and replicas * tp % (ep * (stated or tp)):
+        raise LeftOutError(EXPERT_SPREAD)
+    return stated
 
 
 def _sequence_parallel(row: Row, software: SoftwareSpec) -> bool:
@@ -173,10 +194,12 @@ def _stated_plan(row: Row, software: SoftwareSpec, workers: int) -> dict[str, An
     names = ("tp", "cp", "pp", "dp")
     tp, cp, pp, dp = (count(row, name) for name in names)
     known = tp is not None or pp is not None
+    if _intern_sequence(row, software):
+        tp, cp = 1, cp or tp
     tp = tp or software.defaults.tp
     pp = pp or software.defaults.pp
     if known:  # a table that gives a plan leaves out what is 1
-        cp = cp or software.defaults.cp
+        cp = cp or _usual_context(software)
     if None not in (tp, cp, pp):
         rest, remainder = divmod(workers, (tp or 1) * (cp or 1) * (pp or 1))
         if remainder or (dp is not None and dp != rest):
@@ -189,6 +212,24 @@ def _stated_plan(row: Row, software: SoftwareSpec, workers: int) -> dict[str, An
         "schedule": _schedule(row, software, vp),
         "micro_batch": _micro_batch(row, software, pp),
     }
+
+
+def _intern_sequence(row: Row, software: SoftwareSpec) -> bool:
+    """Return whether InternEvo's tensor size cuts sequences alone: its mode isp.
+
+    InternLM/InternEvo@0067f27 configs/7B_isp_sft.py: "customed intern sequence parallel
+    without tensor parallel".
+    """
+    words = f"{row['framework']} {row['sharding']} {row.get('notes', '')}"
+    return software.name == "internevo" and bool(re.search(r"(?i)\bisp\b", words))
+
+
+def _usual_context(software: SoftwareSpec) -> int | None:
+    """Return what a plan that says nothing of context parallelism has.
+
+    A table of runs whose sequences are cut tells how far, or the search does.
+    """
+    return None if software.name == "deepspeed-ulysses" else software.defaults.cp
 
 
 def _schedule(row: Row, software: SoftwareSpec, vp: int | None) -> str | None:

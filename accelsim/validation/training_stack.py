@@ -18,6 +18,7 @@ from accelsim.validation.left_out import (
     PRECISION,
     LeftOutError,
 )
+from accelsim.validation.mlperf import narrow_attention
 from accelsim.validation.table import Row, count
 
 SYSTEMS = {
@@ -74,7 +75,9 @@ STACKS = (
     (r"^mlcommons", "mlperf"),
     (r"Megatron-Bridge", "megatron-bridge"),
     (r"(?i)neuronx", "neuron"),
+    (r"(?i)ulysses|fpdt", "deepspeed-ulysses"),
     (r"(?i)deepspeed|GPT-NeoX", "megatron-deepspeed"),
+    (r"(?i)intern(evo|lm)", "internevo"),
     (r"llm-foundry", "llm-foundry"),
     (r"nanotron", "nanotron"),
     (r"torchtitan", "torchtitan"),
@@ -174,6 +177,8 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
     name = next((stack for p, stack in STACKS if re.search(p, words)), None)
     if name == "torchtitan" and _eager(row):
         name = "torchtitan-eager"
+    if name == "megatron-deepspeed" and _ulysses(row):
+        name = "deepspeed-ulysses"
     if name is None and "Megatron-LM" in words:
         year = count(row, "year")
         old = year is not None and year <= _LAST_PLAIN_MEGATRON
@@ -185,6 +190,13 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
         name = name or system.software
     spec: SoftwareSpec = catalog.load("software", name)
     return spec
+
+
+def _ulysses(row: Row) -> bool:
+    """Return whether a run of Megatron-DeepSpeed cuts sequences: it says so."""
+    words = f"{row['model']} {row['sharding']} {row.get('notes', '')}"
+    said = re.search(r"(?i)ulysses|fpdt|ds[-_ ]sequence", words) is not None
+    return said or (count(row, "cp") or 1) > 1
 
 
 def _eager(row: Row) -> bool:
@@ -221,6 +233,8 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if not text:
         default = software.defaults.recompute
         return None if default == "none" else default
+    if recomputed_layers(text):
+        return "full" if "full" in software.recompute else None
     if "layer(s)" in text or text == "custom":  # some layers, or not said which
         return None
     if text.startswith("none"):
@@ -229,6 +243,12 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if text.startswith("full") or "offloaded" in text:
         return "full" if "full" in software.recompute else None
     return "selective" if "selective" in software.recompute else None
+
+
+def recomputed_layers(text: str) -> int | None:
+    """Return how many layers of a stage are recomputed, None if all or not said."""
+    found = re.match(r"full on (\d{1,4}) layer", text)
+    return int(found[1]) or None if found else None
 
 
 def precision_of(text: str, software: SoftwareSpec, system: SystemSpec) -> Precision:
@@ -299,6 +319,7 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
     if software == "nemo-2022" and (count(row, "pp") or 1) > 1:
         changed["overlap.dp"] = False
     changed |= _overlap_changes(row, software)
+    changed |= {"narrow_attention": True} if narrow_attention(row) else {}
     if row["family"] == "gkarfakis19/Rapid-LLM":
         # bf16 gradients and optimizer states, no master copy (its validation yaml)
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}

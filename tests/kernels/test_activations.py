@@ -3,8 +3,16 @@
 import pytest
 
 from accelsim.kernels.activations import STATISTIC, attention_kept
-from accelsim.kernels.tables import DENSE
-from tests.examples import NO_FUSED, chip, model, shard, software, world
+from accelsim.kernels.tables import DENSE, MOE
+from tests.examples import (
+    NO_FUSED,
+    chip,
+    mixture,
+    model,
+    shard,
+    software,
+    world,
+)
 
 SEQ, HIDDEN, HEADS = 2048.0, 1024.0, 16.0
 SBH = SEQ * HIDDEN
@@ -44,7 +52,23 @@ def test_a_statistic_for_each_row_and_head() -> None:
     assert whole.saved == 32 * SBH + whole.saved_core
 
 
-def test_workspace_is_cut_with_the_inner_width() -> None:
-    # the gradient of the inner width 4 h, and that of the layer, reduced over tp
+def test_workspace_of_a_block() -> None:
+    # the gradient of the inner width 4 h beside that of the layer's output
     assert world().layers()[DENSE].workspace == 2 * SBH * (4 + 1)
-    assert world().layers(tp=4, sp=1)[DENSE].workspace == 2 * SBH * (4 / 4 + 1)
+    # inner width h: that gradient beside the gathered one of the block's output, and
+    # the layer's own quarter
+    assert world().layers(tp=4, sp=1)[DENSE].workspace == 2 * SBH * (1 + 1 + 1 / 4)
+    # a gate's two inputs, each 4 h
+    gated = world(model=model(up_matrices=2.0)).layers()[DENSE]
+    assert gated.workspace == 2 * SBH * (2 * 4 + 1)
+    # two choices of a token, before and after the exchange
+    assert world(model=mixture()).layers()[MOE].workspace == 2 * SBH * (2 * 2 + 1)
+
+
+def test_what_experts_give_back_and_routing_may_be_kept() -> None:
+    kinds = [software(expert_outputs=x) for x in (0.0, 1.0)]
+    made = [world(model=mixture(), software=kind) for kind in kinds]
+    inside, after = (w.layers()[MOE].saved for w in made)
+    assert after - inside == 2 * 2 * SBH
+    routed = world(model=mixture(), software=software(router_bytes=20.0))
+    assert routed.layers()[MOE].saved - inside == 20 * 8 * SEQ

@@ -99,6 +99,36 @@ def test_parts_add_up(m: float, n: float, k: float, batch: float) -> None:
     assert 0.0 < found[5] <= 1.0
 
 
+@given(SIZES, SIZES, DEEP, st.integers(2, 64).map(float))
+def test_experts_apart_are_one_product_after_the_other(
+    m: float, n: float, k: float, experts: float
+) -> None:
+    # the cache aside, which the others' operands pass through in between
+    worker = a_gpu(l2_capacity=0.0, **CAPPED)
+    alone = product_parts(worker, gemm(m, n, k))
+    many = product_parts(worker, gemm(m, n, k, experts, grouped=tables.APART))
+    assert many[1:3] == pytest.approx([experts * part for part in alone[1:3]])
+    assert many[0] == pytest.approx(experts * alone[0] + (experts - 1) * 2e-6)
+    # where kernels of several streams share the chip, they are as one kernel
+    shared = a_gpu(apart=0.0)
+    one, several = (
+        product_parts(shared, gemm(m, n, k, experts, grouped=how))
+        for how in (tables.ONE_KERNEL, tables.APART)
+    )
+    assert several == one
+
+
+def test_small_experts_gain_from_one_kernel() -> None:
+    # 64 products of 4 tiles: 4 of 100 units busy 64 times, or 256 tiles in three waves
+    worker = a_gpu(split_latency=1.0)  # so that no sum is split
+    one, apart = (
+        product_parts(worker, gemm(256, 512, 1024, 64, whole=1, grouped=how))[1]
+        for how in (tables.ONE_KERNEL, tables.APART)
+    )
+    assert one == pytest.approx(3 * 1024 * 128 * 256 * 2e-13)
+    assert apart == pytest.approx(64 * 1024 * 128 * 256 * 2e-13)
+
+
 @given(SIZES, SIZES, DEEP)
 def test_no_product_beats_the_roofline(m: float, n: float, k: float) -> None:
     worker = a_gpu(l2_capacity=0.0)

@@ -215,19 +215,21 @@ def test_fused_attention_keeps_no_scores() -> None:
 
 def test_latent_attention_keeps_its_low_ranks_too() -> None:
     # 32 s b h without queries to context (8); 16 heads of 192 + 128 for the queries and
-    # their context, as much for keys and values, and 768 + 512 + 64 before them
+    # their context, as much for keys and values, and 768 + 512 before them, as the
+    # norms take and give them, with 64 that are rotated
     shape = model(
         head_dim=192.0, v_dim=128.0, rope_dim=64.0, kv_rank=512.0, q_rank=768.0
     )
     layer = world(model=shape).layers()[DENSE]
-    attention = 2 * 16 * (192 + 128) + 768 + 512 + 64
+    attention = 2 * 16 * (192 + 128) + 2 * (768 + 512) + 64
     assert layer.saved == SEQ * (24 * HIDDEN + 2 * attention) + STATISTICS
 
 
 def test_experts_keep_the_tokens_they_see() -> None:
     # two norms and their products' inputs, attention, twice 2 choices of h, and their
     # inner width before and after the activation
-    layer = world(model=mixture()).layers()[MOE]
+    stack = software(expert_outputs=1.0)
+    layer = world(model=mixture(), software=stack).layers()[MOE]
     inner = 2 * 2 * 2 * 512
     assert layer.saved == SEQ * (3 * 8 * HIDDEN + inner) + STATISTICS
 
@@ -400,8 +402,8 @@ def test_memory_bound_is_part_of_the_products() -> None:
 def test_wide_formats_take_wide_memory() -> None:
     # fp32: activations of 4 B instead of 2; and the head at the rate of fp32
     wide = case(
-        precision=tables.FP32, wide_precision=tables.FP32, activation_bytes=4.0,
-        weight_bytes=4.0,
+        precision=tables.FP32, wide_precision=tables.FP32,
+        attention_precision=tables.FP32, activation_bytes=4.0, weight_bytes=4.0,
     )  # fmt: skip
     full, half = world(case=wide), world()
     kept = [made.layers()[DENSE].saved - STATISTICS for made in (full, half)]

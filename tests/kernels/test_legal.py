@@ -20,7 +20,7 @@ from accelsim.kernels.tables import (
     ZERO1,
     ZERO3,
 )
-from tests.examples import case, model, plan, software, world
+from tests.examples import case, mixture, model, plan, software, world
 
 ALL = 2**8 - 1
 # The example: 8 layers, 16 heads, 64 sequences of 2048 tokens; here on 16 workers.
@@ -89,6 +89,29 @@ def test_reasons(
     assert reason(sizes, stack, job) == expected
 
 
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({"tp": 4, "ep": 4}, tables.OK),
+        ({"tp": 4, "ep": 8}, legal.EP_REPLICAS),  # each cut by 4: 32 workers
+        ({"tp": 4, "ep": 8, "etp": 1, "sp": 1}, tables.OK),
+        ({"tp": 4, "ep": 8, "etp": 2, "sp": 1}, tables.OK),
+        ({"ep": 8, "etp": 2}, tables.OK),  # cut where nothing else is
+        ({"tp": 4, "ep": 8, "etp": 1}, legal.ETP_EXPERTS),  # the same tokens 4 times
+        ({"ep": 2, "etp": 3}, legal.EP_REPLICAS),
+        ({"ep": 1, "etp": 16}, legal.ETP_EXPERTS),  # width 500
+    ],
+)
+def test_experts_cut_by_themselves(sizes: dict[str, int], expected: int) -> None:
+    made = world(
+        case=case(workers=16.0), software=software(**STACK),
+        model=mixture(layers=8.0, heads=16.0, expert_ffn=500.0),
+    ).rows  # fmt: skip
+    plans = np.array([plan(**{"dp": 0, "etp": 0} | sizes)], tables.PLAN)
+    judge(made.cases, made.models, made.software, plans.view(np.recarray))
+    assert int(plans["reason"][0]) == expected
+
+
 def test_every_reason_has_its_words() -> None:
     codes = {v for k, v in vars(legal).items() if k.isupper() and k in REASONED}
     assert codes == set(range(1, tables.NO_ROOM))
@@ -96,7 +119,7 @@ def test_every_reason_has_its_words() -> None:
 
 REASONED = (
     "TP_HEADS", "PP_LAYERS", "VP_LAYERS", "ROUNDS", "BATCH", "EP_EXPERTS",
-    "EP_REPLICAS", "CP_SEQUENCE", "WORKERS", "STACK", "SCHEDULE",
+    "EP_REPLICAS", "ETP_EXPERTS", "CP_SEQUENCE", "WORKERS", "STACK", "SCHEDULE",
 )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ def test_expert_parallelism_gathers_rows_for_fewer_experts(ep: int) -> None:
     cut = operators(mixture(), kind=tables.MOE, ep=ep)
     assert flops(cut) == pytest.approx(flops(alone))
     up, down = cut[(cut.kind == tables.MATMUL) & (cut.core == 0.0)][-2:]
-    assert up.grouped == down.grouped == int(ep < 8)
+    assert up.grouped == down.grouped == (tables.APART if ep < 8 else 0)
     # each of 8/ep experts sees the choices of ep workers: 2 of 8 for each token
     assert up.batch == down.batch == 8 / ep
     assert up.m == down.m == ep * 2048 * 2 / 8
@@ -206,6 +206,26 @@ def test_gathered_contexts_share_queries_not_keys(cp: int, tp: int) -> None:
     assert (op.m, op.n) == (2048 / cp, 2048.0)
     assert op.batch == op.kv_batch == 16 / tp
     assert op.spread == 1.0
+
+
+def test_narrow_attention_is_narrowed_first() -> None:
+    # queries, keys and values to one byte; backward the gradient of the context
+    ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
+    shape, mine = model(kv_heads=2.0), shard()
+    for attention in (tables.BF16, tables.FP8):
+        one = case(precision=tables.FP8, attention_precision=attention)
+        localise(mine, shape, one)
+        args = (chip(), shape, software(), one, mine)
+        found = ops[: transformer_operators(ops, 0, *args)].copy()
+        fused = found[found.kind == tables.FUSED_ATTENTION]
+        assert set(fused.precision) == {attention}
+        if attention == tables.BF16:
+            before = len(found)
+    assert len(found) == before + 1
+    context = 2048 * shape.heads * shape.head_dim
+    casts = [(op.forward_bytes, op.backward_bytes) for op in streams(found)]
+    inputs = 2048 * (shape.heads + 2 * 2.0) * shape.head_dim
+    assert (3.0 * inputs, 3.0 * context) in casts
 
 
 def test_rotations_touch_queries_and_keys() -> None:

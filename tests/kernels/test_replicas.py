@@ -29,7 +29,7 @@ def test_experts_are_exchanged_among_fewer() -> None:
     # 64 B among 8 replicas, 32 B among the 2 that hold the same experts, at 100 GB/s
     flat = tiers(switch(64))
     seconds, sent = group_exchange(
-        flat, software(), plan(dp=8, ep=4), int(ALL_GATHER), 64.0, 32.0, 1.0, 8.0
+        flat, software(), plan(dp=8, ep=4), int(ALL_GATHER), 64.0, 32.0, 1.0, 8
     )
     assert sent == pytest.approx(64 * 7 / 8 + 32 / 2)
     assert seconds == pytest.approx(sent / 1e11)

@@ -51,6 +51,15 @@ def test_what_a_precision_narrows(precision: str, wide: str, size: float) -> Non
     assert case.weight_bytes == case.activation_bytes == size
 
 
+@pytest.mark.parametrize(
+    ("precision", "attention"), [("bf16", "bf16"), ("fp8", "fp8"), ("fp32", "fp32")]
+)
+def test_attention_is_narrow_where_products_are(precision: str, attention: str) -> None:
+    asked = question(precision=precision, software={"narrow_attention": True})
+    case = lower([asked]).cases[0]
+    assert tables.PRECISIONS[case.attention_precision] == attention
+
+
 def test_what_a_stack_does() -> None:
     stack = {"overlap": {"tp": True, "gather": True}, "fused_loss": False}
     row = lower([question(software=stack)]).software[0]

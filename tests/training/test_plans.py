@@ -12,7 +12,7 @@ from accelsim.errors import InputError
 from accelsim.explore.estimate import answer
 from accelsim.kernels import tables
 from accelsim.training.plans import candidates, divisors, why_none
-from tests.examples import MOE_SPEC, question
+from tests.examples import MOE_SPEC, merged, question
 
 MIXTURE = {"moe": MOE_SPEC}
 # The example has 16 chips, 16 heads, 8 layers, 2048 tokens and 64 sequences a step.
@@ -36,14 +36,38 @@ REFUSED: list[tuple[int, dict[str, Any], list[str]]] = [
         {"model": MIXTURE, "plan": {"tp": 4, "pp": 1, "cp": 1, "ep": 8}},
         ["plan.ep: 8", "dp 4"],
     ),
-    (8, {"seq_len": 2047, "plan": {"cp": 2}}, ["plan.cp: 2", "seq_len 2047"]),
     (
-        9,
+        7,
+        {"model": MIXTURE, "plan": {"tp": 4, "pp": 1, "cp": 1, "ep": 8, "etp": 8}},
+        ["plan.ep: 8 x etp 8", "tp 4 x dp 4"],
+    ),
+    (
+        8,
+        {"model": MIXTURE, "plan": {"tp": 4, "sp": False, "pp": 1, "etp": 1}},
+        ["plan.etp: 1 beside tp 4 needs sp"],
+    ),
+    (
+        8,
+        {"model": merged(MIXTURE, {"moe": {"ffn": 520}}), "plan": {"tp": 4, "etp": 16}},
+        ["plan.etp: 16 does not divide the width 520"],
+    ),
+    (9, {"seq_len": 2047, "plan": {"cp": 2}}, ["plan.cp: 2", "seq_len 2047"]),
+    (
+        10,
+        {
+            "software": {"context": {"types": ("a2a",), "copies": True}},
+            "plan": {"tp": 2, "cp": 16, "pp": 1},
+            "chips": 32,
+        },
+        ["plan.cp: an all-to-all of 16 workers", "8 heads", "tp 2"],
+    ),
+    (
+        11,
         {"plan": {"tp": 2, "cp": 1, "pp": 2, "dp": 2, "micro_batch": 1}},
         ["tp 2 x cp 1 x pp 2 x dp 2 = 8", "16 workers", "16 chips"],
     ),
     (
-        10,
+        12,
         {"plan": {"sharding": "zero2"}},
         ["plan.sharding", "none, zero1, zero3", "zero2"],
     ),

@@ -5,6 +5,7 @@ import pytest
 from accelsim import estimate
 from accelsim.errors import InputError
 from accelsim.kernels import tables
+from accelsim.kernels.legal import SCHEDULE
 
 RUN = {"model": "llama3-8b", "system": "dgx-h100", "chips": 64, "software": "hai-llm"}
 SIZES = {"tp": 1, "cp": 1, "pp": 8, "dp": 8, "micro_batch": 1, "recompute": "full"}
@@ -39,7 +40,7 @@ def test_what_a_stack_does_not_offer(plan: dict[str, object], message: str) -> N
 
 
 def test_dualpipe_needs_two_micro_batches_a_stage() -> None:
-    with pytest.raises(InputError, match=tables.REASONS[11]):
+    with pytest.raises(InputError, match=tables.REASONS[SCHEDULE]):
         estimate(RUN | {"plan": SIZES | {"schedule": "dualpipe"}, "global_batch": 64})
 
 

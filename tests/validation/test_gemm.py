@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import accelsim
 from accelsim import catalog
 from accelsim.errors import InputError
 from accelsim.validation.gemm import REPEATED, SPLIT, validate_gemm
@@ -84,6 +85,47 @@ def test_how_a_source_measured(tmp_path: Path) -> None:
     assert (found[2].how.scaling, found[2].how.repeats) == ("none", 150.0)
     assert found[3].how.grouped
     assert not any(product.how.hot for product in found)
+
+
+def test_products_of_experts(tmp_path: Path) -> None:
+    path = tmp_path / "gemm_training_a100_pcie.csv"
+    header = "b,m,n,k,layout,accumulate,experts,efficiency,peak_tflops\n"
+    size = "40,616,3072,5120,TN,False"
+    words = ("apart", "kernel", "nobody")
+    rows = (f"{size},{word},0.5,312\n" for word in words)
+    path.write_text(header + "".join(rows), "utf-8")
+    (apart, kernel), left_out = read_products(path)
+    assert (apart.how.apart, apart.how.grouped) == (True, False)
+    assert (kernel.how.apart, kernel.how.grouped) == (False, True)
+    assert sum(left_out.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "within"),
+    # the host's pace included: B200's smallest experts wait for it
+    [("gemm_experts_b200.csv", 0.06), ("gemm_experts_a100_pcie.csv", 0.03)],
+)
+def test_experts_on_four_streams(table: str, within: float) -> None:
+    # nothing was fitted on these rows: one product after the other on B200, as one
+    # kernel on A100
+    path = Path(__file__).parents[2] / "benchmarks/measured" / table
+    error = validate_gemm(path).metrics["median_ape"]
+    assert error is not None
+    assert error < within
+
+
+def test_cutlass_and_cublas_on_hopper() -> None:
+    # NVIDIA/TransformerEngine pull 2045, CUDA 12.9: experts, rows of each, TFLOP/s of
+    # cuBLAS on four streams, and of CUTLASS in one kernel; 768 x 2048 each
+    chip = accelsim.chip("h100-sxm")
+    for experts, rows, streams, one in ((8, 4096, 628, 651), (16, 2048, 554, 637)):
+        flops = 2.0 * experts * rows * 768 * 2048
+        for apart, rate in ((True, streams), (False, one)):
+            found = chip.gemm(
+                rows, 768, 2048, batch=experts, repeats=20, hot=False,
+                grouped=not apart, apart=apart,
+            )  # fmt: skip
+            assert found.time == pytest.approx(flops / (rate * 1e12), rel=0.13)
 
 
 def test_training_rows(tmp_path: Path) -> None:

@@ -263,17 +263,62 @@ def test_a_run_that_was_launched_without_overlap(row: MakeRow) -> None:
         ("H100-SXM", "8", ("4", "1")),
         ("H200", "16", ("2", "1")),
         ("H100-SXM", "64", ("4", "2")),
-        ("B200", "8", ("", "")),
+        ("B200", "8", ("1", "1")),
+        ("GB200", "64", ("1", "8")),  # eight sequences
     ],
 )
 def test_adapters_as_the_submissions_share_them_out(
     row: MakeRow, chip: str, chips: str, cells: tuple[str, str]
 ) -> None:
-    made = row(
-        "T01094", model="llama2-70b-lora", framework="NeMo", chip=chip, n_chips=chips,
-        source="mlcommons/training_results_v5.0", tp="", cp="", micro_batch="",
-    )  # fmt: skip
+    made = submission(row, "v5.0: Dell/results/XE9680/llama2_70b_lora", chip, chips)
     assert (filled(made)["tp"], filled(made)["cp"]) == cells
+
+
+def submission(row: MakeRow, path: str, chip: str, chips: str) -> dict[str, str]:
+    """Return a submission to MLPerf that says nothing of its plan."""
+    blank = dict.fromkeys(
+        ("tp", "pp", "vp", "cp", "dp", "micro_batch", "precision"), ""
+    )
+    model = "llama3.1-8b" if "8b" in path else "llama2-70b"
+    return row(
+        "T01094", model=model, framework="NeMo", chip=chip, n_chips=chips, layers="",
+        family="mlcommons", source=f"mlcommons/training_results_{path}", seq_len="8192",
+        global_batch="8", recompute="", measured_tokens_per_s_per_chip="", **blank,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("system", "chip", "precision", "narrow"),
+    [
+        # config_*_fp4.sh of eight GPUs, and of NVIDIA on two nodes; on the B300 of
+        # Supermicro fp8 with attention in bf16; with adapters on H200 (FP8_DPA=0) too
+        ("v5.1: Lenovo/results/SR680aV3/llama31_8b", "B200", "nvfp4", True),
+        ("v5.1: NVIDIA/results/tyche_ngpu8/llama31_8b", "GB200", "nvfp4", True),
+        ("v5.1: Supermicro/results/AS-8126GS-NB3RT/llama31_8b", "B300", "fp8", False),
+        ("v5.0: Dell/results/XE9680/llama2_70b_lora", "B200", "fp8", True),
+        ("v5.0: Dell/results/XE9680/llama2_70b_lora", "H200", "fp8", False),
+    ],
+)
+def test_precision_of_a_submission_is_that_of_its_configuration(
+    row: MakeRow, system: str, chip: str, precision: str, narrow: object
+) -> None:
+    case = case_of(submission(row, system, chip, "8"))
+    assert case.question.precision == precision
+    assert case.question.software.narrow_attention is narrow
+
+
+def test_what_a_row_says_of_its_precision_counts(row: MakeRow) -> None:
+    made = submission(row, "v5.1: Lenovo/results/SR680aV3/llama31_8b", "B200", "8")
+    case = case_of(made | {"precision": "fp8"})
+    assert case.question.precision == "fp8"
+    assert not case.question.software.narrow_attention
+
+
+def test_recomputed_layers_of_a_submission(row: MakeRow) -> None:
+    # config_MI300X_1x8x1.sh: ACG=full ACM=block ACL=21
+    path = "v5.0: AMD/results/MI300X/llama2_70b_lora"
+    plan = case_of(submission(row, path, "MI300X", "8")).question.plan
+    assert (plan.recompute, plan.recompute_layers, plan.dp) == ("full", 21, 8)
 
 
 def test_pipeline_of_torchtitan_cuts_the_local_batch(row: MakeRow) -> None:
@@ -393,7 +438,7 @@ def test_slower_network_is_taken_from_the_source(row: MakeRow) -> None:
             {"measured_step_time_s": "", "measured_tokens_per_s_per_chip": ""},
             left_out.NO_TIME,
         ),
-        ({"moe": "8e/top2/ffn512", "ep": "8"}, left_out.EXPERT_SPREAD),
+        ({"moe": "64e/top2/ffn512", "ep": "64"}, left_out.EXPERT_SPREAD),
         ({"moe": "eight experts"}, left_out.NO_SIZES),
     ],
 )
@@ -430,7 +475,8 @@ def test_sharding_words(text: str, expected: str) -> None:
         ("full+offload (decoder_layer_input)", "full"),
         ("selective (qkv_proj_offloaded)", "full"),
         ("selective (mla_up_proj)", "selective"),
-        ("full on 5 layer(s) per stage (block)", None),
+        ("full on 5 layer(s) per stage (block)", "full"),
+        ("some layer(s)", None),
         ("custom", None),
     ],
 )
@@ -474,3 +520,25 @@ def test_any_row_is_a_case_or_left_out(
     if None not in (found.tp, found.cp, found.pp, found.dp):
         product = (found.tp or 1) * (found.cp or 1) * (found.pp or 1) * (found.dp or 1)
         assert product == q.workers
+
+
+def test_sequences_that_are_cut(row: MakeRow) -> None:
+    # Ulysses: as many workers of a sequence as the row says, or as fit
+    changed = {"framework": "Megatron-DeepSpeed", "tp": "1", "pp": "1", "dp": ""}
+    changed |= {"recompute": "full", "sharding": "ZeRO-3", "precision": "bf16"}
+    changed |= {"measured_tokens_per_s_per_chip": ""}
+    case = case_of(row("T01095", **changed, cp="8", seq_len="65536"))
+    q = case.question
+    assert q.software.name == "deepspeed-ulysses"
+    assert q.software.context.types == ("a2a",)
+    assert (q.plan.cp, q.plan.sharding) == (8, "zero3")
+    said = case_of(row("T01095", **changed, notes="Ulysses", seq_len="65536"))
+    assert said.question.software.name == "deepspeed-ulysses"
+    assert said.question.plan.cp is None
+    # InternEvo's isp: the tensor size counts workers of a sequence
+    changed |= {"framework": "InternEvo", "tp": "4", "sharding": "ZeRO-1, isp"}
+    plan = case_of(row("T01095", **changed)).question.plan
+    assert (plan.tp, plan.cp, plan.sharding) == (1, 4, "zero1")
+    changed |= {"sharding": "ZeRO-1"}
+    plan = case_of(row("T01095", **changed)).question.plan
+    assert (plan.tp, plan.cp, plan.sp) == (4, 1, False)
