@@ -68,6 +68,8 @@ TABLES = (
           "products of training, B200"),
     Table("attention", "attention_flash.csv", "attention_flash.csv",
           "FlashAttention's benchmarks"),
+    Table("attention", "attention_tpu.csv", "attention_tpu.csv",
+          "splash attention on TPUs"),
     Table("attention", "attention_prefill.csv", "attention_prefill.parquet",
           "TensorRT-LLM's prefill"),
     Table("nki", "nki_small.csv", "nki_kernels.csv", "kernels on Trainium2"),

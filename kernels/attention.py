@@ -64,13 +64,16 @@ def score_seconds(
 
     (matrix unit, shared memory, softmax, all of them together). The matrix unit works
     while its operands stream in from shared memory; of the shorter of products and
-    softmax the share `exposed` is not hidden behind the longer one.
+    softmax the share `exposed` is not hidden behind the longer one. A head narrower
+    than a systolic array leaves the rest of it idle.
     """
     width = ELEMENT_BYTES[op.precision]
     share = part.matrix_narrow if width < KEPT else part.matrix
     rate = chip.peak_rate[op.precision] * chip.boost * share / chip.units
     passes = math.ceil(op.v / VALUE_COLUMNS)
-    products = passes * part.key_products * op.k + part.value_products * op.v
+    keys = part.width * math.ceil(op.k / part.width)
+    values = part.width * math.ceil(op.v / part.width)
+    products = passes * part.key_products * keys + part.value_products * values
     matrix = 2.0 * products / rate
     shared = width * products / part.operand_rows
     shared /= chip.shared_bandwidth / chip.units

@@ -13,6 +13,7 @@ from accelsim.kernels.context import (
 )
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
+from accelsim.kernels.plan_tables import CORE_ATTN
 from accelsim.kernels.streams import DROPOUT, DROPOUT_PASSES, SOFTMAX, SOFTMAX_PASSES
 from accelsim.kernels.tables import (
     ELEMENT_BYTES,
@@ -49,7 +50,7 @@ def add_unfused_attention(
     add_passes(ops[at - 1], model.dropout * scores / width, DROPOUT_PASSES)
     for i in range(first, at):
         ops[i].part = PART_ATTENTION
-        ops[i].core = 1.0
+        ops[i].module = CORE_ATTN
         ops[i].engines.held = 2.0 * scores  # before and behind the softmax
     return at
 
@@ -63,7 +64,7 @@ def add_attention_call(
     op = ops[at]
     op.kind = FUSED_ATTENTION
     op.part = PART_ATTENTION
-    op.core = 1.0
+    op.module, op.repeats = CORE_ATTN, 1.0
     op.precision = case.attention_precision
     op.m, op.n = queries, keys
     op.k, op.v = model.head_dim, model.v_dim

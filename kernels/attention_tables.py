@@ -10,6 +10,7 @@ FUSED = np.dtype(
         ("wide_head", "f8"),  # head size from which a block is another one, inf = none
         ("wide_block", "f8"),  # its rows
         ("wide_softmax", "f8"),  # how much longer the softmax of a score takes there
+        ("width", "f8"),  # columns of an array, which a head fills in part; 1 = any
         ("key_products", "f8"),  # of the products of a block, those over the head size
         ("value_products", "f8"),  # and those over the size of the values
         ("matrix", "f8"),  # share of the peak at the highest clock, inner loop alone

@@ -1,13 +1,12 @@
 """One layer of a model on one micro-batch of one worker: times, bytes, activations.
 
-`fill_layers` writes the four rows (dense, mixture of experts, embedding, head) of each
-shard: the operators that `operators` lists are timed, and what the workers of a tensor,
+The operators that `operators` lists are timed, and what the workers of a tensor,
 context or expert group exchange is added. Nothing here knows schedules or optimizers.
 """
 
 import math
 
-from accelsim.kernels.activations import keep_activations, logit_bytes
+from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
 from accelsim.kernels.context import add_context_traffic
@@ -23,22 +22,17 @@ from accelsim.kernels.neuron_step import (
     turned_elements,
 )
 from accelsim.kernels.operators import (
-    embedding_operators,
     gathered_tokens,
-    head_operators,
-    localise,
     transformer_operators,
 )
+from accelsim.kernels.plan_tables import CORE_ATTN
+from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
 from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import (
     BF16,
-    DENSE,
     ELEMENT_BYTES,
-    EMBED,
     FUSED_ATTENTION,
-    HEAD,
     MATMUL,
-    MOE,
     MXFP8,
     PART_ATTENTION,
     PART_MATMUL,
@@ -118,12 +112,12 @@ def time_product(
     and the weights, where the stack keeps no narrow copy of them.
     """
     width, out = ELEMENT_BYTES[op.precision], 2.0 * op.gradient_bytes
-    fused = software.fused_accumulation > 0.0 or op.core > 0.0
+    fused = software.fused_accumulation > 0.0 or op.module == CORE_ATTN
     wide = case.activation_bytes
     counts = 1.0 if op.part == PART_MATMUL else 0.0
     product = op.product
     product.precision, product.grouped = op.precision, op.grouped
-    product.batch, product.bytes_in = op.batch, width
+    product.batch, product.tokens, product.bytes_in = op.batch, op.m, width
     product.block = int(op.precision == MXFP8)
     # a step passes through all layers before it meets a weight again, for hours
     product.weight_sets = product.repeats = math.inf
@@ -154,13 +148,11 @@ def time_product(
     if not fused and not op.frozen:
         moved = op.batch * op.n * op.k * (out + wide)
         row.backward_elementwise += stream_seconds(chip, moved, 1.0)
-        row.backward_kernels += 1.0
     if width < wide:
         add_casts(row, chip, software, op, wide, width)
     flops = 2.0 * op.m * op.n * op.k * op.batch
     row.forward_flops += flops
     row.backward_flops += flops if op.frozen else 2.0 * flops
-    row.core_flops += op.core * flops
     row.forward_kernels += 1.0
     row.backward_kernels += 1.0 if op.frozen else 2.0
     if op.frozen and op.adapter > 0.0:
@@ -182,7 +174,6 @@ def time_attention(row: Record, chip: Record, op: Record) -> tuple[float, float]
     backward = fused_seconds(chip, chip.attention_backward, op) * (1.0 + chip.lag)
     row.forward_flops += flops
     row.backward_flops += scores * (3.0 * op.k + 2.0 * op.v)
-    row.core_flops += flops
     row.forward_kernels += op.share
     row.backward_kernels += 2.0 * op.share
     return forward, backward
@@ -205,6 +196,9 @@ def add_operator(
             forward, backward = stream_on_engines(chip, op, forward, backward)
         row.forward_kernels += op.kernels
         row.backward_kernels += op.kernels
+    if op.kind == MATMUL and op.last > 0.0:
+        row.last += forward
+        row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
     forward, backward = forward * op.share, backward * op.share
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
@@ -215,7 +209,6 @@ def add_operator(
     else:
         row.forward_elementwise += forward
         row.backward_elementwise += backward
-    row.core += op.core * forward
 
 
 @kernel
@@ -300,8 +293,11 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` is scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
+        before = forward_sums(row)
         add_operator(row, chip, case, software, ops[i])
+        note_module(row, ops[i], before)
     keep_activations(row, mixture, chip, model, software, case, shard)
+    fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
     blocks = 1.0 if mixture else model.blocks
@@ -310,74 +306,21 @@ def fill_transformer_layer(
     time = add_tensor_traffic(
         row, software, tiers, shard, shard.tp, size, blocks, again
     )
+    row.block_tp = row.forward_tp / blocks
+    row.block_tp_bytes = row.forward_tp_bytes / blocks
     if mixture:
         # those who cut the same experts share their choices
         mine = case.activation_bytes * shard.own_tokens * model.hidden
         add_expert_traffic(row, model, software, tiers, shard, mine)
         chosen = case.activation_bytes * gathered_tokens(shard) * model.hidden
         chosen *= model.top_k
-        before = row.forward_tp
         add_tensor_traffic(row, software, tiers, shard, shard.etp, chosen, 1.0, 0.0)
-        row.tp_experts = row.forward_tp - before
+        row.tp_experts = row.block_tp = row.forward_tp - row.block_tp
+        row.block_tp_bytes = row.forward_tp_bytes - row.block_tp_bytes
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_context_traffic(row, model, software, case, tiers, shard)
-
-
-@kernel
-def fill_ends(
-    embed: Record, head: Record, chip: Record, model: Record, software: Record,
-    case: Record, tiers: Rows, shard: Record, ops: Rows,
-) -> None:  # fmt: skip
-    """Fill the rows of the embedding and of LM head with loss.
-
-    Both exchange the hidden states of the micro-batch once over the tensor group.
-    """
-    for i in range(embedding_operators(ops, model, case, shard)):
-        add_operator(embed, chip, case, software, ops[i])
-    for i in range(head_operators(ops, model, software, case, shard)):
-        add_operator(head, chip, case, software, ops[i])
-    tokens = shard.tokens
-    logits = tokens * model.vocab / shard.tp
-    # the last norm's input and output; under sp the LM head takes it gathered
-    rows = 2.0 * shard.own_tokens
-    if shard.own_tokens < tokens and software.gather_buffers == 0.0:
-        rows += tokens
-    width = case.activation_bytes
-    head.saved = logit_bytes(software, width) * logits + width * rows * model.hidden
-    half = 0.5 * case.activation_bytes * tokens * model.hidden
-    add_tensor_traffic(embed, software, tiers, shard, shard.tp, half, 1.0, 0.0)
-    add_tensor_traffic(head, software, tiers, shard, shard.tp, half, 1.0, 0.0)
-
-
-@kernel
-def fill_layers(
-    cases: Rows, chips: Rows, models: Rows, software: Rows, tiers: Rows, shards: Rows,
-    layers: Rows, ops: Rows,
-) -> None:  # fmt: skip
-    """Fill `layers[s, kind]` (LAYER, zeroed) for every row s of `shards` (SHARD).
-
-    ops : scratch, MAX_OPERATORS rows of OPERATOR.
-    """
-    for s in range(len(shards)):
-        shard = shards[s]
-        case = cases[shard.case]
-        chip, model, stack = (
-            chips[case.chip],
-            models[case.model],
-            software[case.software],
-        )
-        localise(shard, model, case)
-        for kind in (DENSE, MOE):
-            if kind == MOE and model.moe_layers == 0.0:
-                continue
-            fill_transformer_layer(
-                layers[s, kind], int(kind == MOE), chip, model, stack, case,
-                tiers[case.tiers], shard, ops,
-            )  # fmt: skip
-        fill_ends(
-            layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
-            tiers[case.tiers], shard, ops,
-        )  # fmt: skip
+    row.forward_kernels += software.layer_calls[0]
+    row.backward_kernels += software.layer_calls[1]

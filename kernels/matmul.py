@@ -12,6 +12,7 @@ from accelsim.kernels.tables import APART, FP8, GPU, ONE_KERNEL, Record, Rows
 # last multiply-add of a systolic array. Fit to the weight gradients of SimuMax's A100
 # PCIe table (Apache-2.0), for want of a table of systolic chips.
 EXPOSED_ACCUMULATION = 0.27
+LANES = 128.0  # of a TPU's vector unit, which masks what is no multiple of it
 
 
 @kernel
@@ -33,6 +34,23 @@ def systolic_seconds(
 
 
 @kernel
+def group_seconds(chip: Record, op: Record, matrix: float) -> float:
+    """Return what the groups of a product of several experts add to `matrix` [s].
+
+    Where one group's rows end the next one's weights are loaded, and a tile that both
+    share is multiplied twice. Sides that are no multiple of the lanes are masked tile
+    by tile (gmm of JAX's megablox). Measured, see the chip files.
+    """
+    if not op.grouped or op.tokens == 0.0:
+        return 0.0
+    longer = 1.0 + chip.group_rows / op.tokens
+    odd = 0
+    for side in (op.m, op.n, op.k):
+        odd += int(side != op.tokens and side % LANES != 0.0)
+    return float(matrix * (longer / (chip.group_masked if odd else 1.0) - 1.0))
+
+
+@kernel
 def systolic_product(
     chip: Record, rate: float, op: Record
 ) -> tuple[float, float, float, float, float, float]:
@@ -42,6 +60,7 @@ def systolic_product(
     added = op.m * op.n * max(0.0, op.bytes_out - max(2.0, op.bytes_in))
     fill = EXPOSED_ACCUMULATION * op.batch * added / chip.memory_bandwidth
     matrix = systolic_seconds(chip, rate, op.m, op.n, op.k, op.batch)
+    fill += group_seconds(chip, op, matrix)
     stream = op.batch * traffic / chip.memory_bandwidth
     memory = max(0.0, stream - matrix - fill)
     return matrix + fill + memory, matrix, 0.0, fill, memory, 1.0

@@ -13,15 +13,20 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.optimizer import optimizer_bytes
 from accelsim.kernels.orders import chunks_in_flight, slots_of
 from accelsim.kernels.pipeline import schedule_of
+from accelsim.kernels.recompute import kept_activations
 from accelsim.kernels.space import same_work
-from accelsim.kernels.stages import stage_layers, uneven
+from accelsim.kernels.stages import (
+    between_differ,
+    head_parameters,
+    stage_kinds,
+    uneven,
+)
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
     FULL,
     HEAD,
     MOE,
-    SELECTIVE,
     UNSHARDED,
     ZERO2,
     ZERO3,
@@ -49,68 +54,44 @@ def in_flight(plan: Record, stage: int) -> float:
 
 @kernel
 def parameters_at(
-    model: Record, plan: Record, layers: float, stage: int
+    model: Record, plan: Record, dense: float, mixtures: float, stage: int
 ) -> tuple[float, float, float]:
-    """Return one worker's parameters in a stage of so many layers.
+    """Return one worker's parameters in a stage of so many dense layers and mixtures.
 
     (dense, experts, ends), cut over tp, experts over etp x ep. The embedding is on the
     first stage, the LM head on the last; a stage that is not both has its own copy of a
     tied one.
     """
-    moe = layers * model.moe_layers / model.layers
-    dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
-    experts = moe * model.expert_parameters / (plan.etp * plan.ep)
+    here = dense * model.layer_parameters + mixtures * model.moe_parameters
+    experts = mixtures * model.expert_parameters / (plan.etp * plan.ep)
     ends = 0.0
     if stage == 0:
         ends += model.embed_parameters
     if stage == plan.pp - 1:
-        copy = model.vocab * model.hidden if plan.pp > 1 else 0.0
-        ends += max(model.head_parameters, copy)
-    return dense / plan.tp, experts, ends / plan.tp
-
-
-@kernel
-def layer_activations(
-    row: Record, chip: Record, software: Record, recompute: int
-) -> float:
-    """Return the bytes [B] that one layer keeps for one micro-batch."""
-    if recompute == FULL:
-        return float(row.input)
-    if recompute != SELECTIVE:
-        return float(row.saved)
-    kept = row.saved - row.saved_core
-    if chip.attention_forward.block == 0.0:
-        return float(
-            software.selective_kept * kept
-            + row.saved_core * (1.0 - software.selective_core)
-        )
-    return float(software.selective_kept * kept)
+        ends += head_parameters(model, plan)
+    return here / plan.tp, experts, ends / plan.tp
 
 
 @kernel
 def stage_activations(
-    layers: Rows, chip: Record, model: Record, software: Record, plan: Record,
-    here: float,
+    layers: Rows, chip: Record, software: Record, plan: Record, dense: float,
+    mixtures: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Return what a stage's layers keep of a micro-batch, and one layer's workspace.
 
     A layer that is repeated holds for a moment what it does not keep; so many of them
     are, and the rest keeps all. Bytes [B].
     """
-    if here == 0.0:  # a stage of an end alone
-        return 0.0, 0.0
-    moe = model.moe_layers / model.layers
-    again = here
-    if plan.recompute == FULL:
-        again *= 1.0 - plan.kept_share
     kept, workspace = 0.0, 0.0
     for kind in (DENSE, MOE):
-        share = moe if kind == MOE else 1.0 - moe
-        if share == 0.0:
+        here = mixtures if kind == MOE else dense
+        if here == 0.0:
             continue
-        row = layers[kind]
-        each = layer_activations(row, chip, software, plan.recompute)
-        kept += share * (again * each + (here - again) * row.saved)
+        row, again = layers[kind], here
+        if plan.recompute == FULL:
+            again *= 1.0 - plan.kept_share
+        each = kept_activations(row, chip, software, plan)
+        kept += again * each + (here - again) * row.saved
         workspace = max(workspace, row.workspace + row.saved - each)
     return kept, workspace
 
@@ -162,11 +143,13 @@ def fill_held(
     software: Record, plan: Record, stage: int,
 ) -> None:  # fmt: skip
     """Fill what a stage holds whatever is sharded: STAGE."""
-    here = stage_layers(case, model, software, plan, stage)
-    held.layers, held.depth = here, in_flight(plan, stage)
-    held.dense, held.experts, held.ends = parameters_at(model, plan, here, stage)
+    dense, mixtures = stage_kinds(case, model, software, plan, stage)
+    held.layers, held.depth = dense + mixtures, in_flight(plan, stage)
+    held.dense, held.experts, held.ends = parameters_at(
+        model, plan, dense, mixtures, stage
+    )
     held.kept, held.workspace = stage_activations(
-        layers, chip, model, software, plan, here
+        layers, chip, software, plan, dense, mixtures
     )
     held.logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
 
@@ -243,7 +226,7 @@ def fill_memory(
         case = cases[plan.case]
         model, stack = models[case.model], software[case.software]
         again = i == 0 or not same_work(plan, plans[i - 1])
-        every = 1 if uneven(case, stack, plan) else 0
+        every = 1 if uneven(case, stack, plan) or between_differ(model, plan) else 0
         for which in range(plan.pp if every == 1 else 3):
             stage = stage_that(plan, which, every)
             if stage < 0:

@@ -6,6 +6,7 @@ layer has is known to `operators`.
 
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_tables import PASSES
+from accelsim.kernels.plan_tables import NO_MODULE
 from accelsim.kernels.tables import (
     MATMUL,
     PART_ELEMENTWISE,
@@ -26,14 +27,14 @@ def add_weight(
     op.kind = MATMUL
     op.part = PART_MATMUL
     op.precision = precision
-    op.core = 0.0
+    op.module, op.repeats = NO_MODULE, 1.0
     op.grouped = 0
     op.m, op.n, op.k = m, n, k
     op.batch = batch
     op.gradient_bytes = gradient_bytes
     op.frozen = 0
     op.adapter = 0.0
-    op.gathered = 0.0
+    op.gathered = op.last = 0.0
     op.share = 1.0
     op.engines.held = 0.0
     return at + 1
@@ -47,7 +48,7 @@ def add_stream(
     op = ops[at]
     op.kind = STREAM
     op.part = PART_ELEMENTWISE
-    op.core = 0.0
+    op.module, op.repeats = NO_MODULE, 1.0
     op.forward_bytes, op.backward_bytes = forward, backward
     op.kernels = kernels
     op.share = 1.0

@@ -14,13 +14,21 @@ from accelsim.kernels.attention_operators import (
 from accelsim.kernels.context import place
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
+from accelsim.kernels.plan_tables import (
+    CORE_ATTN,
+    EXPERTS,
+    LAYERNORM,
+    MLA_UP,
+    MLP,
+    MOE_ACT,
+    NO_MODULE,
+    SHARED_EXPERTS,
+)
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
     DROPOUT_PASSES,
-    EMBEDDING,
     GATED_PASSES,
-    LOSS_PASSES,
     MASK,
     NORM,
     NORM_PASSES,
@@ -39,6 +47,7 @@ from accelsim.kernels.tables import (
     codes,
 )
 
+JOINED = 4.0  # passes over a hidden state: two are read and written
 FIRST = codes(1)[0]  # row of a layer's first operator
 
 
@@ -86,38 +95,43 @@ def add_projections(
             at = add_weight(ops, at, precision, tokens, model.q_rank, hidden, 1.0, grad)
             source = model.q_rank
         at = add_weight(ops, at, precision, tokens, queries, source, 1.0, grad)
-        ops[at - 1].gathered = 1.0
+        ops[at - 1].gathered, ops[at - 1].module = 1.0, MLA_UP
         down = model.kv_rank + model.rope_dim
         at = add_weight(ops, at, precision, tokens, down, hidden, 1.0, grad)
         up = heads * (model.head_dim - model.rope_dim + model.v_dim)
         at = add_weight(ops, at, precision, tokens, up, model.kv_rank, 1.0, grad)
+        ops[at - 1].module = MLA_UP
     else:
         columns = queries + kv_heads * (model.head_dim + model.v_dim)
         at = add_weight(ops, at, precision, tokens, columns, hidden, 1.0, grad)
     ops[at - 1].gathered = 1.0
     values = heads * model.v_dim
     at = add_weight(ops, at, precision, tokens, hidden, values, 1.0, grad)
+    ops[at - 1].last = 1.0 if model.blocks == 1.0 else 0.0  # beside the feed-forward
     if model.rotary > 0.0:
         rotated = queries + kv_heads * model.head_dim
         size = case.activation_bytes * tokens * rotated
         at = add_stream(ops, at, ROTARY[0] * size, ROTARY[1] * size, 1.0)
         add_passes(ops[at - 1], tokens * rotated, ROTARY_PASSES)
+        ops[at - 1].module = MLA_UP if model.kv_rank > 0.0 else NO_MODULE
     return at
 
 
 @kernel
 def add_feed_forward(
     ops: Rows, at: int, model: Record, software: Record, case: Record,
-    tokens: float, ffn: float, experts: float,
+    tokens: float, ffn: float, experts: float, module: int,
 ) -> int:  # fmt: skip
     """Append feed-forward networks of width `ffn` (already cut over tp).
 
     tokens : rows that each of the `experts` networks sees (1 for a dense layer).
+    module : MLP, EXPERTS or SHARED_EXPERTS.
     """
     up, grad, precision = model.up_matrices, software.grad_bytes, case.precision
     first = at
     at = add_weight(ops, at, precision, tokens, up * ffn, model.hidden, experts, grad)
     at = add_weight(ops, at, precision, tokens, model.hidden, ffn, experts, grad)
+    ops[at - 1].last = 1.0 if experts == 1.0 else 0.0  # others are weighed first
     for i in range(first, at):
         if experts > 1.0:
             ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART
@@ -127,6 +141,10 @@ def add_feed_forward(
     at = add_stream(ops, at, size * forward, size * backward, 1.0)
     kind = GATED_PASSES if up > 1.0 else PLAIN_PASSES
     add_passes(ops[at - 1], size / case.activation_bytes, kind)
+    for i in range(first, at):
+        ops[i].module = module
+    if module == EXPERTS:
+        ops[at - 1].module = MOE_ACT
     return at
 
 
@@ -143,17 +161,22 @@ def add_experts(
     tokens, own = shard.tokens, shard.own_tokens
     mine = model.experts / shard.ep
     grad = software.grad_bytes
+    first = at
     at = add_weight(
         ops, at, case.wide_precision, own, model.experts, model.hidden, 1.0, grad
     )
     size = case.activation_bytes * own * model.top_k * model.hidden
     at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
+    for i in range(first, at):
+        ops[i].module = EXPERTS
     each = gathered_tokens(shard) * model.top_k / mine
     width = model.expert_ffn / shard.etp
-    at = add_feed_forward(ops, at, model, software, case, each, width, mine)
+    at = add_feed_forward(ops, at, model, software, case, each, width, mine, EXPERTS)
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp
-        at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
+        at = add_feed_forward(
+            ops, at, model, software, case, tokens, width, 1.0, SHARED_EXPERTS
+        )
     return at
 
 
@@ -172,6 +195,8 @@ def add_norms(
     forward = size * (NORM[0] + RESIDUAL[0] + MASK * model.dropout)
     backward = size * (NORM[1] + RESIDUAL[1] + MASK * model.dropout)
     at = add_stream(ops, at, forward, backward, 2.0 * chain * model.blocks)
+    ops[at - 1].module = LAYERNORM
+    ops[at - 1].repeats = size * NORM[0] / forward
     elements = size / case.activation_bytes
     add_passes(ops[at - 1], elements, NORM_PASSES)
     add_passes(ops[at - 1], elements, SUM_PASSES)
@@ -230,7 +255,7 @@ def transformer_operators(
     else:
         tokens, width = shard.tokens, model.ffn / shard.tp
         up = at
-        at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0)
+        at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0, MLP)
         ops[up].gathered = 1.0
     freeze(ops, at, model)
     return at
@@ -240,34 +265,4 @@ def transformer_operators(
 def freeze(ops: Rows, count: int, model: Record) -> None:
     """Mark the products of the first `count` operators whose weights are frozen."""
     for i in range(FIRST, count):
-        ops[i].frozen = int(model.adapter_rank > 0.0 and ops[i].core == 0.0)
-
-
-@kernel
-def head_operators(
-    ops: Rows, model: Record, software: Record, case: Record, shard: Record
-) -> int:
-    """Write the operators of LM head and loss; returns their number.
-
-    The logits are cut over the vocabulary.
-    """
-    tokens, columns = shard.tokens, model.vocab / shard.tp
-    precision, grad = case.wide_precision, software.grad_bytes
-    at = add_weight(ops, FIRST, precision, tokens, columns, model.hidden, 1.0, grad)
-    logits = tokens * columns
-    norm = case.activation_bytes * shard.own_tokens * model.hidden
-    kernels = 2.0 if software.fused_loss > 0.0 else 7.0
-    forward = NORM[0] * norm + software.loss[0] * logits
-    backward = NORM[1] * norm + software.loss[1] * logits
-    freeze(ops, at, model)
-    at = add_stream(ops, at, forward, backward, kernels)
-    add_passes(ops[at - 1], logits, LOSS_PASSES)
-    add_passes(ops[at - 1], norm / case.activation_bytes, NORM_PASSES)
-    return at
-
-
-@kernel
-def embedding_operators(ops: Rows, model: Record, case: Record, shard: Record) -> int:
-    """Write the look-up of the embedding; backward it adds into the table."""
-    size = case.activation_bytes * shard.tokens * model.hidden
-    return add_stream(ops, FIRST, EMBEDDING[0] * size, EMBEDDING[1] * size, 1.0)
+        ops[i].frozen = int(model.adapter_rank > 0.0 and ops[i].module != CORE_ATTN)

@@ -2,11 +2,30 @@
 
 import numpy as np
 
+# Modules of a layer that can be computed again by themselves; an operator belongs to
+# one of them or to none. MLP is a dense layer's, EXPERTS what the others leave of a
+# mixture's feed-forward block: routing, exchange and the experts' products.
+NO_MODULE, CORE_ATTN, LAYERNORM, MLA_UP, MLP, EXPERTS, MOE_ACT, SHARED_EXPERTS = range(
+    8
+)
+N_MODULES = 8
+# Names of Megatron-LM's --recompute-modules (megatron/training/arguments.py).
+MODULES = {
+    "core_attn": (CORE_ATTN,),
+    "layernorm": (LAYERNORM,),
+    "mla_up_proj": (MLA_UP,),
+    "mlp": (MLP,),
+    "moe": (EXPERTS, MOE_ACT, SHARED_EXPERTS),
+    "moe_act": (MOE_ACT,),
+    "shared_experts": (SHARED_EXPERTS,),
+}
+
 # What of a plan has nothing to do with how the workers are arranged.
 OPTION = np.dtype(
     [
         ("recompute", "i8"),
         ("recompute_layers", "i8"),  # of a stage, 0 = all
+        ("modules", "i8"),  # that `selective` repeats, a bit each
         ("sharding", "i8"),
         ("offload", "f8"),
         ("offload_optimizer", "i8"),
@@ -19,6 +38,7 @@ EXCHANGE = np.dtype(
         ("known", "f8"),  # 1 if the rest is filled
         ("reduce", "f8"),  # s
         ("reduced", "f8"),  # B
+        ("scatter", "f8"),  # s of `reduce` in which shards come by reduce-scatter
         ("gather", "f8"),
         ("gathered", "f8"),
     ]

@@ -43,11 +43,13 @@ SOFTWARE = np.dtype(
             "activation_store",
             "f8",
         ),  # width kept of an activation's input, narrow formats
+        ("repeats_last", "f8"),  # 1 if what only the residual takes is repeated, too
         ("checkpoint", "f8"),  # s of the host to repeat a layer
         ("scatter", "f8"),
         ("launch", "f8"),  # s
         # what selective recomputation repeats of core, products and streams, and keeps
         ("selective_core", "f8"),
+        ("selective_attention", "f8"),
         ("selective_matmul", "f8"),
         ("selective_elementwise", "f8"),
         ("selective_kept", "f8"),
@@ -55,6 +57,7 @@ SOFTWARE = np.dtype(
         ("overlap_tp_inside", "f8"),
         ("overlap_tp_backward", "f8"),
         ("overlap_dp", "f8"),
+        ("overlap_scatter", "f8"),  # 1 if shards can be reduced while cores compute
         ("overlap_gather", "f8"),
         ("overlap_pp", "f8"),
         ("overlap_cp", "f8"),
@@ -69,12 +72,14 @@ SOFTWARE = np.dtype(
         ("cp_merge", "f8", (3,)),
         ("cp_merge_kernels", "f8"),  # each way
         ("grad_bytes", "f8"),
+        ("reduce_bytes", "f8"),  # of a gradient on its way between replicas
         ("master_bytes", "f8"),
         ("reserved_memory", "f8"),  # B
         ("fragmentation", "f8"),
         ("pipelined", "f8"),  # collective phases overlap
         ("collective_start", "f8"),  # s
-        ("collective_calls", "f8"),  # launches' worth of the host for a collective
+        ("layer_calls", "f8", (2,)),  # launches' worth of the host around a layer
+        ("collective_calls", "f8"),  # the same for a collective
         ("piece_calls", "f8"),  # the same for a rank's piece of a tensor, gathered
         ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
         ("communication_share", "f8"),

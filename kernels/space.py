@@ -28,6 +28,7 @@ def fill_plans(
         plan, option = plans[i], options[number - first[head]]
         plan.recompute = option.recompute
         plan.recompute_layers = option.recompute_layers
+        plan.modules = option.modules
         plan.sharding = option.sharding
         plan.offload = option.offload
         plan.offload_optimizer = option.offload_optimizer
@@ -68,6 +69,7 @@ def same_work(a: Record, b: Record) -> bool:
     """
     return bool(
         a.shard == b.shard and a.case == b.case and a.recompute == b.recompute
+        and a.modules == b.modules
         and a.kept_share == b.kept_share and a.pp == b.pp and a.vp == b.vp
         and a.schedule == b.schedule and a.dp == b.dp
         and a.micro_batches == b.micro_batches
@@ -80,7 +82,7 @@ def same_replicas(a: Record, b: Record) -> bool:
     return bool(
         a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
         and a.vp == b.vp and a.ep == b.ep and a.etp == b.etp and a.dp == b.dp
-        and a.shard_group == b.shard_group
+        and a.shard_group == b.shard_group and a.schedule == b.schedule
     )  # fmt: skip
 
 

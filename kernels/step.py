@@ -12,12 +12,18 @@ longer; while it runs it takes `communication_share` of the computing units.
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.overlap import exposed
 from accelsim.kernels.pipeline import add_pipeline, fill_hand_over
-from accelsim.kernels.stages import fill_shares, fullest_layers
+from accelsim.kernels.recompute import (
+    of_modules,
+    repeated,
+    repeated_traffic,
+    selective_flops,
+    selective_seconds,
+)
+from accelsim.kernels.stages import all_kinds, fill_shares, plain
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
     EMBED,
-    FULL,
     HEAD,
     MOE,
     SELECTIVE,
@@ -25,25 +31,6 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
-
-
-@kernel
-def selective_seconds(row: Record, chip: Record, software: Record) -> float:
-    """Return what selective recomputation adds to the backward pass of a layer [s].
-
-    A fused attention kernel repeats its scores anyway, so its core is never repeated.
-    """
-    time = software.selective_matmul * row.forward_matmul
-    time += software.selective_elementwise * row.forward_elementwise
-    if chip.attention_forward.block == 0.0:
-        time += software.selective_core * row.core
-    return float(time)
-
-
-@kernel
-def repeated(plan: Record) -> float:
-    """Return the share of the layers whose whole forward pass is done again."""
-    return 1.0 - plan.kept_share if plan.recompute == FULL else 0.0
 
 
 @kernel
@@ -59,17 +46,18 @@ def add_layer(
     again = repeated(plan)
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
     backward = row.backward_matmul + row.backward_attention + row.backward_elementwise
-    recompute = again * compute
+    recompute = again * (compute - (1.0 - software.repeats_last) * row.last)
     if plan.recompute == SELECTIVE:
-        recompute = selective_seconds(row, chip, software)
+        recompute = selective_seconds(row, chip, software, plan)
     busy = compute + backward + recompute
     share = software.communication_share
-    tp = (1.0 + again) * row.forward_tp + row.backward_tp
+    block, routed = repeated_traffic(row, plan)
+    tp = (1.0 + again) * row.forward_tp + row.backward_tp + block * row.block_tp
     cp = (1.0 + again) * row.forward_cp + row.backward_cp
-    ep = (1.0 + again) * row.forward_ep + row.backward_ep
+    ep = (1.0 + again + routed) * row.forward_ep + row.backward_ep
     # the first of the tp chunks has nothing to hide behind, and what one
     # communication hides behind cannot hide another
-    chunks = (tp - (2.0 + again) * row.tp_experts) * (1.0 - 1.0 / plan.tp)
+    chunks = (tp - (2.0 + again + routed) * row.tp_experts) * (1.0 - 1.0 / plan.tp)
     behind_tp = min(row.forward_matmul + row.backward_matmul, chunks)
     in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
     if in_chunks == 0.0:
@@ -100,7 +88,7 @@ def host_seconds(
     row: Record, model: Record, software: Record, plan: Record
 ) -> tuple[float, float]:
     """Return what the host takes to launch a layer, forward and backward [s]."""
-    again = repeated(plan) * row.forward_kernels
+    again = repeated(plan) * row.forward_kernels + of_modules(plan, row.again_kernels)
     backward = row.backward_kernels + again
     backward += software.tensor_kernels[0] * model.tensors
     repeat = repeated(plan) * software.checkpoint
@@ -151,18 +139,17 @@ def end_host(row: Record, software: Record) -> float:
 @kernel
 def add_layers(
     result: Record, layers: Rows, chip: Record, model: Record, software: Record,
-    plan: Record, count: float,
+    plan: Record, dense: float, mixtures: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
-    """Add `count` layers, dense and mixture as the model has them.
+    """Add so many dense layers and mixtures.
 
     Returns seconds of the device, forward and backward, and of the host.
     """
     forward, backward, host_f, host_b = 0.0, 0.0, 0.0, 0.0
-    moe = model.moe_layers / model.layers
     for kind in (DENSE, MOE):
-        share = moe if kind == MOE else 1.0 - moe
-        if share > 0.0:
-            row, here = layers[kind], count * share
+        here = mixtures if kind == MOE else dense
+        if here > 0.0:
+            row = layers[kind]
             f, b = add_layer(result, row, chip, software, plan, here)
             of_host = host_seconds(row, model, software, plan)
             forward, backward = forward + f, backward + b
@@ -189,11 +176,10 @@ def scale_micro_batches(result: Record, times: float) -> None:
 def layer_flops(row: Record, chip: Record, software: Record, plan: Record) -> float:
     """Return the FLOPs of one layer on one micro-batch, recomputation included."""
     flops = row.forward_flops + row.backward_flops
-    flops += repeated(plan) * row.forward_flops
+    last = (1.0 - software.repeats_last) * row.last_flops
+    flops += repeated(plan) * (row.forward_flops - last)
     if plan.recompute == SELECTIVE:
-        flops += software.selective_matmul * (row.forward_flops - row.core_flops)
-        if chip.attention_forward.block == 0.0:
-            flops += software.selective_core * row.core_flops
+        flops += selective_flops(row, chip, software, plan)
     return float(flops)
 
 
@@ -208,9 +194,14 @@ def add_mean_worker(
     """
     each = count * plan.micro_batches / plan.pp
     passes = 1.0 + repeated(plan)
+    block, routed = repeated_traffic(row, plan)
     result.hardware_flops += each * layer_flops(row, chip, software, plan)
-    result.tp_bytes += each * (passes * row.forward_tp_bytes + row.backward_tp_bytes)
+    again = block * row.block_tp_bytes
+    result.tp_bytes += each * (
+        passes * row.forward_tp_bytes + row.backward_tp_bytes + again
+    )
     result.cp_bytes += each * (passes * row.forward_cp_bytes + row.backward_cp_bytes)
+    passes += routed
     result.ep_bytes += each * (passes * row.forward_ep_bytes + row.backward_ep_bytes)
 
 
@@ -243,14 +234,27 @@ def fill_pipeline(
 
 
 @kernel
-def weight_seconds(layers: Rows, model: Record, count: float) -> float:
-    """Return the part of the backward pass of `count` layers that is for weights [s].
+def weight_seconds(layers: Rows, dense: float, mixtures: float) -> float:
+    """Return the part of the backward pass of some layers that is for weights [s].
 
     One of the two products that each forward product has.
     """
-    moe = model.moe_layers / model.layers
-    dense = (1.0 - moe) * layers[DENSE].backward_matmul
-    return float(count * (dense + moe * layers[MOE].backward_matmul) / 2.0)
+    products = dense * layers[DENSE].backward_matmul
+    return float((products + mixtures * layers[MOE].backward_matmul) / 2.0)
+
+
+@kernel
+def layer_seconds(
+    result: Record, layers: Rows, chip: Record, software: Record, plan: Record,
+    kind: int,
+) -> float:  # fmt: skip
+    """Return the seconds of a layer of one kind on a micro-batch.
+
+    result : RESULT, zeroed and left so.
+    """
+    forward, backward = add_layer(result, layers[kind], chip, software, plan, 1.0)
+    add_layer(result, layers[kind], chip, software, plan, -1.0)
+    return forward + backward
 
 
 @kernel
@@ -323,10 +327,13 @@ def fill_work(
     row and (4, pp). Returns seconds of a full stage on one micro-batch, forward and
     backward.
     """
-    full = fullest_layers(case, model, software, plan)
-    fill_shares(pipe, case, model, software, plan, full)
+    each, mixture = 1.0, 1.0
+    if not plain(model):
+        each = layer_seconds(result, layers, chip, software, plan, DENSE)
+        mixture = layer_seconds(result, layers, chip, software, plan, MOE)
+    fill_shares(pipe, case, model, software, plan, each, mixture)
     forward, backward, host_f, host_b = add_layers(
-        result, layers, chip, model, software, plan, full
+        result, layers, chip, model, software, plan, pipe.dense, pipe.mixtures
     )
     embed, head, share = layers[EMBED], layers[HEAD], pipe.share[plan.pp - 1]
     slowest, size, sends = forward + backward, 0.0, 0.0
@@ -344,7 +351,7 @@ def fill_work(
         )
         fill_pipeline(pipe, layers, forward, backward, wait)
         pipe.head_forward += wait_last - share * wait
-        pipe.weight = weight_seconds(layers, model, full)
+        pipe.weight = weight_seconds(layers, pipe.dense, pipe.mixtures)
         size = fill_hand_over(pipe, case, model, software, tiers, plan)
         slowest, sends = add_slowest(
             result, pipe, layers, plan, slowest, wait, wait_last
@@ -352,9 +359,9 @@ def fill_work(
     scale_micro_batches(result, float(plan.micro_batches))
     if plan.pp > 1:
         add_pipeline(result, pipe, plan, slowest, size, sends, sums)
-    dense = model.layers - model.moe_layers
+    dense, mixtures = all_kinds(model)
     add_mean_worker(result, layers[DENSE], chip, software, plan, dense)
-    add_mean_worker(result, layers[MOE], chip, software, plan, model.moe_layers)
+    add_mean_worker(result, layers[MOE], chip, software, plan, mixtures)
     add_mean_end(result, layers[EMBED], plan)
     add_mean_end(result, layers[HEAD], plan)
     return forward, backward

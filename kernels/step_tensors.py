@@ -4,11 +4,14 @@ Known are dense layers under fused attention, plain replicas or a sharded optimi
 one chunk a stage, one forward and one backward: `followed` says so. The optimizer makes
 its moments after the first backward pass (`torch.optim`: state at the first step), in
 the holes that it left, so further steps are followed. The host launches ahead of the
-device, and what a collective read is free no sooner than the device is done with it.
+device, which waits for other stages, and what a collective read is free no sooner than
+the device is done with it.
 Indices and masks are left out.
 """
 
 from accelsim.kernels.allocator import (
+    DEVICE,
+    HOST,
     LIMIT,
     MOST,
     NONE,
@@ -59,6 +62,7 @@ BUCKET = 25.0 * 2**20  # B; bucket_cap_mb of DistributedDataParallel
 def followed(chip: Record, model: Record, software: Record, plan: Record) -> bool:
     """Return whether the sequence of a plan's tensors is known here."""
     dense = model.moe_layers == 0.0 and model.kv_rank == 0.0 and model.blocks == 2.0
+    dense = dense and model.mtp == 0.0
     plain = plan.recompute != SELECTIVE and plan.recompute_layers == 0
     plain = plain and plan.offload == 0.0 and model.adapter_rank == 0.0
     plain = plain and plan.offload_optimizer == 0 and plan.sharding <= ZERO2
@@ -69,11 +73,11 @@ def followed(chip: Record, model: Record, software: Record, plan: Record) -> boo
 
 @kernel
 def forward_all(
-    stage: Stage, slot: int, layers: int, plan: Record, full: int
+    stage: Stage, slot: int, layers: int, plan: Record, comes: float
 ) -> None:  # fmt: skip
     """Follow a stage's forward pass on one micro-batch, kept in a slot.
 
-    full : 1 once the pipeline is full: then the host waits at what it sends, too.
+    comes : when its input is there, if another stage sends it [s].
     """
     heap, size, kept = stage.heap, stage.size, stage.kept
     pace = stage.pace
@@ -82,8 +86,8 @@ def forward_all(
         work(heap, pace.embed_forward_launches, host, seconds)
         hidden = scattered(stage, take(heap, size.whole))
     else:
-        hand_over(stage, plan)
         hidden = take(heap, size.own)
+        receive(stage, comes)
     for layer in range(layers):
         row = kept[slot, layer]
         hidden = forward(stage, row, hidden)
@@ -91,11 +95,10 @@ def forward_all(
             release(heap, row, INPUT + 1)
     row = kept[slot, layers]
     row[:] = NONE
-    row[INPUT] = hidden
     if size.logits == 0.0:
-        if full == 1:
-            hand_over(stage, plan)
+        send(stage, hidden)
         return
+    row[INPUT] = hidden
     give(heap, normed(stage, row, NORM, STATISTIC))
     seconds, host = pace.head_forward_seconds, pace.head_forward_host
     work(heap, pace.head_forward_launches, host, seconds)
@@ -103,15 +106,18 @@ def forward_all(
 
 
 @kernel
-def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
-    """Follow a stage's backward pass on the micro-batch of a slot."""
+def backward_all(
+    stage: Stage, slot: int, layers: int, plan: Record, comes: float
+) -> None:  # fmt: skip
+    """Follow a stage's backward pass on the micro-batch of a slot.
+
+    comes : when the gradient is there, if another stage sends it [s].
+    """
     heap, size, kept = stage.heap, stage.size, stage.kept
     stage.grads[-1] = 0
     row = kept[slot, layers]
     pace = stage.pace
-    if size.logits == 0.0:
-        hand_over(stage, plan)
-    else:
+    if size.logits > 0.0:
         gradient = through_loss(stage, row)
         seconds, host = pace.head_backward_seconds, pace.head_backward_host
         work(heap, pace.head_backward_launches, host, seconds)
@@ -119,13 +125,18 @@ def backward_all(stage: Stage, slot: int, layers: int, plan: Record) -> None:
         through_norm(stage, row, STATISTIC, INPUT, into)
     give(heap, row[INPUT])
     flowing = take(heap, size.own)
+    if size.logits == 0.0:
+        receive(stage, comes)
     for layer in range(layers - 1, -1, -1):
         row = kept[slot, layer]
         if plan.recompute == FULL:
             give(heap, forward(stage, row, row[INPUT]))
         backward(stage, row)
     write_gradient(stage, size.embed_weight)
-    give(heap, flowing)
+    if size.embed_weight > 0.0:
+        give(heap, flowing)
+    else:
+        send(stage, flowing)
     for i in range(stage.grads[-1]):
         give(heap, stage.grads[i])
     work(heap, layers * pace.layer_sums, stage.software.launch, 0.0)
@@ -170,10 +181,22 @@ def through_loss(stage: Stage, row: Rows) -> int:
 
 
 @kernel
-def hand_over(stage: Stage, plan: Record) -> None:
-    """Let the host wait where a stage receives or sends, if the stack reads sizes."""
-    if plan.pp > 1 and stage.software.waits > 0.0:
+def receive(stage: Stage, comes: float) -> None:
+    """Let the device wait for what another stage sends, and the host if it reads it."""
+    clock = stage.heap.clock
+    clock[DEVICE] = max(clock[DEVICE], comes)
+    if stage.software.waits > 0.0:
         wait(stage.heap)
+
+
+@kernel
+def send(stage: Stage, block: int) -> None:
+    """Hand a tensor over to another stage; nothing here needs it any more."""
+    if stage.software.waits > 0.0:
+        wait(stage.heap)
+    if stage.software.lends > 0.0:
+        lend(stage.heap, block)
+    give(stage.heap, block)
 
 
 @kernel
@@ -276,15 +299,40 @@ def follow(
     for step in range(STEPS):
         # one micro-batch more than are in flight shows the steady state
         rounds = min(plan.micro_batches, depth + MORE)
+        begins = stage.heap.clock[HOST]
+        comes = begins + first_gradient(stage.pace, plan, number, layers)
         for i in range(rounds + depth - 1):
             if i < rounds:
-                full = 1 if i >= depth - 2 else 0
-                forward_all(stage, i % depth, layers, plan, full)
+                forward_all(stage, i % depth, layers, plan, begins)
             if i >= depth - 1:
-                backward_all(stage, (i + 1) % depth, layers, plan)
+                backward_all(stage, (i + 1) % depth, layers, plan, comes)
         if step == 0:
             take_parameters(stage, size.moment, layers, 2)
         stage.heap.state[MOST] = stage.heap.state[RESERVED]
         update(stage, plan, parameters)
         wait(stage.heap)
     return float(stage.heap.state[MOST])
+
+
+@kernel
+def first_gradient(
+    pace: Record, plan: Record, number: int, layers: int
+) -> float:  # fmt: skip
+    """Return when the first gradient reaches a stage, from the begin of a step [s].
+
+    It starts when the last stage has passed its first micro-batch forward, or under
+    GPipe all, and goes back stage by stage; or, where hosts are slower than devices,
+    when the next stage's host has launched as much. All stages are alike.
+    """
+    before = plan.micro_batches if plan.schedule == GPIPE else 1
+    last, launched = plan.pp - 1, plan.pp - 1 - number
+    device = layers * (
+        (last + before) * pace.forward_seconds + (last - number) * pace.backward_seconds
+    )
+    if plan.schedule == GPIPE:
+        launched = plan.micro_batches
+    host = layers * (
+        launched * pace.forward_launches * pace.forward_host
+        + pace.backward_launches * pace.backward_host
+    )
+    return float(max(device, host))

@@ -15,6 +15,7 @@ import numpy as np
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
 from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
+from accelsim.kernels.plan_tables import N_MODULES
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -87,6 +88,8 @@ CHIP = np.dtype(
         ("apart", "f8"),  # 1 if kernels of several streams run one after the other
         ("block", "f8"),  # share of these that products with block scales reach
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
+        ("group_rows", "f8"),  # rows that each of their groups costs beyond its own
+        ("group_masked", "f8"),  # share of these where a side is no multiple of lanes
         ("vector_rate", "f8"),  # FLOP/s
         ("memory_bandwidth", "f8"),  # B/s that a large stream reaches
         ("memory_capacity", "f8"),  # B
@@ -142,6 +145,7 @@ MODEL = np.dtype(
     [
         ("layers", "f8"),
         ("moe_layers", "f8"),
+        *((name, "f8") for name in ("dense_first", "every")),  # see `specs.model`
         ("hidden", "f8"),
         ("heads", "f8"),
         ("kv_heads", "f8"),
@@ -172,6 +176,7 @@ MODEL = np.dtype(
         ("expert_parameters", "f8"),  # routed experts of a mixture layer
         ("embed_parameters", "f8"),
         ("head_parameters", "f8"),  # 0 if tied
+        *((name, "f8") for name in ("mtp", "mtp_parameters")),  # further heads
     ]
 )
 
@@ -207,6 +212,7 @@ PLAN = np.dtype(
         ("cp_a2a", "i8"),  # workers of the all-to-all of a2a+p2p, 0 = as heads allow
         ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
+        ("modules", "i8"),  # that `selective` repeats, a bit each; 0 = the stack's way
         ("reason", "i8"),  # index of REASONS
         ("recompute_layers", "i8"),  # of a stage that are recomputed, 0 = all
         ("kept_share", "f8"),  # of a stage's layers that are not
@@ -218,7 +224,7 @@ PLAN = np.dtype(
 )
 
 # A pipeline, in s: the fullest stage's passes on one micro-batch, what the ends add to
-# the first and the last stage, each stage's layers over those of the fullest.
+# the first and the last stage, what each stage's layers take over the fullest's.
 PIPELINE = np.dtype(
     [
         ("forward", "f8"),
@@ -230,6 +236,7 @@ PIPELINE = np.dtype(
         ("head_backward", "f8"),
         ("head_weight", "f8"),
         ("share", "f8", (MAX_STAGES,)),
+        *((kind, "f8") for kind in ("dense", "mixtures")),  # layers of the fullest
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation
@@ -238,10 +245,7 @@ PIPELINE = np.dtype(
 )
 
 # What of a plan decides the time of one layer on one micro-batch.
-SHARD_FIELDS = (
-    *("case", "tp", "sp", "cp", "ep", "etp", "micro_batch"),
-    *("cp_comm_type", "cp_a2a"),
-)
+SHARD_FIELDS = tuple("case tp sp cp ep etp micro_batch cp_comm_type cp_a2a".split())
 SHARD = np.dtype(
     [(name, "i8") for name in SHARD_FIELDS]
     + [
@@ -270,6 +274,7 @@ GEMM = np.dtype(
         ("n", "f8"),
         ("k", "f8"),
         ("batch", "f8"),
+        ("tokens", "f8"),  # rows of one of several groups, whichever side they are
         ("bytes_in", "f8"),  # of an element
         ("bytes_out", "f8"),  # of an element, both ways where it is accumulated
         ("weight_sets", "f8"),  # of k x n used in turn; inf = always from memory
@@ -306,10 +311,9 @@ MAX_OPERATORS = 32
 # One operator of a layer on one worker and one micro-batch, forward and backward.
 OPERATOR = np.dtype(
     [
-        ("kind", "i8"),
-        ("part", "i8"),
-        ("precision", "i8"),
-        ("core", "f8"),  # 1 if it belongs to the attention core
+        *((name, "i8") for name in ("kind", "part", "precision")),
+        ("module", "i8"),  # of `plan_tables`, that it is repeated with
+        ("repeats", "f8"),  # share of it that is
         ("grouped", "i8"),  # ONE_KERNEL or APART if they belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
         # heads of size k, n keys and values of `kv_batch` heads, of size k and v
@@ -327,6 +331,7 @@ OPERATOR = np.dtype(
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
+        ("last", "f8"),  # 1 if only the residual takes its output
         # what its products take, filled when it is timed: gradients of input and weight
         ("input_time", "f8"),
         ("weight_time", "f8"),
@@ -351,23 +356,25 @@ LAYER = np.dtype(
             "elementwise",
             "kernels",  # number of launches
             "flops",
-            "tp",
-            "cp",
-            "ep",
+            *("tp", "cp", "ep"),
             "cp_behind",  # of cp, what blocks of attention can hide
-            *("tp_bytes", "cp_bytes", "ep_bytes"),
+            *(f"{of}_bytes" for of in ("tp", "cp", "ep")),
         )
     ]
     + [
         ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
+        ("last", "f8"),  # part of forward_matmul whose output only the residual takes
+        ("last_flops", "f8"),
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
-        ("core", "f8"),  # forward attention core alone, what `selective` repeats
-        ("core_flops", "f8"),
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
         ("workspace", "f8"),  # B that its backward pass needs for a moment
+        *((f"block_tp{of}", "f8") for of in ("", "_bytes")),  # of feed-forward, forward
+        # by module: seconds, FLOPs and launches of repeating it, B that it then frees
+        *((f"again{of}", "f8", (N_MODULES,)) for of in ("", "_flops", "_kernels")),
+        ("freed", "f8", (N_MODULES,)),
     ]
 )
 
@@ -381,7 +388,7 @@ RESULT = np.dtype(
             "step_time",
             "memory_bound",
             # bytes that one worker sends in a step
-            *("tp_bytes", "cp_bytes", "ep_bytes", "pp_bytes", "dp_bytes"),
+            *(f"{of}_bytes" for of in ("tp", "cp", "ep", "pp", "dp")),
             # FLOPs of one worker in a step
             "hardware_flops",
             "bound",  # 1 if step_time is a lower bound: no closed form, not settled

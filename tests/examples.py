@@ -79,7 +79,7 @@ def fused(**changes: float) -> Record:
 
     Blocks of 128 queries, the longest first; exponentials are free.
     """
-    values = {"block": 128.0, "wide_head": np.inf, "operand_rows": np.inf}
+    values = {"block": 128.0, "wide_head": np.inf, "operand_rows": np.inf, "width": 1.0}
     values |= {"key_products": 1.0, "value_products": 1.0, "kernels": 1.0}
     values |= {"matrix": 0.5, "matrix_narrow": 0.5}
     return row(FUSED, **values | changes)[0]
@@ -169,6 +169,7 @@ def mixture(**changes: Any) -> Record:
     hidden = 1024.0
     values: dict[str, Any] = {
         "moe_layers": changes.get("layers", 8.0),
+        "every": 1.0,
         "experts": 8.0,
         "top_k": 2.0,
         "expert_ffn": 512.0,
@@ -192,9 +193,13 @@ def software(**changes: Any) -> Record:
         "selective_kept": 1.0,
         "cp_comm_types": 15,
         "cp_copies": 1.0,
+        "repeats_last": 1.0,
+        "overlap_scatter": 1.0,
         "grad_bytes": 4.0,
+        "reduce_bytes": changes.get("grad_bytes", 4.0),
         "master_bytes": 12.0,
         "collective_calls": 4.0,
+        "layer_calls": (0.0, 0.0),
         "piece_calls": 0.0,
         "pipelined": 1.0,
     }

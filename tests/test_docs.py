@@ -41,6 +41,7 @@ NEEDED = (
     "benchmarks/measured/nccl_tests_p4de.txt",
     "benchmarks/measured/attention_flash.csv",
     "benchmarks/measured/attention_prefill.csv",
+    "benchmarks/measured/attention_tpu.csv",
     "tests/workload/hf",
 )
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -1,7 +1,7 @@
 """From a fused attention kernel's figures to the row that the kernels read.
 
-A kernel is known by its parts (`pipeline`), or by the rates that it reaches at length;
-of the latter, the parts follow from what such kernels have in common.
+A kernel is known by its parts (`pipeline`, `arrays`), or by the rates that it reaches
+at length; of the latter, the parts follow from what such kernels have in common.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from accelsim.kernels.tables import Record
-from accelsim.specs.attention import PipelineSpec
+from accelsim.specs.attention import ArraysSpec, PipelineSpec
 from accelsim.specs.chip import ChipSpec
 
 Pass = Literal["forward", "backward"]
@@ -18,6 +18,9 @@ Pass = Literal["forward", "backward"]
 # 3.1): scores again and the gradients of queries and keys have the head size as a side,
 # the gradients of scores and of values the size of the values.
 PRODUCTS = {"forward": (1.0, 1.0), "backward": (3.0, 2.0)}
+# With the gradients of queries in a kernel of their own: it needs the scores and the
+# gradients of scores once more (_flash_attention_dq and _dkv of JAX's splash attention)
+PRODUCTS_APART = (4.0, 3.0)
 # Backward, one kernel sums outputs times their gradients, one turns the fp32 sums of
 # the queries' gradients into 16 bits, and these are zeroed and added to.
 KERNELS = {"forward": 1.0, "backward": 3.0}
@@ -61,12 +64,14 @@ def fill_pass(row: Record, chip: ChipSpec, kernel: str, which: Pass) -> None:
     """Fill a FUSED row: one pass of one of the chip's kernels."""
     row.key_products, row.value_products = PRODUCTS[which]
     row.kernels, row.row_bytes = KERNELS[which], ROW_BYTES[which]
-    row.wide_head, row.operand_rows, row.tail = np.inf, np.inf, 1.0
-    pipeline = chip.attention[kernel].pipeline
-    if pipeline is None:
-        _fill_rate(row, chip, kernel, which)
+    row.wide_head, row.operand_rows, row.tail, row.width = np.inf, np.inf, 1.0, 1.0
+    spec = chip.attention[kernel]
+    if spec.pipeline is not None:
+        _fill_pipeline(row, chip, spec.pipeline, which)
+    elif spec.arrays is not None:
+        _fill_arrays(row, chip, spec.arrays, which)
     else:
-        _fill_pipeline(row, chip, pipeline, which)
+        _fill_rate(row, chip, kernel, which)
 
 
 def _fill_pipeline(
@@ -99,6 +104,27 @@ def _fill_pipeline(
         row.append_keys = APPEND_KEYS
         units = chip.matrix.units / chip.workers_per_chip
         row.append_bandwidth = APPEND_BYTES * units * clock
+
+
+def _fill_arrays(row: Record, chip: ChipSpec, arrays: ArraysSpec, which: Pass) -> None:
+    """Fill the row of a kernel on systolic arrays: nothing of the shorter shows."""
+    forward = which == "forward"
+    cores = 1.0 if forward else float(arrays.backward_cores)
+    share = arrays.matrix if forward else arrays.matrix_backward
+    row.block, row.width = arrays.block, chip.matrix.columns
+    row.matrix = row.matrix_narrow = float(share) * cores
+    operations = arrays.operations if forward else arrays.operations_backward
+    repeats = 1.0
+    if arrays.apart and not forward:
+        row.key_products, row.value_products = PRODUCTS_APART
+        repeats = 2.0  # scores become probabilities in both kernels
+    rate = float(chip.vector.peak) / chip.matrix.units * cores
+    row.softmax = repeats * float(operations) / rate
+    ramp = arrays.ramp if forward else arrays.ramp_backward
+    row.ramp = repeats * float(ramp) / float(chip.clock) / cores
+    if arrays.wide is not None:
+        row.wide_head, row.wide_block = arrays.wide.head, arrays.wide.block
+        row.wide_softmax = float(arrays.wide.softmax)
 
 
 def _fill_rate(row: Record, chip: ChipSpec, kernel: str, which: Pass) -> None:

@@ -235,6 +235,7 @@ def sized(made: NDArray[Any], count: int, given: Sizes) -> NDArray[Any]:
     rows[:] = made
     for name in ("m", "n", "k", "batch"):
         rows[name] = given[name]
+    rows["tokens"] = rows["m"]
     if made["cast_bytes"][0] > 0.0:
         rows["cast_bytes"] *= rows["batch"] * rows["m"] * rows["k"]
     return rows

@@ -108,6 +108,8 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
             row.peak_rate[index] = float(peak) * share
             row.matrix_rate[index] = row.peak_rate[index] * reached(chip, precision)
     row.grouped = float(chip.matrix.grouped)
+    row.group_rows = float(chip.matrix.group_rows or 0.0)
+    row.group_masked = float(chip.matrix.group_masked or 1.0)
     promoted = chip.matrix.promoted
     row.promoted = 1.0 if promoted is None else float(promoted)
     row.vector_rate = float(chip.vector.peak) * share

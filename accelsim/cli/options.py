@@ -51,6 +51,7 @@ PLAN_FIELDS = (
     "shard_group",
     "recompute",
     "recompute_layers",
+    "recompute_modules",
     "optimizer",
     "offload_activations",
     "offload_optimizer",
@@ -176,6 +177,11 @@ plan_options = stack(
     ),
     click.option(
         "--recompute-layers", type=int, metavar="N", help="Layers of a stage, not all."
+    ),
+    click.option(
+        "--recompute-modules",
+        metavar="M+…",
+        help="What selective recompute repeats: layernorm, moe_act, ….",
     ),
     click.option("--optimizer", type=click.Choice(OPTIMIZERS), help="[default: adam]"),
     click.option(

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from accelsim.kernels.tables import CP_COMM_TYPES, FULL, PLAN, SCHEDULES, Record
-from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, table
+from accelsim.training.lower import (
+    OPTIMIZERS,
+    RECOMPUTES,
+    SHARDINGS,
+    module_bits,
+    module_names,
+    table,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,7 @@ class Plan:
     recompute_layers: int | None = None
     cp_comm_type: str = "p2p"
     cp_a2a: int | None = None
+    recompute_modules: str = ""
     shard_group: int | None = None
     optimizer: str = "adam"
     offload_activations: float = 0.0
@@ -46,6 +54,7 @@ class Plan:
         words += [f"group{self.shard_group}"] if self.shard_group else []
         if self.recompute != "none":
             some = f"-{self.recompute_layers}" if self.recompute_layers else ""
+            some += f"-{self.recompute_modules}" if self.recompute_modules else ""
             words.append(f"{self.recompute}-recompute{some}")
         words += [self.optimizer] if self.optimizer != "adam" else []
         if self.offload_activations:
@@ -69,6 +78,7 @@ def plan_of(row: Record) -> Plan:
         recompute_layers=some or None,
         cp_comm_type=CP_COMM_TYPES[plain["cp_comm_type"]],
         cp_a2a=plain["cp_a2a"] or None,
+        recompute_modules=module_names(plain["modules"]),
         shard_group=plain["shard_group"] or None,
         optimizer=OPTIMIZERS[plain["optimizer"]],
         offload_activations=plain["offload"],
@@ -90,6 +100,7 @@ def row_of(plan: Plan) -> Record:
     row.cp_a2a = plan.cp_a2a or 0
     row.shard_group = plan.shard_group or 0
     row.recompute_layers = plan.recompute_layers or 0
+    row.modules = module_bits(plan.recompute_modules.split("+"))
     row.optimizer = OPTIMIZERS.index(plan.optimizer)
     row.offload = plan.offload_activations
     row.offload_optimizer = plan.offload_optimizer

@@ -9,16 +9,20 @@ of a step are followed through its rules where their order is known.
 from accelsim.explore.plan import row_of
 from accelsim.explore.result import Estimate
 from accelsim.training.lower import lower
-from accelsim.training.reserved import Held, known, pace_of, replay
+from accelsim.training.reserved import Held, known, pace_of, replay, slowed
 
 TIGHT = 0.8  # of the capacity: below it a plan fits whatever is lost between tensors
 
 
-def reserved(estimate: Estimate, stage: int | None = None) -> float:
+def reserved(
+    estimate: Estimate, stage: int | None = None, micro_batch: float | None = None
+) -> float:
     """Return what the allocator of one worker of a stage holds after some steps [B].
 
-    stage : of the pipeline; the fullest one unless named. Where the order of the step's
-    tensors is not followed, or they do not fit, it is what they need.
+    stage : of the pipeline; the fullest one unless named. micro_batch : what one was
+    seen to take a worker, both ways [s]: a host that needs longer than assumed is less
+    ahead of its device. Where the order of the step's tensors is not followed, or they
+    do not fit, it is what they need.
     """
     stages = estimate.stages
     if stage is None:
@@ -27,7 +31,7 @@ def reserved(estimate: Estimate, stage: int | None = None) -> float:
     least = memory.total - memory.context
     if memory.total > estimate.memory_capacity:
         return least
-    held = _held(estimate, [stage])
+    held = _held(estimate, [stage], micro_batch)
     return held[0].reserved if held else least
 
 
@@ -44,7 +48,9 @@ def runs_out(estimate: Estimate) -> bool:
     return any(one.ran_out for one in held)
 
 
-def _held(estimate: Estimate, stages: list[int]) -> list[Held]:
+def _held(
+    estimate: Estimate, stages: list[int], micro_batch: float | None = None
+) -> list[Held]:
     """Return what the allocators of some stages hold, nothing where it is not known."""
     plan, rows = row_of(estimate.plan), lower([estimate.question])
     if not known(rows, plan):
@@ -52,5 +58,6 @@ def _held(estimate: Estimate, stages: list[int]) -> list[Held]:
     pace, found = pace_of(rows, plan), []
     for stage in stages:
         here = estimate.stages[stage]
-        found.append(replay(rows, plan, stage, here.layers, here.in_flight, pace))
+        mine = pace if micro_batch is None else slowed(pace, here.layers, micro_batch)
+        found.append(replay(rows, plan, stage, here.layers, here.in_flight, mine))
     return found

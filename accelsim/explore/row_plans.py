@@ -5,6 +5,7 @@ as an estimate does: the usual space of its question, once for all rows that dif
 nothing but figures of chip and links.
 """
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,19 @@ import numpy as np
 from accelsim.catalog import validate
 from accelsim.errors import InputError, nearest
 from accelsim.kernels import tables
+from accelsim.kernels.plan_tables import MODULES
 from accelsim.kernels.tables import Rows
 from accelsim.question import Question
 from accelsim.specs.run import PlanSpec
 from accelsim.training.evaluate import evaluate, settle, step_time
-from accelsim.training.lower import OPTIMIZERS, RECOMPUTES, SHARDINGS, Cases, table
+from accelsim.training.lower import (
+    OPTIMIZERS,
+    RECOMPUTES,
+    SHARDINGS,
+    Cases,
+    module_bits,
+    table,
+)
 from accelsim.training.plans import candidates
 from accelsim.training.space import expert_tensor
 
@@ -54,6 +63,7 @@ def plan_rows(
     plans.offload = _numbers("offload_activations", columns, 0.0)
     plans.offload_optimizer = _numbers("offload_optimizer", columns, 0.0)
     plans.optimizer = np.maximum(plans.optimizer, 0)
+    plans.modules = _modules(columns.get("recompute_modules"))
     is_open = np.any([plans[name] < (name in SIZES) for name in ALWAYS], axis=0)
     if not questions:
         return plans, np.zeros(len(which), dtype=bool)
@@ -69,6 +79,9 @@ def plan_rows(
         plans[name] = np.maximum(plans[name], 1)
     _fill_schedules(questions, plans)
     _fill_exchanges(questions, plans)
+    usual = np.array([module_bits(q.software.selective.modules) for q in questions])
+    untold = np.where(plans.modules == 0, usual[plans.case], plans.modules)
+    plans.modules = (plans.recompute == tables.SELECTIVE) * untold
     plans.etp = np.where(plans.etp > 0, plans.etp, etp)
     stated = _numbers("sp", columns, -1.0)
     plans.sp = (plans.tp > 1) & np.where(stated < 0.0, sp, stated > 0.0)
@@ -144,6 +157,29 @@ def _kinds(name: str, names: tuple[str, ...], column: np.ndarray | None) -> Any:
         hint = nearest(str(bad), names)
         raise InputError(f"runs: plan.{name}: {bad!r} is unknown; {hint}") from None
     return codes if column.ndim else codes[0]
+
+
+def _modules(column: np.ndarray | None) -> Any:
+    """Return a column of modules that are recomputed, `a+b`, as bits.
+
+    Raises
+    ------
+    InputError
+        An unknown module.
+    """
+    if column is None:
+        return 0
+    words, which = np.unique(column.astype(str), return_inverse=True)
+    bits = []
+    for word in words.tolist():
+        names = [] if word in ("", "None") else re.split(r"[+,] *", word)
+        for name in names:
+            if name not in MODULES:
+                hint = nearest(name, tuple(MODULES))
+                field = "runs: plan.recompute_modules"
+                raise InputError(f"{field}: {name!r} is unknown; {hint}")
+        bits.append(module_bits(names))
+    return np.array(bits)[which.reshape(column.shape)]
 
 
 def choose(batch: "Batch", rows: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:

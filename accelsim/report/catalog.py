@@ -307,6 +307,8 @@ def _sources(numbers: Mapping[str, str]) -> list[RenderableType]:
     if not numbers:
         return []
     grid = Table.grid(padding=(0, 1))
+    grid.add_column()
+    grid.add_column(overflow="fold")  # long paths are cut up, not off
     for source, number in numbers.items():
         grid.add_row(number, flowing(source))
     return [heading("Sources"), grid]

@@ -83,6 +83,44 @@ class PipelineSpec(Spec):
         return self
 
 
+class ArraysSpec(Spec):
+    """A fused kernel by its parts, as systolic arrays beside a vector unit run it.
+
+    The arrays multiply blocks of scores while the vector unit turns others into
+    probabilities: the longer of the two hides the other. A head that is narrower than
+    an array leaves part of it idle.
+
+    Attributes
+    ----------
+    block : int
+        Rows of queries that walk over the keys together.
+    matrix, matrix_backward : Share
+        Share of the peak that the products alone reach.
+    operations, operations_backward : Count
+        Operations of the vector unit that a score takes.
+    ramp, ramp_backward : Count
+        Cycles of an array that a block takes to start and drain.
+    apart : bool
+        The gradients of queries are a kernel of their own, which computes the scores
+        and their gradients once more.
+    backward_cores : Share
+        Part of the chip's cores that the backward pass runs on.
+    wide : WideSpec or None
+        As in a pipeline.
+    """
+
+    block: int = Field(gt=0, le=MAX_SIZE)
+    matrix: Share
+    matrix_backward: Share
+    operations: Count
+    operations_backward: Count
+    ramp: Count
+    ramp_backward: Count
+    apart: bool = False
+    backward_cores: Share
+    wide: WideSpec | None = None
+
+
 class AttentionSpec(Spec):
     """A fused attention kernel: by its parts, or by the rates that it reaches.
 
@@ -91,19 +129,22 @@ class AttentionSpec(Spec):
     forward, backward : Share
         Of the bf16 peak, each a measurement of that kernel on this chip at head size
         128 and 8k tokens or more.
-    pipeline : PipelineSpec
-        Instead of these, where the kernel was measured at many sizes.
+    pipeline, arrays : PipelineSpec, ArraysSpec
+        Instead of these, where the kernel was measured at many sizes: on a GPU, and on
+        systolic arrays.
     """
 
     forward: Share | None = None
     backward: Share | None = None
     pipeline: PipelineSpec | None = None
+    arrays: ArraysSpec | None = None
 
     @model_validator(mode="after")
-    def _either(self) -> "AttentionSpec":
+    def _one_of_them(self) -> "AttentionSpec":
         rates = [share is not None for share in (self.forward, self.backward)]
-        if any(rates) != all(rates) or any(rates) == (self.pipeline is not None):
-            raise ValueError("give forward and backward, or pipeline")
+        ways = (any(rates), self.pipeline is not None, self.arrays is not None)
+        if any(rates) != all(rates) or sum(ways) != 1:
+            raise ValueError("give forward and backward, or pipeline, or arrays")
         return self
 
     @property

@@ -50,6 +50,11 @@ class MatrixSpec(Spec):
         A GPU has `gemm` in its place.
     grouped : Share
         Share of that which one kernel for the products of many experts reaches.
+    group_rows : Count or None
+        Rows that each group of a grouped product costs beyond its own: its weights,
+        and the tile that it shares with the next one. Of systolic chips.
+    group_masked : Share or None
+        Share of that rate where a side is no multiple of the vector unit's lanes.
     promoted : Share or None
         Share of that which fp8 products of gradients reach. Training libraries switch
         off `fast accumulation` for them: partial sums are promoted to full fp32 on the
@@ -62,6 +67,8 @@ class MatrixSpec(Spec):
     peak: dict[Precision, ComputeRate]
     sustained: dict[Precision, Share] = Field(default_factory=dict)
     grouped: Share
+    group_rows: Count | None = None
+    group_masked: Share | None = None
     promoted: Share | None = None
 
     @model_validator(mode="after")
@@ -244,6 +251,9 @@ class ChipSpec(NamedSpec):
         The engines of one of `matrix.units` NeuronCores.
     die : DieSpec or None
         What the package is made of; no time rests on it.
+    reduces_behind : bool
+        Whether something else than its cores can add up what replicas reduce, so that
+        these compute meanwhile (multiprocessors to spare, SparseCores, engines).
     step_error : Ratio or None
         Step times of published runs over ours, 1 and the spread of 90 % of them: no
         time rests on it, but intervals do.
@@ -268,6 +278,7 @@ class ChipSpec(NamedSpec):
     power: PowerSpec
     core_link: CoreLinkSpec | None = None
     neuron: NeuronSpec | None = None
+    reduces_behind: bool = True
     step_error: Ratio | None = None
     kernel_latency: Time = Field(description="start and drain of one kernel on chip")
     headline: dict[str, Ratio | ComputeRate | Bandwidth | Count | str] = Field(
@@ -296,6 +307,9 @@ class ChipSpec(NamedSpec):
 
     @model_validator(mode="after")
     def _pipelines_know_their_chip(self) -> "ChipSpec":
+        arrays = [name for name, a in self.attention.items() if a.arrays]
+        if arrays and self.family == "gpu":
+            raise ValueError(f"attention.{arrays[0]}.arrays: only on systolic arrays")
         pipelines = [name for name, a in self.attention.items() if a.pipeline]
         if not pipelines:
             return self

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from accelsim.specs.figure import NamedSpec, Spec
 
 MAX_SIZE = 10**9  # no width is larger; keeps parameter counts within float64
+MAX_FURTHER = 64  # tokens that are predicted beyond the next
 Activation = Literal["gelu", "relu", "squared-relu", "swiglu", "geglu"]
 
 
@@ -100,7 +101,7 @@ class ModelSpec(NamedSpec):
     dropout: bool = False
     window: int = Field(default=0, ge=0, le=MAX_SIZE)
     window_every: int = Field(default=1, gt=0, le=MAX_SIZE)
-    mtp_layers: int = Field(default=0, ge=0, le=MAX_SIZE)
+    mtp_layers: int = Field(default=0, ge=0, le=MAX_FURTHER)
     adapter_rank: int = Field(default=0, ge=0, le=MAX_SIZE)
     moe: MoeSpec | None = None
     mla: MlaSpec | None = None

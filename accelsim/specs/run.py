@@ -1,9 +1,10 @@
 """A training run: what, on what, with which plan."""
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from accelsim.specs.chip import Precision
 from accelsim.specs.figure import (
@@ -14,7 +15,13 @@ from accelsim.specs.figure import (
     Spec,
 )
 from accelsim.specs.price import Offer
-from accelsim.specs.software import CpCommType, Recompute, Schedule, Sharding
+from accelsim.specs.software import (
+    CpCommType,
+    Recompute,
+    RecomputeModule,
+    Schedule,
+    Sharding,
+)
 
 Optimizer = Literal["adam", "adam8bit", "sgd", "muon"]
 StageLayers = Annotated[int, Field(ge=0, le=MAX_SIZE)]
@@ -60,6 +67,9 @@ class PlanSpec(Spec):
         hold the same (hybrid sharding).
     recompute : str
         `none`, `selective` (attention core) or `full`.
+    recompute_modules : list of str
+        What `selective` recomputes instead: `core_attn`, `layernorm`, `mla_up_proj`,
+        `mlp`, `moe`, `moe_act`, `shared_experts` (Megatron-LM's names).
     recompute_layers : int
         Layers of each stage that `full` recomputes; all if left out.
     optimizer : str
@@ -89,10 +99,20 @@ class PlanSpec(Spec):
     sharding: Sharding | None = None
     shard_group: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     recompute: Recompute | None = None
+    recompute_modules: tuple[RecomputeModule, ...] | None = Field(
+        default=None, max_length=7
+    )
     recompute_layers: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     optimizer: Optimizer | None = None
     offload_activations: float | None = Field(default=None, ge=0.0, le=1.0)
     offload_optimizer: bool | None = None
+
+    @field_validator("recompute_modules", mode="before")
+    @classmethod
+    def _words(cls, told: Any) -> Any:
+        if isinstance(told, str):
+            return tuple(re.split(r"[+,] *", told)) if told else None
+        return tuple(told) if isinstance(told, list) else told
 
     @model_validator(mode="before")
     @classmethod

@@ -7,6 +7,9 @@ from pydantic import Field
 from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Ratio, Spec, Time
 
 Recompute = Literal["none", "selective", "full"]
+RecomputeModule = Literal[
+    "core_attn", "layernorm", "mla_up_proj", "mlp", "moe", "moe_act", "shared_experts"
+]
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
@@ -69,14 +72,19 @@ class SelectiveSpec(Spec):
     """What selective recomputation repeats and what it keeps.
 
     core : the attention core, where it is not fused (Korthikanti et al. 2022).
+    attention : share of a fused attention's forward pass that is repeated; none of it
+        if left out.
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
+    modules : or the modules that are repeated, in the place of all that.
     """
 
     core: bool = True
+    attention: Fraction | None = None
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction
+    modules: tuple[RecomputeModule, ...] = ()
 
 
 class MemorySpec(Spec):
@@ -104,8 +112,8 @@ class MemorySpec(Spec):
     head_counts : stages are cut as if the LM head were the layers that it costs.
     lends : what a collective reads or writes is held up, once freed, until the device
         is done with all that was launched (`record_stream`).
-    waits : the host waits for the device at what it receives from another stage and,
-        once the pipeline is full, at what it sends.
+    waits : the host waits for the device at what it sends to another stage and what
+        it receives, of which it reads the size.
     allocator : `segments` of PyTorch's caching allocator, which it keeps; `expandable`
         ones; or `static`, where nothing is kept beside what is planned (XLA, Neuron).
     """
@@ -186,6 +194,9 @@ class SoftwareSpec(NamedSpec):
     cast_activation, cast_weight : float
         Bytes moved for a narrow operand: of an activation beside one kernel that
         casts and transposes, of a weight in each pass.
+    repeats_last : bool
+        Full recomputation repeats a layer's last product, too, whose output nothing
+        but the residual takes; a compiler leaves out what nobody reads.
     checkpoint : Time
         Host time of repeating a layer, beside its launches.
     activation_store : Fraction
@@ -200,8 +211,10 @@ class SoftwareSpec(NamedSpec):
         How context parallelism goes.
     recompute : tuple of str
         Kinds of activation recomputation that the stack offers.
+    recompute_modules : tuple of str
+        Modules that its selective kind can be told to repeat.
     selective : SelectiveSpec
-        What its selective kind means.
+        What its selective kind means where no modules are told.
     sharding : tuple of str
         Kinds of optimizer and parameter sharding that it offers.
     scatter : bool
@@ -210,6 +223,8 @@ class SoftwareSpec(NamedSpec):
         Orders of passes that a pipeline may follow, beside interleaved stages.
     grad_bytes, master_bytes : float
         Bytes of a gradient, and of optimizer state and master copy a parameter.
+    reduce_bytes : float or None
+        Of a gradient on its way between replicas, those of a gradient if not given.
     reserved_memory : Bytes
         Context, libraries and workspace of each worker.
     fragmentation : Ratio
@@ -218,6 +233,9 @@ class SoftwareSpec(NamedSpec):
         Phases of a hierarchical collective overlap (NCCL) or follow each other.
     collective_start : Time
         From the call of a collective to its first byte.
+    layer_calls : (float, float)
+        Launches that the host could do in the time that the stack's own Python around a
+        layer's kernels takes it, beside a plain module's.
     collective_calls : float
         Launches that the host could do in the time that a collective of a layer takes
         it. Four are the driver's: an event is recorded and waited for, the kernel
@@ -250,6 +268,7 @@ class SoftwareSpec(NamedSpec):
     cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
+    repeats_last: bool = True
     checkpoint: Time | None = None
     tensor_kernels: Passes = (0.0, 0.0)
     launch: Time
@@ -257,6 +276,7 @@ class SoftwareSpec(NamedSpec):
     overlap: OverlapSpec
     context: ContextSpec = ContextSpec()
     recompute: tuple[Recompute, ...] = Field(min_length=1)
+    recompute_modules: tuple[RecomputeModule, ...] = ()
     selective: SelectiveSpec
     sharding: tuple[Sharding, ...] = Field(min_length=1)
     scatter: bool = True
@@ -265,11 +285,13 @@ class SoftwareSpec(NamedSpec):
     interleaved: bool = True
     schedules: tuple[Schedule, ...] = Field(default=("1f1b",), min_length=1)
     grad_bytes: float = Field(gt=0, le=MAX_STATE)
+    reduce_bytes: float | None = Field(default=None, gt=0, le=MAX_STATE)
     master_bytes: float = Field(ge=0, le=MAX_STATE)
     reserved_memory: Bytes
     fragmentation: Ratio
     pipelined_collectives: bool
     collective_start: Time
+    layer_calls: Passes = (0.0, 0.0)
     collective_calls: float = Field(default=4.0, ge=0, le=MAX_PASSES)
     piece_calls: float = Field(default=0.0, ge=0, le=MAX_PASSES)
     bucket: Bytes | None = None

@@ -14,6 +14,7 @@ import numpy as np
 from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
+from accelsim.kernels.plan_tables import MODULES
 from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
@@ -101,7 +102,9 @@ def lower(questions: Sequence[Question]) -> Cases:
         )
         row.model = models.index((q.model,), 0, partial(_fill_model, q.model))
         row.software = software.index(
-            (q.software,), chip.family, partial(_fill_stack, q.software, chip.family)
+            (q.software,),
+            (chip.family, chip.reduces_behind),
+            partial(_fill_stack, q.software, chip),
         )
         # of a chip, a fabric knows how a package is shared
         fabric = (q.system, *q.links.values(), chip.core_link)
@@ -117,8 +120,8 @@ def lower_rules(q: Question) -> tuple[Rows, Rows, Rows]:
     _fill_case(case[0], q)
     models, software = _Shared(tables.MODEL), _Shared(SOFTWARE)
     models.index((q.model,), 0, partial(_fill_model, q.model))
-    family = q.chip.family
-    software.index((q.software,), family, partial(_fill_stack, q.software, family))
+    how = q.chip.family, q.chip.reduces_behind
+    software.index((q.software,), how, partial(_fill_stack, q.software, q.chip))
     return case, models.rows, software.rows
 
 
@@ -166,9 +169,10 @@ def _fill_model(model: ModelSpec, row: Record) -> None:
     fill_model(row, model)
 
 
-def _fill_stack(software: SoftwareSpec, family: str, row: Record) -> None:
+def _fill_stack(software: SoftwareSpec, chip: ChipSpec, row: Record) -> None:
     _fill_software(software, row)
-    if family != "gpu":  # their collectives have engines of their own
+    row.overlap_scatter = chip.reduces_behind
+    if chip.family != "gpu":  # their collectives have engines of their own
         row.communication_share = 0.0
 
 
@@ -236,6 +240,22 @@ def _fill_context(software: SoftwareSpec, row: Record) -> None:
     row.cp_merge, row.cp_merge_kernels = context.merge, context.merge_kernels
 
 
+def module_bits(names: Iterable[str]) -> int:
+    """Return modules that are repeated as bits, see `plan_tables.MODULES`."""
+    return sum({1 << module for name in names if name for module in MODULES[name]})
+
+
+def module_names(bits: int) -> str:
+    """Return the names of modules that bits stand for, as few as there can be."""
+    names: list[str] = []
+    for name, modules in sorted(MODULES.items(), key=lambda one: -len(one[1])):
+        here = sum(1 << module for module in modules)
+        if bits & here == here:
+            names.append(name)
+            bits &= ~here
+    return "+".join(sorted(names))
+
+
 def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.shardings = _bits(software.sharding, SHARDINGS)
     row.recomputes = _bits(software.recompute, RECOMPUTES)
@@ -257,21 +277,26 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.cast_weight = software.cast_weight
     store = software.activation_store
     row.activation_store = 1.0 if store is None else float(store)
+    row.repeats_last = software.repeats_last
     row.checkpoint = float(software.checkpoint or 0.0)
     row.scatter = software.scatter
     row.launch = float(software.launch)
     row.selective_core = software.selective.core
+    row.selective_attention = float(software.selective.attention or 0.0)
     row.selective_matmul = float(software.selective.matmul)
     row.selective_elementwise = float(software.selective.elementwise)
     row.selective_kept = float(software.selective.kept)
     for kind in type(software.overlap).model_fields:
         row[f"overlap_{kind}"] = getattr(software.overlap, kind)
-    row.grad_bytes = software.grad_bytes
+    row.grad_bytes = row.reduce_bytes = software.grad_bytes
+    if software.reduce_bytes is not None:
+        row.reduce_bytes = software.reduce_bytes
     row.master_bytes = software.master_bytes
     row.reserved_memory = float(software.reserved_memory)
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
+    row.layer_calls = software.layer_calls
     row.collective_calls = software.collective_calls
     row.piece_calls = software.piece_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)

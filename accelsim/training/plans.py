@@ -167,12 +167,37 @@ def _stack_error(q: Question) -> str:
                 f"plan.{name}: software {stack.name} offers {', '.join(kinds)}, "
                 f"not {choice}"
             )
+    if plan.cp_a2a is not None and plan.cp_comm_type != "a2a+p2p":
+        return (
+            f"plan.cp_a2a: {plan.cp_a2a}: groups exchange heads within a ring under "
+            'plan.cp_comm_type = "a2a+p2p" alone'
+        )
     return schedule_error(q) or stages_error(q) or _option_error(q)
+
+
+def _modules_error(q: Question, told: tuple[str, ...]) -> str:
+    """Return why these modules cannot be recomputed."""
+    field, offered = f"plan.recompute_modules: {', '.join(told)}", q.software
+    if q.plan.recompute != "selective":
+        return f'{field}: modules are recomputed under plan.recompute = "selective"'
+    for name in told:
+        if name not in offered.recompute_modules:
+            kinds = ", ".join(offered.recompute_modules) or "no modules"
+            return f"{field}: software {offered.name} offers {kinds}, not {name}"
+        if name == "mla_up_proj" and q.model.mla is None:
+            return f"{field}: {q.model.name} has no latent attention"
+        if name in ("moe", "moe_act", "shared_experts") and q.model.moe is None:
+            return f"{field}: {q.model.name} has no experts"
+    return ""
 
 
 def _option_error(q: Question) -> str:
     """Return what is wrong with the options of memory that the user fixed."""
     plan = q.plan
+    if plan.recompute_modules is not None:
+        error = _modules_error(q, plan.recompute_modules)
+        if error:
+            return error
     if plan.recompute_layers is not None and plan.recompute != "full":
         return (
             f"plan.recompute_layers: {plan.recompute_layers}: layers are recomputed "
@@ -182,11 +207,6 @@ def _option_error(q: Question) -> str:
         return (
             f"plan.recompute_layers: {plan.recompute_layers}: {q.model.name} has "
             f"{q.model.layers} layers"
-        )
-    if plan.cp_a2a is not None and plan.cp_comm_type != "a2a+p2p":
-        return (
-            f"plan.cp_a2a: {plan.cp_a2a}: groups exchange heads within a ring under "
-            'plan.cp_comm_type = "a2a+p2p" alone'
         )
     if plan.shard_group is not None:
         told, ep = f"plan.shard_group: {plan.shard_group}", plan.ep or 1

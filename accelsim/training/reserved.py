@@ -5,7 +5,7 @@ A step's tensors are followed through the allocator's rules where their order is
 search.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ COPIES = 3  # of each weight: itself and two moments
 # Of a collective: an event recorded and waited for, the kernel, an event
 # (torch/csrc/distributed/c10d/ProcessGroupNCCL.cpp, `collective`).
 DRIVER_CALLS = 4.0
+WAYS, TICK = ("forward", "backward"), 1e-9  # s
 PARTS = {"": tables.DENSE, "embed_": tables.EMBED, "head_": tables.HEAD}
 
 
@@ -90,18 +91,19 @@ def pace_of(rows: Cases, plan: Record) -> Record:
     """Return one row of PACE: what the passes of one micro-batch take.
 
     rows : tables of one question. A collective is as long for the host as its stack
-    says (`collective_calls`), but no more in the driver's queue than its calls to it.
+    says (`collective_calls`), but no more in the driver's queue than its calls to it;
+    what is Python around a layer (`layer_calls`) is not there at all.
     """
     plans = table(tables.PLAN, 1)
     plans[0] = plan
     told = evaluate(rows, plans, only_fitting=False).layers[0]
-    calls = rows.software.collective_calls.copy()
-    rows.software.collective_calls = np.minimum(calls, DRIVER_CALLS)
-    queued = evaluate(rows, plans, only_fitting=False).layers[0]
-    rows.software.collective_calls = calls
+    bare = rows.software.copy()
+    bare.collective_calls = np.minimum(bare.collective_calls, DRIVER_CALLS)
+    bare.layer_calls = 0.0
+    queued = evaluate(replace(rows, software=bare), plans, only_fitting=False).layers[0]
     pace, launch = table(PACE, 1)[0], float(rows.software.launch[0])
     for part, kind in PARTS.items():
-        for way in ("forward", "backward"):
+        for way in WAYS:
             row, name = told[kind], f"{part}{way}"
             of_host = launch * float(row[f"{way}_kernels"])
             count = float(queued[kind][f"{way}_kernels"])
@@ -111,3 +113,17 @@ def pace_of(rows: Cases, plan: Record) -> Record:
             pace[f"{name}_host"] = of_host / max(1.0, count)
     pace.layer_sums = rows.software[0].tensor_kernels[0] * rows.models[0].tensors
     return pace
+
+
+def slowed(pace: Record, layers: float, micro_batch: float) -> Record:
+    """Return the pace of a host with which a stage's micro-batch takes so long [s].
+
+    No faster than it was; the layers are what a stage's host has to do.
+    """
+    host = sum(float(pace[f"{w}_launches"] * pace[f"{w}_host"]) for w in WAYS)
+    more = max(1.0, micro_batch / max(layers * host, TICK))
+    slower = pace.copy()
+    for part in PARTS:
+        for way in WAYS:
+            slower[f"{part}{way}_host"] *= more
+    return slower

@@ -26,6 +26,7 @@ from accelsim.training.lower import (
     RECOMPUTES,
     SHARDINGS,
     attention_of,
+    module_bits,
     table,
 )
 from accelsim.training.schedules import offered
@@ -230,8 +231,12 @@ def _options(q: Question, *, whole: bool) -> Rows:
     shardings = [plan.sharding] if plan.sharding else stack.sharding
     one_by_one = whole and not plan.recompute and "full" in kinds
     counts = range(1, q.model.layers) if one_by_one else ()
-    again = [(RECOMPUTES.index(kind), plan.recompute_layers or 0) for kind in kinds]
-    again += [(tables.FULL, count) for count in counts]
+    modules = module_bits(plan.recompute_modules or stack.selective.modules)
+    again = [
+        (RECOMPUTES.index(k), plan.recompute_layers or 0, modules * (k == "selective"))
+        for k in kinds
+    ]
+    again += [(tables.FULL, count, 0) for count in counts]
     free = whole and q.system.node.host_bandwidth is not None
     rows = [
         (*kind, SHARDINGS.index(sharding), moved, kept)
@@ -255,7 +260,13 @@ def _selects_nothing(q: Question) -> bool:
 
     It repeats the attention core, which a fused kernel repeats anyway.
     """
-    kind = q.software.selective
+    kind, told = q.software.selective, q.plan.recompute_modules
+    if told or kind.modules:
+        return tuple(told or kind.modules) == ("core_attn",) and _fused(q)
     repeats = float(kind.matmul) + float(kind.elementwise)
-    fused = attention_kernel(q.chip, attention_of(q)) is not None
-    return fused and repeats == 0.0 and float(kind.kept) == 1.0
+    return _fused(q) and repeats == 0.0 and float(kind.kept) == 1.0
+
+
+def _fused(q: Question) -> bool:
+    """Return whether a fused kernel is the attention core."""
+    return attention_kernel(q.chip, attention_of(q)) is not None

@@ -37,6 +37,8 @@ KERNELS = {
     "flashattention-4": "flash4",
     "cudnn": "cudnn",
     "triton": "triton",
+    "splash": "splash",
+    "splash fused": "splash-fused",
     "pytorch eager": EAGER,
 }
 ENGINE = "trtllm"  # whose kernels the prefill tables measure

@@ -122,7 +122,7 @@ def _judge(seen: dict[int, Seen], reasons: dict[int, str]) -> dict[int, Judged]:
 
 def _peak(seen: Seen, found: Estimate) -> float:
     if seen.meaning == "reserved":
-        return reserved(found, 0)
+        return reserved(found, 0, seen.pace)
     return found.stages[0].memory.allocated
 
 

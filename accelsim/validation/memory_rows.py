@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelsim.errors import InputError
+from accelsim.overrides import Override
 from accelsim.question import Question, resolve
 from accelsim.specs.run import PlanSpec, RunSpec
 from accelsim.validation.left_out import (
@@ -38,6 +39,9 @@ BLANK = (
     "peak_reserved_gib",
     "pp_bug_suspect",
     "name",
+    "network_healthy",
+    "tokens_per_s_per_gpu",
+    "global_batch",
 )
 FITS, OUT_OF_MEMORY = "Success", "OOM"
 CHIP = "H100-SXM"  # of a sweep that does not name its chip
@@ -66,6 +70,8 @@ class Seen:
         the framework, or `allocated` of that.
     suspect : bool
         The run had a fault that the table tells of: reported apart.
+    pace : float or None
+        What a micro-batch took [s], if the table says that the machine was slowed down.
     """
 
     row: Row
@@ -76,6 +82,7 @@ class Seen:
     peak: float | None
     meaning: str
     suspect: bool
+    pace: float | None = None
 
 
 def is_sweep(header: Row) -> bool:
@@ -130,8 +137,28 @@ def _of_sweep(row: Row) -> Seen:
         fits=status == FITS,
         peak=peak * GIB if peak else None,
         meaning="reserved",
-        suspect=row["pp_bug_suspect"] not in ("", "0"),
+        suspect=_suspect(row),
+        pace=_pace(row),
     )
+
+
+def _suspect(row: Row) -> bool:
+    return row["pp_bug_suspect"] not in ("", "0")
+
+
+def _pace(row: Row) -> float | None:
+    """Return what a micro-batch took a worker of a run that was slowed down [s].
+
+    Its step is as many micro-batches as it has, and stages but one.
+    """
+    if row["network_healthy"] != "0":
+        return None
+    rate, chips = number(row, "tokens_per_s_per_gpu"), count(row, "n_gpus")
+    batch, seq_len = count(row, "global_batch"), count(row, "seq_len")
+    if not (rate and chips and batch and seq_len):
+        return None
+    step = batch * seq_len / (rate * chips)
+    return step / ((count(row, "grad_accum") or 1) + (count(row, "pp") or 1) - 1)
 
 
 def _question(row: Row) -> Question:
@@ -152,8 +179,10 @@ def _question(row: Row) -> Question:
         software="nanotron",
         plan=PlanSpec(**plan, cp=1, vp=1, ep=1, sp=True, recompute="none"),
     )
+    # the version with the pipeline bug is the public one, whose host reads sizes
+    waits = Override(path=("software", "memory", "waits"), value=_suspect(row))
     try:
-        return resolve(run, [], model=model)
+        return resolve(run, [waits], model=model)
     except InputError:
         raise LeftOutError(NO_PLAN) from None
 

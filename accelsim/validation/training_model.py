@@ -165,10 +165,12 @@ def _details(row: Row) -> dict[str, Any]:
     tied = re.search(r"tied embeddings=(True|False)", notes)
     if tied:
         found["tied_embeddings"] = tied[1] == "True"
-    if "w/ MTP" in words or "HAI-LLM" in words:
-        found["mtp_layers"] = 1
-    if row["family"] == "mlcommons":
-        found["dropout"] = False  # the reference trains without (run_gpt3.sh)
+    if row.get("mtp_layers") or "w/ MTP" in words or "HAI-LLM" in words:
+        found["mtp_layers"] = count(row, "mtp_layers") or 1
+    if row["family"] == "mlcommons" or row["framework"].startswith("PAX"):
+        # the reference trains without (run_gpt3.sh), as do google/paxml
+        # tasks/lm/model_params.py and contrib/gpu/scripts_gpu/configs.py (DROPOUT_PROB)
+        found["dropout"] = False
     if "neuronx" in row["framework"] and row["model"].startswith("gpt3-6.7b"):
         # --attention-dropout 0 --hidden-dropout 0 (pretrain_gpt3_6.7B_32layers_*.sh)
         found["dropout"] = False

@@ -28,11 +28,13 @@ from accelsim.validation.left_out import (
     TOO_LARGE,
     LeftOutError,
 )
+from accelsim.validation.remat import repeated
 from accelsim.validation.table import Row, count, number
 from accelsim.validation.training_model import model_of
 from accelsim.validation.training_stack import (
     COMPILED,
     changes,
+    modules_of,
     precision_of,
     recompute_of,
     recomputed_layers,
@@ -104,7 +106,7 @@ def _case(row: Row) -> Case:
         seq_len=seq_len,
         precision=precision_of(full["precision"], software, system),
         software=software.name,
-        plan=PlanSpec(**plan_of(full, software, model, workers, batch)),
+        plan=PlanSpec(**plan_of(full, software, model, workers, batch, system)),
     )
     measured = step_time(full, model, batch, chips)
     if measured > LONGEST:
@@ -118,8 +120,11 @@ def _case(row: Row) -> Case:
 
 
 def _resolve(run: RunSpec, row: Row, system: SystemSpec, model: ModelSpec) -> Question:
+    found = changes(row, system, run.software or "")
+    if run.software in COMPILED and run.plan.recompute == "selective":
+        found += repeated(row["recompute"], run.software, model)
     try:
-        return resolve(run, changes(row, system, run.software or ""), model=model)
+        return resolve(run, found, model=model)
     except InputError:
         raise LeftOutError(NO_PLAN) from None
 
@@ -139,8 +144,9 @@ def _global_batch(row: Row, software: SoftwareSpec, chips: int) -> int:
 
 
 def plan_of(
-    row: Row, software: SoftwareSpec, model: ModelSpec, workers: int, batch: int
-) -> dict[str, Any]:
+    row: Row, software: SoftwareSpec, model: ModelSpec, workers: int, batch: int,
+    system: SystemSpec,
+) -> dict[str, Any]:  # fmt: skip
     """Return the fields of a `PlanSpec`; what is neither stated nor documented is None.
 
     Raises
@@ -149,14 +155,17 @@ def plan_of(
         The plan contradicts itself, or our plans cannot express it.
     """
     if software.name in COMPILED:
-        plan = _compiled_plan(row, software, workers, batch)
+        plan = _compiled_plan(row, software, workers, batch, system)
     else:
         plan = _stated_plan(row, software, workers)
     plan["sp"] = _sequence_parallel(row, software)
     plan["sharding"] = sharding_of(row["sharding"], software)
     plan["recompute"] = recompute_of(row["recompute"], software)
+    if plan["recompute"] == "selective":
+        plan["recompute_modules"] = modules_of(row["recompute"], software)
     if plan["recompute"] == "full":
         plan["recompute_layers"] = recomputed_layers(row["recompute"])
+    plan["shard_group"] = _shard_group(row, plan["dp"]) or plan.get("shard_group")
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1
@@ -181,6 +190,18 @@ def _expert_tensor(
     if tp and replicas * tp % (ep * (stated or tp)):
         raise LeftOutError(EXPERT_SPREAD)
     return stated
+
+
+def _shard_group(row: Row, replicas: int | None) -> int | None:
+    """Return the workers that share one copy of the weights, where copies are several.
+
+    On GPUs as in ``FSDP128+DP``; the slices of other chips are not told that way.
+    """
+    found = re.search(r"FSDP(\d{1,9})\+DP", row["sharding"])
+    group = int(found[1]) if found else count(row, "shard_group")
+    if group and replicas and group < replicas and replicas % group == 0:
+        return group
+    return None
 
 
 def _sequence_parallel(row: Row, software: SoftwareSpec) -> bool:
@@ -262,7 +283,7 @@ def _micro_batch(row: Row, software: SoftwareSpec, pp: int | None) -> int | None
 
 
 def _compiled_plan(
-    row: Row, software: SoftwareSpec, workers: int, batch: int
+    row: Row, software: SoftwareSpec, workers: int, batch: int, system: SystemSpec
 ) -> dict[str, Any]:
     """Return the plan of an XLA stack: one step, all replicas, no accumulation.
 
@@ -277,7 +298,21 @@ def _compiled_plan(
     plan: dict[str, Any] = {"tp": tp, "cp": cp, "pp": pp, "dp": replicas, "vp": 1}
     if batch % replicas:  # fewer sequences than replicas: other axes are in use
         return dict.fromkeys([*plan, "micro_batch"]) | {"pp": pp, "vp": 1}
+    group = _slice(system) // (tp * pp)
+    if 0 < group < replicas * cp and (replicas * cp) % group == 0:
+        plan["shard_group"] = group
     return plan | {"micro_batch": batch // replicas}
+
+
+def _slice(system: SystemSpec) -> int:
+    """Return the chips of a torus that one job can have to itself, 0 without one.
+
+    Weights are sharded inside a slice, slices are replicas: ici_fsdp_parallelism and
+    dcn_data_parallelism are -1 in AI-Hypercomputer/maxtext@e591f30 base.yml.
+    """
+    tiers = list(system.tiers.values())
+    joined = len(tiers) > 1 and catalog.load("chips", system.chip).family == "tpu"
+    return tiers[-2].chips if joined else 0
 
 
 def _tensor_axis(text: str) -> int | None:

@@ -19,6 +19,7 @@ from accelsim.validation.left_out import (
     LeftOutError,
 )
 from accelsim.validation.mlperf import narrow_attention
+from accelsim.validation.remat import kept_names
 from accelsim.validation.table import Row, count
 
 SYSTEMS = {
@@ -60,6 +61,7 @@ NETWORKS = {
     ("gkarfakis19/Rapid-LLM", "A100-80GB"): "a100-pairs-4",
     ("huggingface/nanotron", "H100-SXM"): "p5-h100",  # Ultra-Scale Playbook: EFA
     ("aws-samples/awsome-distributed-training", "H100-SXM"): "p5-h100",
+    ("AXLearn", "H100-SXM"): "p5-h100",  # apple/axlearn fuji.py: gpu-p5.48xlarge
 }
 # A source whose own chips were measured: first pattern that family or source holds.
 MACHINES = ((r"(?i)simumax", r"B200", "dgx-b200-simumax"),)
@@ -136,6 +138,8 @@ WORDS = (
     (r"trainium|trn1", "trn1-32xlarge"),
 )
 SAME_RATE = {"mxfp8": "fp8", "fp16": "bf16"}
+# What the report on DeepSeek-V3 calls two of Megatron-LM's modules.
+MODULE_WORDS = {"RMSNorm": "layernorm", "MLA up-proj": "mla_up_proj"}
 COMPILED = ("maxtext", "axlearn", "levanter", "pax", "pytorch-xla")
 OVERLAPS = ("tp", "dp", "gather", "pp", "cp")
 _LAST_PLAIN_MEGATRON = 2021  # before sequence parallelism (v3.0, 2022)
@@ -233,6 +237,10 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if not text:
         default = software.defaults.recompute
         return None if default == "none" else default
+    custom = text.startswith("custom")
+    if software.name in COMPILED and (kept_names(text) or custom):
+        # a custom policy keeps what it names (base.yml: remat), else nothing
+        return "selective" if kept_names(text) else "full"
     if recomputed_layers(text):
         return "full" if "full" in software.recompute else None
     if "layer(s)" in text or text == "custom":  # some layers, or not said which
@@ -243,6 +251,15 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if text.startswith("full") or "offloaded" in text:
         return "full" if "full" in software.recompute else None
     return "selective" if "selective" in software.recompute else None
+
+
+def modules_of(text: str, software: SoftwareSpec) -> tuple[str, ...] | None:
+    """Return the modules that a cell says are recomputed, None where it names none."""
+    found = re.search(r"^selective \((.+)\)$", text)
+    words = found[1].split(",") if found else []
+    names = tuple(MODULE_WORDS.get(w.strip(), w.strip()) for w in words)
+    known = all(name in software.recompute_modules for name in names)
+    return names if names and known else None
 
 
 def recomputed_layers(text: str) -> int | None:
@@ -305,12 +322,7 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
     if software == "neuron" and not _nki_attention(row):
         changed["attention"] = "unfused"
-    if software in COMPILED and row["chip"].lower().startswith("trainium"):
-        # aws-neuron-sdk@81ce03a neuron-runtime/explore/compute-comm-overlap.rst: tensor
-        # collectives "cannot be effectively overlapped", reduce-scatters of FSDP come
-        # "at the end of the backward pass"
-        changed |= {"overlap.tp": False, "overlap.dp": False}
-        changed |= {"pipelined_collectives": False}
+    changed |= _compiled_changes(row, software)
     pipeline = (count(row, "pp") or 1) > 1
     if software == "neuron" and row["seq_len"] == "8192" and pipeline:
         # run_llama_nxd.py since 2.19: (CoreAttention, LlamaMLP) if args.seq_len ==
@@ -333,6 +345,21 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         Override(("software", *path.split(".")), value)
         for path, value in changed.items()
     ]
+
+
+def _compiled_changes(row: Row, software: str) -> dict[str, object]:
+    """Return what a compiled stack does otherwise on some family of chips."""
+    chip = row["chip"].lower()
+    if software in COMPILED and chip.startswith("trainium"):
+        # aws-neuron-sdk@81ce03a neuron-runtime/explore/compute-comm-overlap.rst: tensor
+        # collectives "cannot be effectively overlapped", reduce-scatters of FSDP come
+        # "at the end of the backward pass"
+        changed = dict.fromkeys(("overlap.tp", "overlap.dp"), False)
+        return {**changed, "pipelined_collectives": False}
+    if software == "pax" and chip.startswith("tpu"):
+        # praxis/layers/attentions.py, DotProductAttention: einsums and a softmax
+        return {"attention": "unfused"}
+    return {}
 
 
 def _overlap_changes(row: Row, software: str) -> dict[str, object]:

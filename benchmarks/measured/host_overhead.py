@@ -1,33 +1,45 @@
 """Host time of eager PyTorch: a transformer layer on tensors too small to compute.
 
-Needs torch (any build, no GPU): `pip install torch`, then run this file. Times are CPU
-time of this process, the median of many runs; kernels are counted by torch.profiler.
+Needs torch 2.5.1 and the Triton that comes with it, but no GPU: `pip install
+torch==2.5.1`, then run this file. Times are CPU time of this process: of several rounds
+the least, in a round the median; kernels are counted by torch.profiler.
 
-A host that drives a GPU takes longer: its allocator, streams and events, the driver,
-and colder caches. One published run tells how much longer: gpt-fast decodes Llama 7B
-with one token at a time in 39.2 ms on an A100, "heavily CPU overhead bound" (25.5
-tokens/s, pytorch.org/blog/accelerating-generative-ai-2). The same layer is timed here.
+What a host takes that drives a GPU is told by two published figures, of which the same
+code is timed here. Triton's launcher, which is Python: 18 us a launch of a kernel that
+does nothing, with 19 arguments (triton-lang/triton pull request 3648; Triton 3.1 has
+that launcher), of which 5.6 us are past the Python (meta-pytorch/tritonbench pull
+request 1017). So much slower is Python there. And PyTorch's operators: gpt-fast decodes
+Llama 7B with one token at a time in 39.2 ms on an A100, "heavily CPU overhead bound"
+(25.5 tokens/s, pytorch.org/blog/accelerating-generative-ai-2). What is left of a
+layer's time, with Python as slow as the first figure says, is what each kernel costs on
+a GPU alone: its allocator, streams and events, the libraries, the driver.
 """
 
-# mypy: allow-subclassing-any, allow-untyped-calls
+# mypy: allow-subclassing-any, allow-untyped-calls, allow-untyped-defs
+# mypy: allow-untyped-decorators, allow-incomplete-defs
 
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
+import triton
 from torch import nn
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.checkpoint import checkpoint
+from triton.backends.compiler import GPUTarget
+from triton.runtime.driver import driver
 
-HIDDEN, HEADS, TOKENS, LAYERS, RUNS = 64, 4, 8, 12, 40
+HIDDEN, HEADS, TOKENS, LAYERS, RUNS, ROUNDS = 64, 4, 8, 12, 15, 8
 # gpt-fast's token: 32 layers, and head and sampling of about one more; the kernels that
-# its layer starts on a GPU, and what the driver takes for one (Vellaisamy et al. 2025,
-# arXiv:2504.11750, table V).
-PUBLISHED, PUBLISHED_LAYERS, DECODE_KERNELS, DRIVER = 1.0 / 25.5, 33, 58, 2.3e-6
+# its layer starts on a GPU
+PUBLISHED, PUBLISHED_LAYERS, DECODE_KERNELS = 1.0 / 25.5, 33, 58
+LAUNCHED = 18.0e-6 - 5.6e-6  # Python of a launch by Triton
 KERNELS = {
     *("mm", "addmm", "bmm", "baddbmm", "add", "add_", "mul", "mul_", "copy_", "sum"),
     *("pow", "mean", "rsqrt", "neg", "cat", "div", "div_", "fill_", "bernoulli_"),
@@ -158,6 +170,44 @@ class Decode(nn.Module):
         return x + self.down(functional.silu(self.gate(y)) * self.up(y))
 
 
+class NoGpu:
+    """A driver of Triton that starts nothing."""
+
+    launcher_cls = staticmethod(lambda source, metadata: lambda *arguments: None)
+    utils = SimpleNamespace(
+        get_device_properties=lambda device: {"max_shared_mem": 232_448},
+        load_binary=lambda *arguments: (0, 0, 0, 0),
+    )
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        return device
+
+    def get_current_target(self) -> GPUTarget:
+        return GPUTarget("cuda", 90, 32)
+
+
+@triton.jit
+def nothing(
+    t1, t2, t3, t4, t5, i1, i2, i3, i4, i5, i6, i7, i8, i9,
+    c1: triton.language.constexpr, c2: triton.language.constexpr,
+    c3: triton.language.constexpr, c4: triton.language.constexpr,
+    c5: triton.language.constexpr,
+):  # fmt: skip
+    """Do nothing with 5 tensors, 9 numbers and 5 constants."""
+
+
+def launched() -> float:
+    """Return the host time of a launch by Triton, without what follows Python [s]."""
+    arguments = [*(torch.zeros(1) for _ in range(5)), *(1,) * 9, *(32,) * 5]
+    start = time.process_time()
+    for _ in range(1000):
+        nothing[1,](*arguments)
+    return (time.process_time() - start) / 1000.0
+
+
 def decoded() -> float:
     """Return the host time of a layer of one decoded token [s]."""
     layers, times = [Decode() for _ in range(LAYERS)], []
@@ -171,22 +221,45 @@ def decoded() -> float:
     return statistics.median(times) / LAYERS
 
 
-def timed(kind: type[nn.Module], *, repeat: bool) -> tuple[float, float]:
+def least(measure: Callable[[], float]) -> float:
+    """Return the least of several rounds: what else the machine does only adds."""
+    return min(measure() for _ in range(ROUNDS))
+
+
+def host_with_gpu() -> tuple[float, float]:
+    """Return how much slower Python is there, and what each kernel adds [s]."""
+    driver.set_active(NoGpu())
+    launched()  # compiles
+    slower = LAUNCHED / least(launched)
+    left = PUBLISHED / PUBLISHED_LAYERS - slower * least(decoded)
+    return slower, left / DECODE_KERNELS
+
+
+def timed(layers: list[nn.Module], *, repeat: bool) -> float:
     """Return host time of a layer, forward and backward [s]."""
-    layers = [kind() for _ in range(LAYERS)]
-    forward, backward = [], []
+    times = []
     for _ in range(RUNS):
         x = torch.randn(TOKENS, 1, HIDDEN, requires_grad=True) * 1.0
         start = time.process_time()
         for layer in layers:
             x = checkpoint(layer, x, use_reentrant=True) if repeat else layer(x)
-        middle = time.process_time()
         x.sum().backward()
-        forward.append(middle - start)
-        backward.append(time.process_time() - middle)
+        times.append(time.process_time() - start)
         for layer in layers:
             layer.zero_grad()
-    return statistics.median(forward) / LAYERS, statistics.median(backward) / LAYERS
+    return statistics.median(times) / len(layers)
+
+
+def forward_only(layers: list[nn.Module]) -> float:
+    """Return host time of a layer's forward pass [s]."""
+    times = []
+    for _ in range(RUNS):
+        x = torch.randn(TOKENS, 1, HIDDEN, requires_grad=True) * 1.0
+        start = time.process_time()
+        for layer in layers:
+            x = layer(x)
+        times.append(time.process_time() - start)
+    return statistics.median(times) / len(layers)
 
 
 def kernels(kind: type[nn.Module]) -> tuple[int, int]:
@@ -206,23 +279,24 @@ def started(seen: Any) -> int:
 
 
 def main() -> None:
-    """Print a line for each kind of layer."""
+    """Print what a host with a GPU adds, and a line for each kind of layer."""
     torch.set_num_threads(1)
-    for kind in (Gpt, Llama):
-        forward, backward = timed(kind, repeat=False)
-        count = sum(kernels(kind))
-        again = sum(timed(kind, repeat=True)) - 2.0 * forward - backward
-        sys.stdout.write(
-            f"{kind.__name__}: {count} kernels, {forward * 1e6:.0f} us forward, "
-            f"{backward * 1e6:.0f} us backward, "
-            f"{(forward + backward) / count * 1e6:.1f} us a kernel, "
-            f"{again * 1e6:.0f} us of checkpointing\n"
-        )
-    here, there = decoded(), PUBLISHED / PUBLISHED_LAYERS - DECODE_KERNELS * DRIVER
+    slower, added = host_with_gpu()
     sys.stdout.write(
-        f"Decode: {here * 1e6:.0f} us a layer; a host with a GPU takes "
-        f"{there / here:.2f} times that, and {DRIVER * 1e6:.1f} us a kernel\n"
+        f"A host with a GPU: Python takes {slower:.2f} times as long, and a kernel "
+        f"{added * 1e6:.1f} us beside\n"
     )
+    for kind in (Gpt, Llama):
+        layers, count = [kind() for _ in range(LAYERS)], sum(kernels(kind))
+        both = least(partial(timed, layers, repeat=False))
+        again = least(partial(timed, layers, repeat=True)) - both
+        again -= least(partial(forward_only, layers))
+        sys.stdout.write(
+            f"{kind.__name__}: {count} kernels, {both / count * 1e6:.1f} us each, "
+            f"{(slower * both / count + added) * 1e6:.1f} us with a GPU; "
+            f"checkpointing {again * 1e6:.0f} us, "
+            f"{slower * again * 1e6:.0f} us with a GPU\n"
+        )
 
 
 if __name__ == "__main__":

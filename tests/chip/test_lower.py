@@ -36,6 +36,17 @@ PARTS: dict[str, Any] = {
         }
     },
 }
+ON_ARRAYS: dict[str, Any] = {
+    "block": 2048,
+    "matrix": 0.9,
+    "matrix_backward": 0.8,
+    "operations": 10,
+    "operations_backward": 20,
+    "ramp": 1000,
+    "ramp_backward": 3000,
+    "backward_cores": 0.5,
+}
+TPU: dict[str, Any] = {"family": "tpu", "matrix": {"sustained": {"bf16": 0.8}}}
 CORES = {"workers_per_chip": 4, "core_link": {"bandwidth": "2 TB/s", "latency": "1 us"}}
 
 
@@ -164,6 +175,31 @@ def test_parts_of_a_kernel_by_hand() -> None:
     assert (made.append_start, made.append_bandwidth) == (1e-5, 5.2 * 100 * 1.25e9)
 
 
+def test_parts_of_a_kernel_on_arrays_by_hand() -> None:
+    # 1 PFLOP/s of products, 100 TFLOP/s of vectors, 100 arrays 256 wide at 1 GHz
+    made = {}
+    for apart in (False, True):
+        attention = {"arrays": ON_ARRAYS | {"apart": apart}}
+        one = spec(**merged(TPU, {"attention": {"splash": attention}}))
+        for which in ("forward", "backward"):
+            made[which, apart] = table(FUSED, 1)[0]
+            fill_pass(made[which, apart], one, "splash", which)
+    ahead, back, twice = (
+        made[key]
+        for key in (("forward", False), ("backward", False), ("backward", True))
+    )
+    assert (ahead.width, ahead.block, ahead.exposed) == (256.0, 2048.0, 0.0)
+    assert (ahead.matrix, back.matrix) == (0.9, 0.4)  # half of the cores
+    assert ahead.softmax == pytest.approx(10 / 1e12)
+    assert back.softmax == pytest.approx(20 / 0.5e12)
+    assert ahead.ramp == pytest.approx(1000 / 1e9)
+    assert back.ramp == pytest.approx(3000 / 0.5e9)
+    # the second kernel takes scores and their gradients once more
+    assert (back.key_products, back.value_products) == (3.0, 2.0)
+    assert (twice.key_products, twice.value_products) == (4.0, 3.0)
+    assert (twice.softmax, twice.ramp) == (2 * back.softmax, 2 * back.ramp)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -175,6 +211,10 @@ def test_parts_of_a_kernel_by_hand() -> None:
         ),
         ({"attention": {"parts": {"forward": 0.5, "backward": 0.4}}}, "or pipeline"),
         ({"attention": {"fast": {"backward": None}}}, "give forward and backward"),
+        (
+            {"attention": {"parts": {"pipeline": None, "arrays": ON_ARRAYS}}},
+            "only on systolic arrays",
+        ),
         (
             {"attention": {"parts": {"pipeline": {"matrix_backward": 0.5}}}},
             "give matrix_backward and ramp_backward",

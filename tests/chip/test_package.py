@@ -97,7 +97,7 @@ def test_attention_in_the_words_of_every_operator(name: str, *, causal: bool) ->
     assert parts == pytest.approx(np.asarray(found.time), rel=1e-9)
     reached = np.asarray(found.utilisation)
     assert (np.diff(reached) > 0).all()
-    assert (reached > 0.1).all()
+    assert (reached > 0.05).all()  # 0.11 of 512 tokens on TPU v5p, masked (tokamax)
     assert (reached < 0.9).all()
     assert ((np.asarray(found.clock) > 0.5) & (np.asarray(found.clock) <= 1.0)).all()
     one = chip.attention(2, 32, 4096, 128, kv_heads=8, causal=causal)

@@ -175,6 +175,15 @@ def test_a_score_by_hand() -> None:
     assert together == pytest.approx(512 / 5e12 + 0.3 * 4e-11)
 
 
+def test_a_narrow_head_leaves_part_of_an_array_idle() -> None:
+    # heads of 64, 128 and 192 fill arrays 128 wide once, once and twice
+    times = [
+        score_seconds(chip(), fused(width=128.0), operator(k=d, v=d))[0]
+        for d in (64.0, 128.0, 192.0)
+    ]
+    assert times == pytest.approx([512 / 5e12, 512 / 5e12, 1024 / 5e12])
+
+
 def test_wide_heads_take_other_blocks_and_more_softmax() -> None:
     part = fused(
         softmax=4e-11, wide_head=256.0, wide_block=64.0, wide_softmax=1.5, ramp=1e-6

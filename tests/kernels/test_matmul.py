@@ -107,6 +107,27 @@ def test_products_of_many_experts_reach_a_share_of_the_rate() -> None:
     assert grouped == pytest.approx(2 * alone, rel=0.05)
 
 
+def test_each_group_costs_rows_beyond_its_own() -> None:
+    # gmm of megablox: 174 rows a group on TPU v5p, whichever pass it is
+    worker = systolic(group_rows=128.0)
+    for sizes in ((512.0, 2048.0, 1024.0), (2048.0, 1024.0, 512.0)):
+        alone = seconds(worker, *sizes, 8.0, tokens=512.0)
+        several = seconds(worker, *sizes, 8.0, grouped=1, tokens=512.0)
+        assert several == pytest.approx(alone * (512 + 128) / 512)
+
+
+def test_groups_of_odd_sides_are_masked() -> None:
+    worker = systolic(group_masked=0.5)
+    even, odd = (
+        seconds(worker, 500.0, 2048.0, side, 8.0, grouped=1, tokens=500.0)
+        for side in (2944.0, 2880.0)
+    )
+    assert odd == pytest.approx(2 * even)  # both fill 23 blocks of 128
+    # the rows of a group are what they are
+    full = seconds(worker, 512.0, 2048.0, 2944.0, 8.0, grouped=1, tokens=512.0)
+    assert even == pytest.approx(full * 500 / 512)
+
+
 @pytest.mark.parametrize("zero", ["m", "n", "k", "batch"])
 def test_nothing_costs_nothing(zero: str) -> None:
     sizes = {"m": 64.0, "n": 64.0, "k": 64.0, "batch": 1.0} | {zero: 0.0}

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
+from accelsim.kernels.ends import embedding_operators, head_operators
 from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
 from accelsim.kernels.operators import (
-    embedding_operators,
-    head_operators,
     localise,
     transformer_operators,
 )
+from accelsim.kernels.plan_tables import CORE_ATTN
 from accelsim.kernels.streams import CHAINED_LOSS
 from accelsim.kernels.tables import Record, Rows
 from accelsim.training.lower import table
@@ -41,7 +41,7 @@ def operators(
 
 def flops(ops: Rows) -> float:
     """Return the forward FLOPs of the products with weights [FLOP]."""
-    weights = ops[(ops.kind == tables.MATMUL) & (ops.core == 0.0)]
+    weights = ops[(ops.kind == tables.MATMUL) & (ops.module != CORE_ATTN)]
     return float(np.sum(2 * weights.batch * weights.m * weights.n * weights.k))
 
 
@@ -51,11 +51,11 @@ def streams(ops: Rows) -> Rows:
 
 def test_rows_that_are_written_again_forget() -> None:
     ops = table(tables.OPERATOR, 1)
-    ops.share, ops.engines.held, ops.core, ops.adapter = 0.5, 1.0, 1.0, 8.0
+    ops.share, ops.engines.held, ops.repeats, ops.adapter = 0.5, 1.0, 0.5, 8.0
     assert add_weight(ops, 0, tables.BF16, 3.0, 4.0, 5.0, 2.0, 4.0) == 1
     op = ops[0]
     assert (op.m, op.n, op.k, op.batch, op.share) == (3.0, 4.0, 5.0, 2.0, 1.0)
-    assert op.engines.held == op.core == op.adapter == 0.0
+    assert (op.engines.held, op.repeats, op.adapter) == (0.0, 1.0, 0.0)
     ops.engines.forward = 7.0
     assert add_stream(ops, 0, 10.0, 20.0, 3.0) == 1
     add_passes(op, 2.0, ((1.0, 0.0, 0.0), (0.0, 3.0, 0.0)))
@@ -122,7 +122,7 @@ def test_expert_parallelism_gathers_rows_for_fewer_experts(ep: int) -> None:
     alone = operators(mixture(), kind=tables.MOE)
     cut = operators(mixture(), kind=tables.MOE, ep=ep)
     assert flops(cut) == pytest.approx(flops(alone))
-    up, down = cut[(cut.kind == tables.MATMUL) & (cut.core == 0.0)][-2:]
+    up, down = cut[(cut.kind == tables.MATMUL) & (cut.module != CORE_ATTN)][-2:]
     assert up.grouped == down.grouped == (tables.APART if ep < 8 else 0)
     # each of 8/ep experts sees the choices of ep workers: 2 of 8 for each token
     assert up.batch == down.batch == 8 / ep
@@ -179,7 +179,7 @@ def test_chains_of_kernels_move_more() -> None:
 def test_unfused_attention_keeps_scores_in_memory() -> None:
     # Korthikanti et al. 2022, sec. 4.1: a scores of s x s for each of b heads
     found = operators(model(dropout=1.0), chip(**NO_FUSED))
-    core = found[found.core > 0]
+    core = found[found.module == CORE_ATTN]
     products = core[core.kind == tables.MATMUL]
     batch, seq = 16, 2048
     assert list(products.batch) == [batch, batch]

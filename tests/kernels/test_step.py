@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
+from accelsim.kernels.plan_tables import CORE_ATTN
 from accelsim.kernels.step import host_wait
 from accelsim.kernels.tables import (
     DENSE,
@@ -189,14 +190,18 @@ def test_full_recomputation_repeats_the_forward_pass() -> None:
 
 
 def test_selective_recomputation_repeats_the_unfused_core() -> None:
-    rows = layers(forward_attention=0.5, core=0.4)
+    rows = layers(forward_attention=0.5)
+    rows[DENSE].again[CORE_ATTN] = 0.4
     assert schedule(rows, worker=UNFUSED, recompute=SELECTIVE).recompute == 8 * 0.4
     # a fused kernel repeats its scores in any case
     assert schedule(rows, recompute=SELECTIVE).recompute == 0.0
+    # and all of it where its output is not kept
+    again = software(selective_attention=1.0)
+    assert schedule(rows, again, recompute=SELECTIVE).recompute == 8 * 0.5
 
 
 def test_selective_recomputation_repeats_what_the_stack_says() -> None:
-    rows = layers(forward_attention=0.5, forward_elementwise=0.25, core=0.4)
+    rows = layers(forward_attention=0.5, forward_elementwise=0.25)
     stack = software(selective_matmul=0.5, selective_elementwise=1.0)
     step = schedule(rows, stack, recompute=SELECTIVE)
     assert step.recompute == 8 * (0.5 * 1.0 + 0.25)
@@ -208,7 +213,7 @@ def test_flops_count_recomputation() -> None:
     once = 8 * 3 * dense.forward_flops + 3 * head.forward_flops
     for recompute, more in (
         (KEEP, 0.0),
-        (SELECTIVE, 8 * dense.core_flops),
+        (SELECTIVE, 8 * dense.again_flops[CORE_ATTN]),
         (FULL, 8 * dense.forward_flops),
     ):
         step = made.step(recompute=recompute, micro_batches=4)
@@ -216,6 +221,22 @@ def test_flops_count_recomputation() -> None:
         # a share of the whole, whichever stage is the slowest
         stages = made.step(recompute=recompute, micro_batches=4, pp=4)
         assert stages.hardware_flops == pytest.approx(once + more)
+
+
+def test_what_nobody_reads_is_not_repeated() -> None:
+    # XLA: of a layer's second forward pass the last product, which only the residual
+    # takes, is dead; of a mixture its shared experts' alone
+    made, lean = (
+        world(chip=UNFUSED, software=software(repeats_last=x)) for x in (1.0, 0.0)
+    )
+    dense = made.layers()[DENSE]
+    assert dense.last_flops == 2.0 * made.case.seq_len * 4.0 * 1024**2
+    whole, less = (w.step(recompute=FULL, micro_batches=4) for w in (made, lean))
+    gone = 4 * 8 * dense.last_flops
+    assert whole.hardware_flops - less.hardware_flops == pytest.approx(gone)
+    assert whole.recompute - less.recompute == pytest.approx(4 * 8 * dense.last)
+    kept = [w.step(micro_batches=4).step_time for w in (made, lean)]
+    assert kept[0] == kept[1]
 
 
 def test_a_host_that_launches_late() -> None:
@@ -371,6 +392,22 @@ def test_buckets_start_again_and_again() -> None:
         for b in (0.0, 1.0)
     ]
     assert sharded[0] == sharded[1]
+
+
+def test_cores_that_add_up_shards_do_not_compute() -> None:
+    # the reduce-scatter of ZeRO-3 is seen, the all-reduce among alike groups hides
+    stacks = (
+        software(overlap_dp=1.0, overlap_gather=1.0, overlap_scatter=x)
+        for x in (1.0, 0.0)
+    )
+    behind, seen = (world(tiers=FLAT, software=one) for one in stacks)
+    plan = {"dp": 64, "micro_batch": 16, "sharding": ZERO3, "shard_group": 16}
+    size = 4.0 * (8 * 12 * 1024**2 + 2 * 32000 * 1024)
+    scatter = size * 15 / 16 / 1e11
+    more = seen.step(**plan).dp - behind.step(**plan).dp
+    assert more == pytest.approx(scatter * 7 / 8)
+    # plain replicas all-reduce, which runs behind
+    assert seen.step(dp=64).dp == behind.step(dp=64).dp
 
 
 def test_reduction_hides_behind_the_backward_pass() -> None:
@@ -536,7 +573,8 @@ def test_alone_there_is_nobody_to_talk_to(shape: Record, **sizes: int) -> None:
 def test_a_mixture_in_part_of_the_layers_lies_between() -> None:
     # half of 8 layers are mixtures: their time is the mean of all and none
     def time(count: float) -> float:
-        made = world(model=mixture(moe_layers=count))
+        turn = 8.0 / max(1.0, count)
+        made = world(model=mixture(moe_layers=count, every=turn))
         return float(made.step().matmul)
 
     assert time(4.0) == pytest.approx(0.5 * (time(0.0) + time(8.0)))

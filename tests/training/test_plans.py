@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import InputError
-from accelsim.explore.estimate import answer
+from accelsim.explore.estimate import answer, estimate, estimate_many
+from accelsim.explore.held import held
 from accelsim.kernels import tables
 from accelsim.training.plans import candidates, divisors, why_none
 from tests.examples import MOE_SPEC, merged, question
@@ -217,6 +218,7 @@ def test_divisors(number: int) -> None:
     [
         ({"recompute_layers": 2}, "plan.recompute_layers: 2"),
         ({"recompute": "none", "recompute_layers": 2}, "plan.recompute_layers: 2"),
+        ({"recompute_modules": "mlp"}, "plan.recompute_modules: mlp: modules"),
         ({"offload_optimizer": True}, "plan.offload_optimizer: example-system"),
         ({"offload_activations": 0.5}, "plan.offload_activations: example-system"),
     ],
@@ -225,6 +227,31 @@ def test_options_of_memory_that_cannot_be_had(plan: dict[str, Any], words: str) 
     failure = answer([question(plan=plan)])[0]
     assert isinstance(failure, InputError)
     assert words in str(failure)
+
+
+@pytest.mark.parametrize("modules", ["moe_act+layernorm", "layernorm, moe_act"])
+def test_modules_are_recomputed_where_there_are_such(modules: str) -> None:
+    told = {"recompute": "selective", "recompute_modules": modules}
+    run: dict[str, Any] = {"system": "dgx-h100", "software": "megatron-core"}
+    run |= {"chips": 64, "plan": told | {"tp": 1, "pp": 1, "ep": 8, "micro_batch": 1}}
+    found = estimate(run | {"model": "mixtral-8x7b"})
+    assert found.plan.recompute_modules == "layernorm+moe_act"
+    assert held(found).plan.recompute_modules == ("layernorm", "moe_act")
+    plan = run.pop("plan") | {"sharding": found.plan.sharding}
+    table = {"model": "mixtral-8x7b", **run, **plan}
+    assert estimate_many(table)["step_time_s"][0] == found.step_time
+    with pytest.raises(InputError, match="moe_act: llama3-70b has no experts"):
+        estimate(
+            run
+            | {"model": "llama3-70b", "plan": told | {"recompute_modules": "moe_act"}}
+        )
+
+
+def test_a_stack_that_recomputes_no_modules() -> None:
+    told = {"recompute": "selective", "recompute_modules": ["mlp"]}
+    stack = {"recompute": ("none", "selective")}
+    failure = answer([question(plan=told, software=stack)])[0]
+    assert "mlp: software example-software offers no modules" in str(failure)
 
 
 def test_options_of_memory_reach_the_plan() -> None:

@@ -23,7 +23,7 @@ from accelsim.kernels.tables import (
     ZERO3,
 )
 from accelsim.training.lower import table
-from accelsim.training.reserved import known, replay
+from accelsim.training.reserved import known, replay, slowed
 from tests.examples import (
     NO_FUSED,
     World,
@@ -134,3 +134,26 @@ def test_an_expandable_segment_keeps_less() -> None:
 def test_gpipe_is_followed_with_all_in_flight() -> None:
     made = torch()
     assert kept(made, depth=6.0, micro_batches=6, pp=2, schedule=GPIPE) >= 0.0
+
+
+def test_a_slower_host_takes_as_long_as_was_seen() -> None:
+    pace = table(PACE, 1)[0]
+    pace.forward_launches, pace.forward_host = 100.0, 1e-5
+    pace.backward_launches, pace.backward_host = 200.0, 1e-5
+    assert slowed(pace, 2.0, 6e-2).forward_host == pytest.approx(1e-4)
+    assert slowed(pace, 2.0, 6e-2).backward_host == pytest.approx(1e-4)
+    assert slowed(pace, 2.0, 1e-3) == pace  # never faster
+
+
+def test_a_slower_host_has_less_held_up() -> None:
+    # what collectives used is free when the device is done: at once, if it waits for
+    # the host
+    stack = software(segments=SEGMENTS, lends=1.0)
+    made, sizes = world(software=stack), plan(tp=4, sp=1, micro_batches=4)
+    pace = table(PACE, 1)[0]
+    for way in ("forward", "backward"):
+        pace[f"{way}_launches"], pace[f"{way}_seconds"] = 50.0, 1e-2
+        pace[f"{way}_host"] = 1e-5
+    ahead = replay(made.rows, sizes, 0, 8.0, 1.0, pace)
+    behind = replay(made.rows, sizes, 0, 8.0, 1.0, slowed(pace, 8.0, 1.0))
+    assert behind.reserved < ahead.reserved

@@ -73,6 +73,24 @@ def test_peaks_are_in_bytes_of_what_was_read() -> None:
     assert seen.meaning == "reserved"
 
 
+def test_the_pace_of_a_run_that_was_slowed_down() -> None:
+    # 2^20 tokens at 2^16 tokens/s on 8 chips are 2 s: 5 micro-batches, 4 stages
+    cells = {
+        "tokens_per_s_per_gpu": "65536", "n_gpus": "8", "global_batch": "256",
+        "seq_len": "4096", "grad_accum": "5", "pp": "4", "tp": "1", "dp": "2",
+    }  # fmt: skip
+    assert seen_of(of_sweep(**cells, network_healthy="0")).pace == 2.0 / 8
+    assert seen_of(of_sweep(**cells, network_healthy="1")).pace is None
+    unknown = cells | {"tokens_per_s_per_gpu": ""}
+    assert seen_of(of_sweep(**unknown, network_healthy="0")).pace is None
+
+
+def test_a_run_with_the_pipeline_bug_had_the_version_that_waits() -> None:
+    for bug in ("0", "1"):
+        asked = seen_of(of_sweep(pp_bug_suspect=bug)).question
+        assert asked.software.memory.waits == (bug == "1")
+
+
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
