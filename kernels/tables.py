@@ -245,7 +245,10 @@ PIPELINE = np.dtype(
 )
 
 # What of a plan decides the time of one layer on one micro-batch.
-SHARD_FIELDS = tuple("case tp sp cp ep etp micro_batch cp_comm_type cp_a2a".split())
+SHARD_FIELDS = (
+    *("case", "tp", "sp", "cp", "ep", "etp", "micro_batch"),
+    *("cp_comm_type", "cp_a2a"),
+)
 SHARD = np.dtype(
     [(name, "i8") for name in SHARD_FIELDS]
     + [
