@@ -79,7 +79,6 @@ STACKS = (
     (r"(?i)neuronx", "neuron"),
     (r"(?i)ulysses|fpdt", "deepspeed-ulysses"),
     (r"(?i)deepspeed|GPT-NeoX", "megatron-deepspeed"),
-    (r"(?i)intern(evo|lm)", "internevo"),
     (r"llm-foundry", "llm-foundry"),
     (r"nanotron", "nanotron"),
     (r"torchtitan", "torchtitan"),
@@ -90,6 +89,8 @@ STACKS = (
     (r" MegaScale", "megascale"),
     (r"HAI-LLM", "hai-llm"),
     (r"Colossal", "colossalai"),
+    (r"(?i)intern-?(evo|lm)", "internevo"),
+    (r"(?i)fms-fsdp|foundation-model-stack", "fms-fsdp"),
     (r"lit-gpt", "lit-gpt"),
     (r"metaseq", "metaseq"),
     (r"XLA FSDP", "pytorch-xla"),
@@ -221,7 +222,7 @@ def sharding_of(text: str, software: SoftwareSpec) -> Sharding:
         (r"zero-0", "none"),
         (r"zero-?1", "zero1"),
         (r"zero-?2|shard_grad_op", "zero2"),
-        (r"zero-?3|fsdp", "zero3"),
+        (r"zero-?3|[fh]sdp", "zero3"),
         (r"distributed ?optimizer", "zero1"),
     )
     found = (kind for pattern, kind in patterns if re.search(pattern, words))

@@ -215,6 +215,34 @@ def test_copies_of_a_mesh_rule(row: MakeRow) -> None:
         assert (q.system.name, q.plan.shard_group) == ("p5-h100", group)
 
 
+def test_copies_of_hybrid_sharding(row: MakeRow) -> None:
+    plain = row("T01792") | {"framework": "PyTorch FSDP", "tp": "1", "pp": "1"}
+    for words, stack, group in (
+        ("HSDP", "fsdp-pytorch", 8),
+        ("hybrid shard (zero3)", "fsdp-pytorch", 8),
+        ("FSDP", "fsdp-pytorch", None),
+        ("FSDP", "fms-fsdp", None),
+        ("", "fms-fsdp", 8),  # sharding_strategy: hsdp
+    ):
+        family = {"family": "fms-fsdp"} if stack == "fms-fsdp" else {}
+        q = case_of(plain | {"sharding": words} | family).question
+        assert (q.software.name, q.plan.shard_group) == (stack, group), words
+        assert q.plan.sharding == "zero3"
+
+
+def test_batch_of_a_stack_without_other_axes(row: MakeRow) -> None:
+    told = {"family": "fms-fsdp", "framework": "fms-fsdp", "global_batch": ""}
+    plain = row("T01792") | told | {"measured_step_time_s": ""}
+    found = case_of(plain | {"micro_batch": "2"}).question
+    assert found.run.global_batch == 2 * found.run.chips
+
+
+def test_stack_of_internevo(row: MakeRow) -> None:
+    told = {"family": "InternEvo", "framework": "InternEvo", "sharding": ""}
+    found = case_of(row("T01792") | told).question
+    assert (found.software.name, found.plan.sharding) == ("internevo", "zero1")
+
+
 def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
     # per_device_batch_size 5 on 256 chips, FSDP over all of them
     case = case_of(row("T01638"))
