@@ -39,7 +39,7 @@ def candidates(q: Question, case: int) -> Rows:
     plans = space.plans(0, len(space))
     judge(*lower_rules(q), plans)
     plans.case = case
-    if _option_error(q) or stages_error(q):
+    if _option_error(q) or stages_error(q) or _context_error(q):
         plans.reason[plans.reason == tables.OK] = STACK
     return plans
 
@@ -167,12 +167,18 @@ def _stack_error(q: Question) -> str:
                 f"plan.{name}: software {stack.name} offers {', '.join(kinds)}, "
                 f"not {choice}"
             )
+    return schedule_error(q) or stages_error(q) or _option_error(q) or _context_error(q)
+
+
+def _context_error(q: Question) -> str:
+    """Return what is wrong with how a context group shall exchange."""
+    plan = q.plan
     if plan.cp_a2a is not None and plan.cp_comm_type != "a2a+p2p":
         return (
             f"plan.cp_a2a: {plan.cp_a2a}: groups exchange heads within a ring under "
             'plan.cp_comm_type = "a2a+p2p" alone'
         )
-    return schedule_error(q) or stages_error(q) or _option_error(q)
+    return ""
 
 
 def _modules_error(q: Question, told: tuple[str, ...]) -> str:
