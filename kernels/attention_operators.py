@@ -64,7 +64,7 @@ def add_attention_call(
     op = ops[at]
     op.kind = FUSED_ATTENTION
     op.part = PART_ATTENTION
-    op.module, op.repeats = CORE_ATTN, 1.0
+    op.module, op.repeats, op.routed = CORE_ATTN, 1.0, 0.0
     op.precision = case.attention_precision
     op.m, op.n = queries, keys
     op.k, op.v = model.head_dim, model.v_dim

@@ -1,7 +1,7 @@
-"""Rows of OPERATOR, one at a time: a product, a stream, what engines pass over.
+"""Rows of the table of operators: a product with a weight, a stream, passes of engines.
 
-Each function appends a row at `at` and returns the row after it. Which operators a
-layer has is known to `operators`.
+Each function appends rows of OPERATOR (see `tables`) from row `at` on and returns the
+row after the last. Nothing here knows what a transformer is.
 """
 
 from accelsim.kernels.jit import kernel
@@ -29,6 +29,7 @@ def add_weight(
     op.precision = precision
     op.module, op.repeats = NO_MODULE, 1.0
     op.grouped = 0
+    op.routed = 0.0
     op.m, op.n, op.k = m, n, k
     op.batch = batch
     op.gradient_bytes = gradient_bytes
@@ -49,6 +50,7 @@ def add_stream(
     op.kind = STREAM
     op.part = PART_ELEMENTWISE
     op.module, op.repeats = NO_MODULE, 1.0
+    op.routed = 0.0
     op.forward_bytes, op.backward_bytes = forward, backward
     op.kernels = kernels
     op.share = 1.0

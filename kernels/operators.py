@@ -1,8 +1,9 @@
 """The operators of one layer on one micro-batch of one worker, as a table.
 
-Each function appends rows of OPERATOR (see `tables`) from row `at` on and returns the
-row after the last. The operators are those of a pre-norm transformer cut over tensor
-parallelism by columns and rows (Vaswani et al. 2017; Shoeybi et al. 2019, sec. 3).
+Each function appends rows of OPERATOR (see `operator_rows`) from row `at` on and
+returns the row after the last. The operators are those of a pre-norm transformer cut
+over tensor parallelism by columns and rows (Vaswani et al. 2017; Shoeybi et al. 2019,
+sec. 3).
 Nothing here knows how long an operator takes.
 """
 
@@ -24,6 +25,7 @@ from accelsim.kernels.plan_tables import (
     NO_MODULE,
     SHARED_EXPERTS,
 )
+from accelsim.kernels.routing import routed_bytes, score_bytes
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
@@ -32,7 +34,6 @@ from accelsim.kernels.streams import (
     MASK,
     NORM,
     NORM_PASSES,
-    PERMUTATION,
     PLAIN_PASSES,
     RESIDUAL,
     ROTARY,
@@ -134,7 +135,7 @@ def add_feed_forward(
     ops[at - 1].last = 1.0 if experts == 1.0 else 0.0  # others are weighed first
     for i in range(first, at):
         if experts > 1.0:
-            ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART
+            ops[i].grouped = ONE_KERNEL if software.expert_one_kernel > 0.0 else APART
     size = case.activation_bytes * tokens * ffn * experts
     forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
     backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]
@@ -155,8 +156,7 @@ def add_experts(
     """Append router, permutation, routed experts and shared experts of a layer.
 
     Routing is perfectly balanced: experts/ep experts of this worker see etp x ep times
-    the tokens x top_k of its own. Permuting and un-permuting read and write each choice
-    (Megatron-Core MoE, all-to-all dispatcher).
+    the tokens x top_k of its own.
     """
     tokens, own = shard.tokens, shard.own_tokens
     mine = model.experts / shard.ep
@@ -165,13 +165,18 @@ def add_experts(
     at = add_weight(
         ops, at, case.wide_precision, own, model.experts, model.hidden, 1.0, grad
     )
-    size = case.activation_bytes * own * model.top_k * model.hidden
-    at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
+    forward, backward, kernels = score_bytes(model, software, own)
+    if kernels > 0.0:
+        at = add_stream(ops, at, forward, backward, kernels)
+    behind, each = at, gathered_tokens(shard) * model.top_k / mine
+    forward, backward, kernels = routed_bytes(model, software, case, own, each, mine)
+    at = add_stream(ops, at, forward, backward, kernels)
     for i in range(first, at):
         ops[i].module = EXPERTS
-    each = gathered_tokens(shard) * model.top_k / mine
     width = model.expert_ffn / shard.etp
     at = add_feed_forward(ops, at, model, software, case, each, width, mine, EXPERTS)
+    for i in range(behind, at):
+        ops[i].routed = 1.0
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp
         at = add_feed_forward(

@@ -34,7 +34,14 @@ SOFTWARE = np.dtype(
         ("extra_kernels", "f8"),
         ("fused_loss", "f8"),
         ("fused_accumulation", "f8"),
-        ("grouped_kernel", "f8"),  # 1 if one kernel multiplies all experts of a worker
+        # mixture layers, see `specs.software.ExpertsSpec` and `routing`
+        ("expert_one_kernel", "f8"),  # 1 if one kernel multiplies all of a worker
+        ("expert_launch", "f8"),  # s
+        ("expert_product", "f8"),  # s
+        ("expert_waits", "f8"),
+        ("expert_kernels", "f8"),
+        ("expert_bias_kernels", "f8"),
+        *((f"expert_{p}", "f8", (2,)) for p in ("scores", "sort", "padding", "bias")),
         ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
         # B moved beside one fused cast of an activation, and for a weight in each pass
         ("cast_activation", "f8"),

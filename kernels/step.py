@@ -88,11 +88,15 @@ def host_seconds(
     row: Record, model: Record, software: Record, plan: Record
 ) -> tuple[float, float]:
     """Return what the host takes to launch a layer, forward and backward [s]."""
-    again = repeated(plan) * row.forward_kernels + of_modules(plan, row.again_kernels)
-    backward = row.backward_kernels + again
+    # what is started around experts may cost more: graphs do not hold it
+    more = software.expert_launch - software.launch
+    forward = row.forward_kernels * software.launch + row.forward_routed * more
+    forward += row.forward_products * software.expert_product
+    backward = row.backward_kernels + of_modules(plan, row.again_kernels)
     backward += software.tensor_kernels[0] * model.tensors
-    repeat = repeated(plan) * software.checkpoint
-    return row.forward_kernels * software.launch, backward * software.launch + repeat
+    backward = backward * software.launch + row.backward_routed * more
+    backward += row.backward_products * software.expert_product
+    return forward, backward + repeated(plan) * (forward + software.checkpoint)
 
 
 @kernel
@@ -103,7 +107,8 @@ def host_wait(
     """Return how long a worker waits for its host in one micro-batch [s].
 
     The host launches ahead of the device, so that only the sums of both count. Stages
-    of a pipeline hand over between passes, where neither can run ahead.
+    of a pipeline hand over between passes, where neither can run ahead; nor can a host
+    that waits, in every mixture layer forward, for how many tokens each expert has.
     """
     if not staged:
         return max(0.0, host_forward + host_backward - forward - backward)
@@ -340,7 +345,8 @@ def fill_work(
     if plan.pp == 1:
         slowest += add_end(result, embed, 1.0) + add_end(result, head, 1.0)
         host_b += end_host(embed, software) + end_host(head, software)
-        wait = host_wait(slowest, 0.0, host_f, host_b, 0)
+        held = int(software.expert_waits > 0.0 and model.moe_layers > 0.0)
+        wait = host_wait(forward, slowest - forward, host_f, host_b, held)
         result.launch += wait
     else:
         wait = host_wait(forward, backward, host_f, host_b, 1)

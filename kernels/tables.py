@@ -165,10 +165,11 @@ MODEL = np.dtype(
         ("dropout", "f8"),  # 1 if trained with dropout
         ("experts", "f8"),
         ("top_k", "f8"),
-        ("node_limit", "f8"),  # nodes that a token's experts lie on at most, 0 = any
+        *((name, "f8") for name in ("node_limit", "groups")),  # see `experts.distinct`
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
         ("tensors", "f8"),  # parameter tensors of a layer
+        ("biased", "f8"),  # 1 if products have biases
         ("adapter_rank", "f8"),  # 0 = all weights are trained, else adapters alone
         ("trained", "f8"),  # share of the parameters that is trained
         ("layer_parameters", "f8"),  # dense layer
@@ -320,12 +321,7 @@ OPERATOR = np.dtype(
         ("grouped", "i8"),  # ONE_KERNEL or APART if they belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
         # heads of size k, n keys and values of `kv_batch` heads, of size k and v
-        ("m", "f8"),
-        ("n", "f8"),
-        ("k", "f8"),
-        ("v", "f8"),
-        ("batch", "f8"),
-        ("kv_batch", "f8"),
+        *((size, "f8") for size in ("m", "n", "k", "v", "batch", "kv_batch")),
         ("frozen", "i8"),  # 1 if the weight has no gradient
         ("adapter", "f8"),  # rank of the adapter beside it, 0 = none
         ("gradient_bytes", "f8"),  # read and written for an element of k x n
@@ -333,6 +329,7 @@ OPERATOR = np.dtype(
         ("causal", "f8"),
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
+        ("routed", "f8"),  # 1 if it works on tokens between routing and combining
         ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
         ("last", "f8"),  # 1 if only the residual takes its output
         # what its products take, filled when it is timed: gradients of input and weight
@@ -358,6 +355,8 @@ LAYER = np.dtype(
             "attention",
             "elementwise",
             "kernels",  # number of launches
+            "routed",  # of these, between routing and combining
+            "products",  # launches in a library's own loop over experts
             "flops",
             *("tp", "cp", "ep"),
             "cp_behind",  # of cp, what blocks of attention can hide

@@ -246,6 +246,25 @@ def test_a_host_that_launches_late() -> None:
     assert schedule(rows, software(launch=0.1)).launch == 0.0
 
 
+def test_a_host_that_launches_experts_one_by_one() -> None:
+    # 3 kernels of a graph; 2 of experts, launched one by one, and 5 of a library's loop
+    rows = layers(forward_kernels=3.0, forward_routed=2.0, forward_products=5.0)
+    stack = software(launch=0.5, expert_launch=3.0, expert_product=1.0)
+    host = 1 * 0.5 + 2 * 3.0 + 5 * 1.0
+    assert schedule(rows, stack).launch == 8 * (host - 3.0)
+
+
+def test_a_host_waits_for_the_counts_of_tokens() -> None:
+    # forward 3 s of host against 1 s of device, backward 0 s against 2 s
+    rows = layers(forward_kernels=3.0)
+    rows[tables.MOE] = rows[DENSE]
+    stack = software(launch=1.0, expert_launch=1.0, expert_waits=1.0)
+    assert schedule(rows, stack).launch == 0.0  # no mixture, nothing to wait for
+    empty = {f"{kind}_parameters": 0.0 for kind in ("layer", "embed", "head")}
+    mixed = model(moe_layers=8.0, **empty)
+    assert schedule(rows, stack, mixed).launch == 8 * 2.0
+
+
 def test_a_host_runs_ahead_but_not_between_stages() -> None:
     # forward 3 s of host against 1 s of device, backward 0 s against 2 s
     rows = layers(forward_kernels=3.0)
