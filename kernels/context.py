@@ -20,9 +20,10 @@ This file knows groups, bytes and their seconds; attention's own time is `attent
 import math
 
 from accelsim.kernels.collectives import collective, send
-from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_TO_ALL
+from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_TO_ALL, SEND
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.tables import A2A, A2A_P2P, GATHERED, Record, Rows
+from accelsim.kernels.uses import fill_use
 
 EXCHANGED = 4.0  # queries, keys, values, and the context that comes back
 # Bytes moved for one that is exchanged: heads are brought together before, tokens
@@ -201,11 +202,39 @@ def add_ring(
 
 
 @kernel
+def fill_context_use(
+    row: Record, chip: Record, model: Record, software: Record, case: Record,
+    tiers: Rows, shard: Record,
+) -> None:  # fmt: skip
+    """Fill what a context group's traffic takes of its worker: of what can hide."""
+    heads, keys = exchanged_bytes(model, case, shard)
+    tp = float(shard.tp)
+    if shard.ring == 1.0:
+        fill_use(
+            row.cp_use, chip, software, tiers, ALL_TO_ALL, heads + keys, shard.a2a, tp,
+            row.forward_cp,
+        )  # fmt: skip
+    elif shard.cp_comm_type == GATHERED:
+        fill_use(
+            row.cp_use, chip, software, tiers, ALL_GATHER, keys * shard.ring,
+            shard.ring, tp, row.forward_cp,
+        )  # fmt: skip
+    else:
+        time, size = hop_seconds(tiers, software, shard, keys)
+        fill_use(
+            row.cp_use, chip, software, tiers, SEND, size, shard.ring, tp * shard.a2a,
+            time,
+        )  # fmt: skip
+
+
+@kernel
 def add_context_traffic(
-    row: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    shard: Record,
+    row: Record, chip: Record, model: Record, software: Record, case: Record,
+    tiers: Rows, shard: Record,
 ) -> None:  # fmt: skip
     """Add what a context group exchanges in a layer whose attention has been timed."""
+    if shard.cp == 1:
+        return
     if shard.a2a > 1.0:
         add_exchange(row, model, software, case, tiers, shard)
     if shard.ring > 1.0:
@@ -214,6 +243,7 @@ def add_context_traffic(
             add_gathered(row, software, case, tiers, shard, keys)
         else:
             add_ring(row, software, case, tiers, shard, keys)
+    fill_context_use(row, chip, model, software, case, tiers, shard)
 
 
 @kernel

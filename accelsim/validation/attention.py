@@ -23,6 +23,7 @@ from accelsim.chip.attention import PASSES, attention
 from accelsim.chip.lower import fill_chip
 from accelsim.kernels import tables
 from accelsim.kernels.attention_operators import add_unfused_attention
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.operators import FIRST
 from accelsim.kernels.software_tables import SOFTWARE
@@ -144,7 +145,7 @@ def _unfused(each: Measured) -> float:
         np.zeros(1, dtype).view(np.recarray)[0]
         for dtype in (
             *(tables.CHIP, tables.MODEL, tables.CASE, tables.SHARD),
-            *(SOFTWARE, tables.LAYER),
+            *(SOFTWARE, LAYER),
         )
     )
     fill_chip(chip, each.chip, "unfused")
