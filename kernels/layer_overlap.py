@@ -2,8 +2,8 @@
 
 Tensor chunks run behind products, the context ring behind blocks of attention, what
 goes to experts behind all that is left: what hides one does not hide another, so that a
-layer's own groups follow each other. What others do meanwhile (`replicas`, `pipeline`) is told
-by the moments that a pass is made of.
+layer's own groups follow each other. What others do meanwhile (`replicas`, `pipeline`)
+is told by the moments that a pass is made of.
 """
 
 from accelsim.kernels.jit import inlined, kernel
