@@ -29,7 +29,6 @@ from accelsim.kernels.tables import (
     Rows,
 )
 
-BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 ON_THE_WAY = 2.0  # layers whose offloaded activations are on their way to the host
 
 
@@ -130,10 +129,12 @@ def fill_states(
         memory.optimizer = optimizer_bytes(software, plan.optimizer) * held
     memory.buffers = 0.0
     if plan.sharding == ZERO3:
-        whole = BUCKETS * (dense + experts) / max(1.0, layers)
-        if software.stage_gathered > 0.0 and plan.pp > 1:
-            whole = mine
-        memory.buffers = (case.weight_bytes + software.grad_bytes) * whole
+        both = case.weight_bytes + software.grad_bytes
+        layer = (dense + experts) / max(1.0, layers)
+        memory.buffers = both * mine
+        if software.stage_gathered == 0.0 or plan.pp == 1:
+            gathered = ends + layer + max(ends, layer)
+            memory.buffers = case.weight_bytes * gathered + both * layer
     elif plan.sharding == UNSHARDED and plan.dp * plan.cp > 1:
         memory.buffers = software.bucket_bytes * trained * mine
 
@@ -173,6 +174,9 @@ def fill_stage(
     kept = left_here(plan, held.kept, here)
     mine = model.trained * (dense + experts + ends)
     written = software.working_gradient * mine
+    if plan.sharding == ZERO3 and (software.stage_gathered == 0.0 or plan.pp == 1):
+        # the tables of the vocabulary are reduced when all else is done
+        written += (case.weight_bytes + software.grad_bytes) * model.trained * ends
     update = 0.0
     if plan.sharding != UNSHARDED and sharers(plan) > 1:
         update = software.update_bytes * mine

@@ -15,7 +15,7 @@ from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
 from accelsim.kernels.plan_tables import MODULES
-from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, SOFTWARE
+from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, OUTPUTS, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.chip import ChipSpec
@@ -276,6 +276,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.selective_matmul = float(software.selective.matmul)
     row.selective_elementwise = float(software.selective.elementwise)
     row.selective_kept = float(software.selective.kept)
+    row.selective_outputs = [o in software.selective.outputs for o in OUTPUTS]
     for kind in type(software.overlap).model_fields:
         row[f"overlap_{kind}"] = getattr(software.overlap, kind)
     row.grad_bytes = row.reduce_bytes = software.grad_bytes
