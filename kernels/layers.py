@@ -1,16 +1,14 @@
 """One layer of a model on one micro-batch of one worker: times, bytes, activations.
 
-`fill_layers` writes the four rows (dense, mixture of experts, embedding, head) of each
-shard: the operators that `operators` lists are timed, and what the workers of a tensor,
+The operators that `operators` lists are timed, and what the workers of a tensor,
 context or expert group exchange is added. Nothing here knows schedules or optimizers.
 """
 
 import math
 
-from accelsim.kernels.activations import keep_activations, logit_bytes
+from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective, reach_of
-from accelsim.kernels.ends import embedding_operators, head_operators
 from accelsim.kernels.experts import domain_tier, expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
@@ -24,7 +22,6 @@ from accelsim.kernels.neuron_step import (
 )
 from accelsim.kernels.operators import (
     gathered_tokens,
-    localise,
     transformer_operators,
 )
 from accelsim.kernels.plan_tables import CORE_ATTN
@@ -32,13 +29,9 @@ from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
 from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import (
     BF16,
-    DENSE,
     ELEMENT_BYTES,
-    EMBED,
     FUSED_ATTENTION,
-    HEAD,
     MATMUL,
-    MOE,
     MXFP8,
     PART_ATTENTION,
     PART_MATMUL,
@@ -345,56 +338,3 @@ def fill_transformer_layer(
     add_group_traffic(row, model, software, tiers, shard, volumes)
     row.forward_kernels += software.layer_calls[0]
     row.backward_kernels += software.layer_calls[1]
-
-
-@kernel
-def fill_ends(
-    embed: Record, head: Record, chip: Record, model: Record, software: Record,
-    case: Record, tiers: Rows, shard: Record, ops: Rows,
-) -> None:  # fmt: skip
-    """Fill the rows of the embedding and of LM head with loss.
-
-    Both exchange the hidden states of the micro-batch once over the tensor group.
-    """
-    for i in range(embedding_operators(ops, model, case, shard)):
-        add_operator(embed, chip, case, software, ops[i])
-    for i in range(head_operators(ops, model, software, case, shard)):
-        add_operator(head, chip, case, software, ops[i])
-    tokens = shard.tokens
-    logits = tokens * model.vocab / shard.tp
-    # the last norm's input and output; under sp the LM head takes it gathered
-    rows = 2.0 * shard.own_tokens
-    if shard.own_tokens < tokens and software.gather_buffers == 0.0:
-        rows += tokens
-    width = case.activation_bytes
-    head.saved = logit_bytes(software, width) * logits + width * rows * model.hidden
-    half = 0.5 * case.activation_bytes * tokens * model.hidden
-    add_tensor_traffic(embed, software, tiers, shard, shard.tp, half, 1.0, 0.0)
-    add_tensor_traffic(head, software, tiers, shard, shard.tp, half, 1.0, 0.0)
-
-
-@kernel
-def fill_layers(
-    cases: Rows, chips: Rows, models: Rows, software: Rows, tiers: Rows, shards: Rows,
-    layers: Rows, ops: Rows, volumes: Rows,
-) -> None:  # fmt: skip
-    """Fill `layers[s, kind]` (LAYER, zeroed) for every row s of `shards` (SHARD).
-
-    ops : scratch, MAX_OPERATORS rows of OPERATOR. volumes : scratch, 2 float64.
-    """
-    for s in range(len(shards)):
-        shard = shards[s]
-        case = cases[shard.case]
-        chip, model = chips[case.chip], models[case.model]
-        stack = software[case.software]
-        localise(shard, model, case)
-        for kind in (DENSE, MOE):
-            if kind == DENSE or model.moe_layers > 0.0:
-                fill_transformer_layer(
-                    layers[s, kind], int(kind == MOE), chip, model, stack, case,
-                    tiers[case.tiers], shard, ops, volumes,
-                )  # fmt: skip
-        fill_ends(
-            layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,
-            tiers[case.tiers], shard, ops,
-        )  # fmt: skip

@@ -15,7 +15,12 @@ from accelsim.kernels.orders import chunks_in_flight, slots_of
 from accelsim.kernels.pipeline import schedule_of
 from accelsim.kernels.recompute import kept_activations
 from accelsim.kernels.space import same_work
-from accelsim.kernels.stages import stage_layers, uneven
+from accelsim.kernels.stages import (
+    between_differ,
+    head_parameters,
+    stage_kinds,
+    uneven,
+)
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
@@ -29,6 +34,7 @@ from accelsim.kernels.tables import (
     Rows,
 )
 
+BUCKETS = 2.0  # layers whose gathered weights are alive at once under ZeRO-3
 ON_THE_WAY = 2.0  # layers whose offloaded activations are on their way to the host
 
 
@@ -48,50 +54,44 @@ def in_flight(plan: Record, stage: int) -> float:
 
 @kernel
 def parameters_at(
-    model: Record, plan: Record, layers: float, stage: int
+    model: Record, plan: Record, dense: float, mixtures: float, stage: int
 ) -> tuple[float, float, float]:
-    """Return one worker's parameters in a stage of so many layers.
+    """Return one worker's parameters in a stage of so many dense layers and mixtures.
 
     (dense, experts, ends), cut over tp, experts over etp x ep. The embedding is on the
     first stage, the LM head on the last; a stage that is not both has its own copy of a
     tied one.
     """
-    moe = layers * model.moe_layers / model.layers
-    dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
-    experts = moe * model.expert_parameters / (plan.etp * plan.ep)
+    here = dense * model.layer_parameters + mixtures * model.moe_parameters
+    experts = mixtures * model.expert_parameters / (plan.etp * plan.ep)
     ends = 0.0
     if stage == 0:
         ends += model.embed_parameters
     if stage == plan.pp - 1:
-        copy = model.vocab * model.hidden if plan.pp > 1 else 0.0
-        ends += max(model.head_parameters, copy)
-    return dense / plan.tp, experts, ends / plan.tp
+        ends += head_parameters(model, plan)
+    return here / plan.tp, experts, ends / plan.tp
 
 
 @kernel
 def stage_activations(
-    layers: Rows, chip: Record, model: Record, software: Record, plan: Record,
-    here: float,
+    layers: Rows, chip: Record, software: Record, plan: Record, dense: float,
+    mixtures: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Return what a stage's layers keep of a micro-batch, and one layer's workspace.
 
     A layer that is repeated holds for a moment what it does not keep; so many of them
     are, and the rest keeps all. Bytes [B].
     """
-    if here == 0.0:  # a stage of an end alone
-        return 0.0, 0.0
-    moe = model.moe_layers / model.layers
-    again = here
-    if plan.recompute == FULL:
-        again *= 1.0 - plan.kept_share
     kept, workspace = 0.0, 0.0
     for kind in (DENSE, MOE):
-        share = moe if kind == MOE else 1.0 - moe
-        if share == 0.0:
+        here = mixtures if kind == MOE else dense
+        if here == 0.0:
             continue
-        row = layers[kind]
+        row, again = layers[kind], here
+        if plan.recompute == FULL:
+            again *= 1.0 - plan.kept_share
         each = kept_activations(row, chip, software, plan)
-        kept += share * (again * each + (here - again) * row.saved)
+        kept += again * each + (here - again) * row.saved
         workspace = max(workspace, row.workspace + row.saved - each)
     return kept, workspace
 
@@ -104,6 +104,38 @@ def left_here(plan: Record, kept: float, layers: float) -> float:
     """
     moving = min(kept, ON_THE_WAY * kept / max(1.0, layers))
     return max((1.0 - plan.offload) * kept, moving) if plan.offload > 0.0 else kept
+
+
+@kernel
+def keeps_tables(software: Record, plan: Record) -> bool:
+    """Return whether the vocabulary's gathered tables live as long as a micro-batch.
+
+    They belong to the model itself, which FSDP does not shard again after its forward
+    pass (torch/distributed/fsdp/_fully_shard, FSDPState._lazy_init); a compiler gathers
+    them where they are read.
+    """
+    whole = software.stage_gathered > 0.0 and plan.pp > 1
+    return bool(software.segments > 0.0 and not whole)
+
+
+@kernel
+def gathered_bytes(
+    case: Record, software: Record, plan: Record, layer: float, ends: float,
+    mine: float,
+) -> float:  # fmt: skip
+    """Return what ZeRO-3 holds of weights and gradients that are not shards [B].
+
+    Two layers; or the whole stage; or the tables of the vocabulary, a layer, and the
+    output of the collective that gathers them, whose stream has memory of its own, and
+    the gradients of a layer, as they form and as they are reduced.
+    """
+    width = float(case.weight_bytes)
+    both = width + float(software.grad_bytes)
+    if software.stage_gathered > 0.0 and plan.pp > 1:
+        return both * mine
+    if not keeps_tables(software, plan):
+        return BUCKETS * both * layer
+    return width * (ends + layer + max(ends, layer)) + both * layer
 
 
 @kernel
@@ -129,12 +161,8 @@ def fill_states(
         memory.optimizer = optimizer_bytes(software, plan.optimizer) * held
     memory.buffers = 0.0
     if plan.sharding == ZERO3:
-        both = case.weight_bytes + software.grad_bytes
         layer = (dense + experts) / max(1.0, layers)
-        memory.buffers = both * mine
-        if software.stage_gathered == 0.0 or plan.pp == 1:
-            gathered = ends + layer + max(ends, layer)
-            memory.buffers = case.weight_bytes * gathered + both * layer
+        memory.buffers = gathered_bytes(case, software, plan, layer, ends, mine)
     elif plan.sharding == UNSHARDED and plan.dp * plan.cp > 1:
         memory.buffers = software.bucket_bytes * trained * mine
 
@@ -145,11 +173,13 @@ def fill_held(
     software: Record, plan: Record, stage: int,
 ) -> None:  # fmt: skip
     """Fill what a stage holds whatever is sharded: STAGE."""
-    here = stage_layers(case, model, software, plan, stage)
-    held.layers, held.depth = here, in_flight(plan, stage)
-    held.dense, held.experts, held.ends = parameters_at(model, plan, here, stage)
+    dense, mixtures = stage_kinds(case, model, software, plan, stage)
+    held.layers, held.depth = dense + mixtures, in_flight(plan, stage)
+    held.dense, held.experts, held.ends = parameters_at(
+        model, plan, dense, mixtures, stage
+    )
     held.kept, held.workspace = stage_activations(
-        layers, chip, model, software, plan, here
+        layers, chip, software, plan, dense, mixtures
     )
     held.logits = layers[HEAD].saved if stage == plan.pp - 1 else 0.0
 
@@ -174,7 +204,7 @@ def fill_stage(
     kept = left_here(plan, held.kept, here)
     mine = model.trained * (dense + experts + ends)
     written = software.working_gradient * mine
-    if plan.sharding == ZERO3 and (software.stage_gathered == 0.0 or plan.pp == 1):
+    if plan.sharding == ZERO3 and keeps_tables(software, plan):
         # the tables of the vocabulary are reduced when all else is done
         written += (case.weight_bytes + software.grad_bytes) * model.trained * ends
     update = 0.0
@@ -229,7 +259,7 @@ def fill_memory(
         case = cases[plan.case]
         model, stack = models[case.model], software[case.software]
         again = i == 0 or not same_work(plan, plans[i - 1])
-        every = 1 if uneven(case, stack, plan) else 0
+        every = 1 if uneven(case, stack, plan) or between_differ(model, plan) else 0
         for which in range(plan.pp if every == 1 else 3):
             stage = stage_that(plan, which, every)
             if stage < 0:

@@ -51,6 +51,7 @@ from accelsim.kernels.tables import (
     codes,
 )
 
+JOINED = 4.0  # passes over a hidden state: two are read and written
 FIRST = codes(1)[0]  # row of a layer's first operator
 
 

@@ -13,6 +13,7 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
+from accelsim.kernels.stages import head_parameters
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
     STATE_PASSES,
@@ -24,20 +25,20 @@ from accelsim.kernels.tables import UNSHARDED, ZERO2, ZERO3, Record, Rows
 
 @kernel
 def stage_parameters(
-    model: Record, plan: Record, layers: float
+    model: Record, plan: Record, dense: float, mixtures: float
 ) -> tuple[float, float, float]:
     """Return the parameters of one worker in a stage: (dense, experts, ends).
 
-    Tables of the embedding and the head are on the first and last stage, on both if
-    there is one stage. Numbers of parameters, cut over tp, experts over etp x ep.
+    dense, mixtures : layers of the stage. Tables of the embedding and the head are on
+    the first and last stage, on both if there is one stage. Numbers of parameters, cut
+    over tp, experts over etp x ep.
     """
-    moe = layers * model.moe_layers / model.layers
-    dense = (layers - moe) * model.layer_parameters + moe * model.moe_parameters
-    experts = moe * model.expert_parameters / (plan.etp * plan.ep)
-    ends = max(model.embed_parameters, model.head_parameters)
+    here = dense * model.layer_parameters + mixtures * model.moe_parameters
+    experts = mixtures * model.expert_parameters / (plan.etp * plan.ep)
+    ends = head_parameters(model, plan)
     if plan.pp == 1:
-        ends = model.embed_parameters + model.head_parameters
-    return dense / plan.tp, experts, ends / plan.tp
+        ends += model.embed_parameters
+    return here / plan.tp, experts, max(model.embed_parameters, ends) / plan.tp
 
 
 @kernel
@@ -62,17 +63,17 @@ def group_exchange(
 @kernel
 def fill_exchange(
     exchange: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, full: float,
+    plan: Record, dense_layers: float, mixtures: float,
 ) -> None:  # fmt: skip
     """Fill what the replicas exchange for all gradients and all weights, once each.
 
-    full : layers of the fullest stage.
+    dense_layers, mixtures : layers of the stage that has most parameters.
     Sharded ones layer by layer (ZeRO-2 and 3), the others as a whole; once a step what
     was trained, layer by layer all that is needed.
     """
-    dense, experts, ends = stage_parameters(model, plan, full)
+    dense, experts, ends = stage_parameters(model, plan, dense_layers, mixtures)
     dense += ends
-    layers = max(1.0, full)
+    layers = max(1.0, dense_layers + mixtures)
     grad = software.reduce_bytes * model.trained
     calls = layers if plan.sharding >= ZERO2 else 1.0
     if plan.sharding == UNSHARDED and software.bucket > 0.0:
@@ -155,14 +156,15 @@ def add_data_parallel(
 @kernel
 def add_optimizer(
     result: Record, model: Record, chip: Record, software: Record, case: Record,
-    plan: Record, layers: float,
+    plan: Record, dense: float, mixtures: float,
 ) -> None:  # fmt: skip
     """Add the update: it streams gradient, master copy and moments of each parameter.
 
-    Chained kernels move about twice as much.
+    dense, mixtures : layers of the stage that has most parameters. Chained kernels move
+    about twice as much.
     """
-    dense, experts, ends = stage_parameters(model, plan, layers)
-    mine = dense + ends
+    here, experts, ends = stage_parameters(model, plan, dense, mixtures)
+    mine, layers = here + ends, dense + mixtures
     if plan.sharding != UNSHARDED:
         ranks = sharers(plan)
         mine, experts = mine / ranks, experts / expert_sharers(plan, ranks)

@@ -81,7 +81,7 @@ def same_replicas(a: Record, b: Record) -> bool:
     return bool(
         a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
         and a.vp == b.vp and a.ep == b.ep and a.etp == b.etp and a.dp == b.dp
-        and a.shard_group == b.shard_group
+        and a.shard_group == b.shard_group and a.schedule == b.schedule
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from accelsim.kernels.recompute import (
     selective_flops,
     selective_seconds,
 )
-from accelsim.kernels.stages import fill_shares, fullest_layers
+from accelsim.kernels.stages import all_kinds, fill_shares, plain
 from accelsim.kernels.tables import (
     DENSE,
     DUALPIPE,
@@ -139,18 +139,17 @@ def end_host(row: Record, software: Record) -> float:
 @kernel
 def add_layers(
     result: Record, layers: Rows, chip: Record, model: Record, software: Record,
-    plan: Record, count: float,
+    plan: Record, dense: float, mixtures: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
-    """Add `count` layers, dense and mixture as the model has them.
+    """Add so many dense layers and mixtures.
 
     Returns seconds of the device, forward and backward, and of the host.
     """
     forward, backward, host_f, host_b = 0.0, 0.0, 0.0, 0.0
-    moe = model.moe_layers / model.layers
     for kind in (DENSE, MOE):
-        share = moe if kind == MOE else 1.0 - moe
-        if share > 0.0:
-            row, here = layers[kind], count * share
+        here = mixtures if kind == MOE else dense
+        if here > 0.0:
+            row = layers[kind]
             f, b = add_layer(result, row, chip, software, plan, here)
             of_host = host_seconds(row, model, software, plan)
             forward, backward = forward + f, backward + b
@@ -235,14 +234,27 @@ def fill_pipeline(
 
 
 @kernel
-def weight_seconds(layers: Rows, model: Record, count: float) -> float:
-    """Return the part of the backward pass of `count` layers that is for weights [s].
+def weight_seconds(layers: Rows, dense: float, mixtures: float) -> float:
+    """Return the part of the backward pass of some layers that is for weights [s].
 
     One of the two products that each forward product has.
     """
-    moe = model.moe_layers / model.layers
-    dense = (1.0 - moe) * layers[DENSE].backward_matmul
-    return float(count * (dense + moe * layers[MOE].backward_matmul) / 2.0)
+    products = dense * layers[DENSE].backward_matmul
+    return float((products + mixtures * layers[MOE].backward_matmul) / 2.0)
+
+
+@kernel
+def layer_seconds(
+    result: Record, layers: Rows, chip: Record, software: Record, plan: Record,
+    kind: int,
+) -> float:  # fmt: skip
+    """Return the seconds of a layer of one kind on a micro-batch.
+
+    result : RESULT, zeroed and left so.
+    """
+    forward, backward = add_layer(result, layers[kind], chip, software, plan, 1.0)
+    add_layer(result, layers[kind], chip, software, plan, -1.0)
+    return forward + backward
 
 
 @kernel
@@ -315,10 +327,13 @@ def fill_work(
     row and (4, pp). Returns seconds of a full stage on one micro-batch, forward and
     backward.
     """
-    full = fullest_layers(case, model, software, plan)
-    fill_shares(pipe, case, model, software, plan, full)
+    each, mixture = 1.0, 1.0
+    if not plain(model):
+        each = layer_seconds(result, layers, chip, software, plan, DENSE)
+        mixture = layer_seconds(result, layers, chip, software, plan, MOE)
+    fill_shares(pipe, case, model, software, plan, each, mixture)
     forward, backward, host_f, host_b = add_layers(
-        result, layers, chip, model, software, plan, full
+        result, layers, chip, model, software, plan, pipe.dense, pipe.mixtures
     )
     embed, head, share = layers[EMBED], layers[HEAD], pipe.share[plan.pp - 1]
     slowest, size, sends = forward + backward, 0.0, 0.0
@@ -336,7 +351,7 @@ def fill_work(
         )
         fill_pipeline(pipe, layers, forward, backward, wait)
         pipe.head_forward += wait_last - share * wait
-        pipe.weight = weight_seconds(layers, model, full)
+        pipe.weight = weight_seconds(layers, pipe.dense, pipe.mixtures)
         size = fill_hand_over(pipe, case, model, software, tiers, plan)
         slowest, sends = add_slowest(
             result, pipe, layers, plan, slowest, wait, wait_last
@@ -344,9 +359,9 @@ def fill_work(
     scale_micro_batches(result, float(plan.micro_batches))
     if plan.pp > 1:
         add_pipeline(result, pipe, plan, slowest, size, sends, sums)
-    dense = model.layers - model.moe_layers
+    dense, mixtures = all_kinds(model)
     add_mean_worker(result, layers[DENSE], chip, software, plan, dense)
-    add_mean_worker(result, layers[MOE], chip, software, plan, model.moe_layers)
+    add_mean_worker(result, layers[MOE], chip, software, plan, mixtures)
     add_mean_end(result, layers[EMBED], plan)
     add_mean_end(result, layers[HEAD], plan)
     return forward, backward

@@ -62,6 +62,7 @@ BUCKET = 25.0 * 2**20  # B; bucket_cap_mb of DistributedDataParallel
 def followed(chip: Record, model: Record, software: Record, plan: Record) -> bool:
     """Return whether the sequence of a plan's tensors is known here."""
     dense = model.moe_layers == 0.0 and model.kv_rank == 0.0 and model.blocks == 2.0
+    dense = dense and model.mtp == 0.0
     plain = plan.recompute != SELECTIVE and plan.recompute_layers == 0
     plain = plain and plan.offload == 0.0 and model.adapter_rank == 0.0
     plain = plain and plan.offload_optimizer == 0 and plan.sharding <= ZERO2

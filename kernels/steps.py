@@ -17,7 +17,7 @@ from accelsim.kernels.replicas import (
     fill_exchange,
 )
 from accelsim.kernels.space import same_replicas, same_work
-from accelsim.kernels.stages import fullest_layers
+from accelsim.kernels.stages import heaviest_kinds
 from accelsim.kernels.step import fill_work
 from accelsim.kernels.tables import Record, Rows
 
@@ -60,6 +60,7 @@ def fill_steps(
     work, exchange = scratch.work[0], scratch.exchange
     last = -1
     full, forward, backward, kept = 0.0, 0.0, 0.0, 0.0
+    dense, mixtures = 0.0, 0.0
     for i in range(len(plans)):
         if not timed[i]:
             continue
@@ -74,18 +75,26 @@ def fill_steps(
                 work, four, case, chip, model, stack, own, plan, scratch.pipe[0],
                 scratch.sums,
             )  # fmt: skip
-            full = fullest_layers(case, model, stack, plan)
-            kept, _ = stage_activations(four, chip, model, stack, plan, full)
+            pipe = scratch.pipe[0]
+            full = pipe.dense + pipe.mixtures
+            kept, _ = stage_activations(
+                four, chip, stack, plan, pipe.dense, pipe.mixtures
+            )
         if last < 0 or not same_replicas(plan, plans[last]):
             for kind in range(len(exchange)):
                 exchange[kind].known = 0.0
+            dense, mixtures = heaviest_kinds(
+                case, model, stack, plan, model.layer_parameters / plan.tp,
+                model.moe_parameters / plan.tp
+                + model.expert_parameters / (plan.etp * plan.ep),
+            )  # fmt: skip
         mine = exchange[plan.sharding]
         if mine.known == 0.0:
-            fill_exchange(mine, model, stack, case, own, plan, full)
+            fill_exchange(mine, model, stack, case, own, plan, dense, mixtures)
             mine.known = 1.0
         last = i
         results[i] = scratch.work[0]
         add_data_parallel(result, mine, stack, plan, full, forward, backward)
-        add_optimizer(result, model, chip, stack, case, plan, full)
+        add_optimizer(result, model, chip, stack, case, plan, dense, mixtures)
         add_offload(result, case, plan, kept)
         add_parts(result)

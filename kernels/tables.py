@@ -142,6 +142,7 @@ MODEL = np.dtype(
     [
         ("layers", "f8"),
         ("moe_layers", "f8"),
+        *((name, "f8") for name in ("dense_first", "every")),  # see `specs.model`
         ("hidden", "f8"),
         ("heads", "f8"),
         ("kv_heads", "f8"),
@@ -161,7 +162,7 @@ MODEL = np.dtype(
         ("dropout", "f8"),  # 1 if trained with dropout
         ("experts", "f8"),
         ("top_k", "f8"),
-        ("node_limit", "f8"),  # nodes that a token's experts lie on at most, 0 = any
+        *((name, "f8") for name in ("node_limit", "groups")),  # see `experts.distinct`
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
         ("tensors", "f8"),  # parameter tensors of a layer
@@ -172,6 +173,7 @@ MODEL = np.dtype(
         ("expert_parameters", "f8"),  # routed experts of a mixture layer
         ("embed_parameters", "f8"),
         ("head_parameters", "f8"),  # 0 if tied
+        *((name, "f8") for name in ("mtp", "mtp_parameters")),  # further heads
     ]
 )
 
@@ -217,7 +219,7 @@ PLAN = np.dtype(
 )
 
 # A pipeline, in s: the fullest stage's passes on one micro-batch, what the ends add to
-# the first and the last stage, each stage's layers over those of the fullest.
+# the first and the last stage, what each stage's layers take over the fullest's.
 PIPELINE = np.dtype(
     [
         ("forward", "f8"),
@@ -229,6 +231,7 @@ PIPELINE = np.dtype(
         ("head_backward", "f8"),
         ("head_weight", "f8"),
         ("share", "f8", (MAX_STAGES,)),
+        *((kind, "f8") for kind in ("dense", "mixtures")),  # layers of the fullest
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation

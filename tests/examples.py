@@ -169,6 +169,7 @@ def mixture(**changes: Any) -> Record:
     hidden = 1024.0
     values: dict[str, Any] = {
         "moe_layers": changes.get("layers", 8.0),
+        "every": 1.0,
         "experts": 8.0,
         "top_k": 2.0,
         "expert_ffn": 512.0,

@@ -86,11 +86,6 @@ def _notes(q: Question) -> tuple[str, ...]:
             f"{q.chip.name} has no figure for {asked} attention: "
             f"{used or 'unfused'} is taken"
         )
-    if q.model.mtp_layers:
-        notes.append(
-            f"the {q.model.mtp_layers} layers of {q.model.name} that predict further "
-            "tokens are neither timed nor stored"
-        )
     if q.chip.gemm is None and q.chip.power.tdp.source == BY_HAND[0]:
         notes.append(
             f"power.tdp of {q.chip.name} was set: its power follows, its clock does not"

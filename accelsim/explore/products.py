@@ -11,6 +11,7 @@ from accelsim.explore.result import Estimate
 from accelsim.kernels import tables
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.operators import localise, transformer_operators
+from accelsim.kernels.stages import all_kinds
 from accelsim.kernels.tables import ELEMENT_BYTES, Record
 from accelsim.training.lower import table
 
@@ -46,11 +47,7 @@ def products(found: Estimate) -> list[Product]:
     chip, model, software = rows.chips[0], rows.models[0], rows.software[0]
     localise(shard, model, case)
     ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
-    kinds = [
-        k
-        for k, n in ((0, model.layers - model.moe_layers), (1, model.moe_layers))
-        if n > 0.0
-    ]
+    kinds = [k for k, n in enumerate(all_kinds(model)) if n > 0.0]
     made = list[Product]()
     for mixture in kinds:
         count = transformer_operators(ops, mixture, chip, model, software, case, shard)

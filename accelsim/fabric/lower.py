@@ -1,5 +1,7 @@
 """From a system's tiers and links to one worker's rows of the tier table."""
 
+import itertools
+import math
 from collections.abc import Mapping
 
 from accelsim.errors import NoAnswerError
@@ -53,10 +55,13 @@ def fill_tiers(
     for name, tier in system.tiers.items():
         if name in found:
             row = rows[index]
-            row.workers = filled(tier.chips, chips) * chip.workers_per_chip
+            mine = filled(tier.chips, chips)
+            row.workers = mine * chip.workers_per_chip
             _fill_tier(
                 row, tier, found[name], links[tier.link], tier.chips // inner, share
             )
+            if tier.cube:
+                row.extent[: len(tier.dims)] = slice_of(tier, mine // inner)
             row.neuron = float(neuron)
             if tier.library is not None and not neuron:
                 fill_nccl(row, tier.library, fitted, found[name].latency)
@@ -96,6 +101,22 @@ def filled(domain: int, chips: int) -> int:
     """Return the chips of each domain that an evenly placed job uses."""
     domains = -(-chips // domain)
     return chips // domains if chips % domains == 0 else domain
+
+
+def slice_of(tier: TierSpec, members: int) -> tuple[int, ...]:
+    """Return the extents of the box of whole cubes that a job has to itself.
+
+    Optical switches close each of its dimensions into a ring (Jouppi et al. 2023, sec.
+    2). Of boxes of as many `members` the one nearest to a cube, its longest side first;
+    that of the whole tier, which a part of a cube cannot close, if there is none.
+    """
+    sides = [
+        [n for n in range(cube, extent + 1, cube) if members % n == 0]
+        for cube, extent in zip(tier.cube, tier.dims, strict=True)
+    ]
+    boxes = (box for box in itertools.product(*sides) if math.prod(box) == members)
+    nearest = min(boxes, key=lambda box: (sum(box), [-n for n in box]), default=None)
+    return tier.dims if nearest is None else nearest
 
 
 def _fill_tier(

@@ -80,7 +80,8 @@ class TierSpec(Spec):
         `rail` spreads, and goes inside the node to the rail of its target first.
     cube : tuple of int
         Torus only: extents of the blocks that are wired for good; the links between
-        blocks, and those that close the rings, go through the optical switch.
+        blocks, and those that close the rings, go through the optical switch. A job of
+        whole blocks has a torus of its own, the box of them that is nearest to a cube.
     """
 
     chips: int = Field(gt=0, le=MAX_SIZE)
@@ -122,8 +123,8 @@ class TierSpec(Spec):
             raise ValueError("rails and routing belong to a fat tree")
         if kind == "mesh" and self.switch is not None:
             raise ValueError("switch: a mesh has none")
-        if kind == "torus" and bool(self.cube) != (self.switch is not None):
-            raise ValueError("a torus has a cube and an optical switch, or neither")
+        if kind == "torus" and self.switch is not None and not self.cube:
+            raise ValueError("an optical switch needs a cube, whose links it closes")
         if self.cube and (
             len(self.cube) != len(self.dims)
             or any(n < 1 or d % n for d, n in zip(self.dims, self.cube, strict=True))

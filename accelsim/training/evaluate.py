@@ -11,10 +11,10 @@ from typing import TypeAlias
 import numpy as np
 
 from accelsim.kernels import tables
-from accelsim.kernels.layers import fill_layers
 from accelsim.kernels.memory import fill_memory, fill_stages
 from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.plan_tables import EXCHANGE, STAGE
+from accelsim.kernels.shards import fill_layers
 from accelsim.kernels.space import EMPTY, index_shards
 from accelsim.kernels.steps import Scratch, fill_steps
 from accelsim.kernels.tables import Rows

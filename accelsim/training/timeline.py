@@ -18,7 +18,6 @@ from accelsim.kernels.orders import WEIGHT, slots_of
 from accelsim.kernels.pipeline import schedule_of
 from accelsim.kernels.recompute import repeated, repeated_traffic
 from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
-from accelsim.kernels.stages import fullest_layers
 from accelsim.kernels.step import add_layers, fill_pipeline
 from accelsim.kernels.steps import fill_steps
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record, Rows
@@ -174,10 +173,7 @@ def _pipelines(
     Of the seconds that are exposed, and of the bytes that a worker sends.
     """
     case, layers = plan.case, done.layers[plan.shard]
-    row, chip, model, software, _ = rows.of(case)
-    full = fullest_layers(row, model, software, plan)
-    part = table(tables.RESULT, 1)[0]
-    forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, full)
+    _, chip, model, software, _ = rows.of(case)
     one = table(tables.PLAN, 1)
     one[0] = plan
     scratch, result = step_scratch(one), table(tables.RESULT, 1)
@@ -186,6 +182,8 @@ def _pipelines(
         done.layers, np.ones(1, dtype=bool), result, scratch,
     )  # fmt: skip
     pipe = scratch.pipe.view(np.recarray)[0]
+    full, part = (pipe.dense, pipe.mixtures), table(tables.RESULT, 1)[0]
+    forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, *full)
     if plan.pp == 1:
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)
@@ -194,21 +192,20 @@ def _pipelines(
         kind: _traffic(kind, layers, float(part[kind]), share, pipe.share)
         for kind in TRAFFIC
     }
-    moe = float(model.moe_layers / model.layers)
-    sent = {k: _sent(k, layers, full, moe, plan, pipe.share) for k in TRAFFIC}
+    sent = {k: _sent(k, layers, full, plan, pipe.share) for k in TRAFFIC}
     return pipe, exposed, sent
 
 
 def _sent(
-    kind: str, layers: Rows, full: float, moe: float, plan: Record, stages: Rows
+    kind: str, layers: Rows, full: tuple[float, float], plan: Record, stages: Rows
 ) -> Record:
     """Return a pipeline whose seconds are the bytes of one kind of traffic.
 
-    full : layers of the fullest stage; moe : share of these that are mixtures.
+    full : layers of the fullest stage, dense and mixtures.
     """
     pipe, again = table(tables.PIPELINE, 1)[0], repeated(plan)
     pipe.share = stages
-    for row, count in ((layers[DENSE], full * (1.0 - moe)), (layers[MOE], full * moe)):
+    for row, count in zip((layers[DENSE], layers[MOE]), full, strict=True):
         there = float(row[f"forward_{kind}_bytes"])
         block, routed = repeated_traffic(row, plan)
         more = {"tp": block * float(row.block_tp_bytes), "ep": routed * there}

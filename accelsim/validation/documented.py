@@ -11,6 +11,7 @@ from accelsim.validation.mlperf import published
 from accelsim.validation.table import Row, count
 
 NODE_CHIPS = 16  # Trainium chips in a trn1.32xlarge
+VAGUE = ("", "custom")  # cells that say nothing
 NOTHING = {"recompute": "none", "sharding": "ZeRO-0"}
 
 
@@ -35,7 +36,7 @@ class Recipe:
         """Return whether the recipe speaks of this row."""
         columns = ("framework", "model", "source", "precision", "chip")
         found = all(re.search(getattr(self, c), row.get(c, "")) for c in columns)
-        return found and not row.get(self.blank, "")
+        return found and row.get(self.blank, "") in VAGUE
 
 
 def _neuron_reference(row: Row) -> Mapping[str, str]:
@@ -132,6 +133,12 @@ def _dgxc_pax(row: Row) -> Mapping[str, str]:
     return {"recompute": f"selective ({policy})", "shard_group": group}
 
 
+def _axlearn(row: Row) -> Mapping[str, str]:
+    # apple/axlearn@34aed43c axlearn/experiments/text/gpt/fuji.py, mesh_rules of
+    # gpu-p5.48xlarge: data=-1 and fsdp=8 (7B), fsdp=128 (70B)
+    return {"shard_group": "128" if "70b" in row["model"] else "8"}
+
+
 def _megatron_2020(row: Row) -> Mapping[str, str]:
     # Shoeybi et al. 2019, arXiv:1909.08053, sections 4 and 5: sequences of 1024, and
     # no gradient accumulation. The table's own TFLOP/s come out at 1024 alone.
@@ -149,12 +156,82 @@ def _rapid(_row: Row) -> Mapping[str, str]:
 def _experts_whole(_row: Row) -> Mapping[str, str]:
     # NVIDIA/NeMo@8cfedd7 nemo/collections/llm/recipes/{deepseek_v3,qwen3,gpt_oss_120b}
     # .py and dgxc-benchmarking@1f6d9f4 deepseek_v3/pretraining/launch.sh, grok1/README
-    # .md (H100): expert_tensor_parallel_size of 1
+    # .md (H100); yanring/Megatron-MoE-ModelZoo model_configs/benchmarking/*.yaml:
+    # expert_tensor_parallel_size of 1
     return {"etp": "1"}
 
 
+def _predicts_further(_row: Row) -> Mapping[str, str]:
+    # NVIDIA-NeMo/Megatron-Bridge@067f987 src/megatron/bridge/recipes/deepseek/h100/
+    # deepseek_v3.py (mtp_num_layers = 1), which its performance recipes start from, and
+    # NVIDIA/NeMo@8cfedd7 nemo/collections/llm/recipes/deepseek_v3.py (use_mtp: True);
+    # rows without say so. Megatron-MoE-ModelZoo best_practice/deepseek-v3/*.sh
+    return {"mtp_layers": "1"}
+
+
+DEEPSEEK = r"^deepseek-v3"
+WITH_MTP = r"^(?!.*w/o MTP)"
 PUBLISHED = ("precision", "tp", "recompute")
 WHOLE = r"^(deepseek|qwen3|gpt-oss)"
+# Recomputation by chip, model, tokens at least and precision, where a recipe states it:
+# AI-Hypercomputer/tpu-recipes@c8cfe2f training/ironwood/*/run_recipe.sh and
+# AI-Hypercomputer/maxtext@e591f30 benchmarks/maxtext_v5{p,e}_model_configs.py,
+# src/maxtext/configs/tpu/v5p/*.sh and configs/gpu/models/*.yml. Else a stack's default.
+MAXTEXT_KEEPS = (
+    (r"v7", r"^llama3.1-70b", 131072, r"", "query_proj,key_proj,value_proj,context"),
+    (r"v7", r"^llama3.1-70b", 0, r"", "query_proj,key_proj,value_proj,context"),
+    (r"v7", r"^llama3.1-405b", 0, r"^bf16", "key_proj,value_proj,mlpwo offload"),
+    (r"v7", r"^gpt-oss", 0, r"", "mlpwo offload"),
+    (r"v5p", r"^llama3.1-405b", 0, r"", "context,mlpwo offload"),
+    (r"v5p", r"^llama2-7b", 0, r"", "minimal"),
+    (r"v5p", r"^llama2-70b", 0, r"", "save_dot_except_mlpwi"),
+    (r"v5e", r"^llama2-7b", 0, r"", "save_qkv_proj"),
+    (r"v5e", r"^llama2-(13|70)b", 0, r"", "qkv_proj_offloaded"),
+    (
+        r"v5e",
+        r"^llama3.1-8b",
+        0,
+        r"",
+        "query_proj,key_proj,value_proj,out_proj offload",
+    ),
+    (r"^[HGAB]\d", r"^(llama2-7b|llama3-8b|mixtral)", 0, r"", "minimal_with_context"),
+)
+# apple/axlearn@34aed43 axlearn/experiments/text/gpt/fuji.py: mesh rules by machine.
+AXLEARN_KEEPS = (
+    (r"v5p", r"^llama2-7b", 0, r"", "minimal_with_context"),
+    (r"v5p", r"^llama2-70b", 0, r"", "save_qkv_proj"),
+    (r"v6e", r"^llama2-70b", 0, r"", "qkv_proj_offloaded"),
+    (r"^Trainium2", r"^llama2-70b", 0, r"", "query_proj,key_proj,value_proj,mlpwi"),
+)
+Keeps = tuple[tuple[str, str, int, str, str], ...]
+
+
+def _keeps(row: Row, table: Keeps) -> Mapping[str, str]:
+    for chip, model, tokens, precision, text in table:
+        long = (count(row, "seq_len") or 0) >= tokens
+        named = re.search(chip, row["chip"]) and re.search(model, row["model"])
+        if long and named and re.search(precision, row["precision"]):
+            return {"recompute": f"custom ({text})"}
+    return {}
+
+
+def _maxtext(row: Row) -> Mapping[str, str]:
+    return _keeps(row, MAXTEXT_KEEPS)
+
+
+def _axlearn_keeps(row: Row) -> Mapping[str, str]:
+    # as above; tpu-v5p: data=-1 and fsdp=64 (7B)
+    copies = row["chip"] == "TPU-v5p" and row["model"].startswith("llama2-7b")
+    mesh = {"shard_group": "64"} if copies else {}
+    return {**mesh, **_keeps(row, AXLEARN_KEEPS)}
+
+
+def _maxtext_gpt3(row: Row) -> Mapping[str, str]:
+    # AI-Hypercomputer/maxtext@e591f30 src/maxtext/configs/tpu/v5p/gpt3_175b/*.sh
+    few = (count(row, "n_chips") or 0) <= 1024
+    return {"tp": "8", "recompute": "full" if few else "custom (minimal)"}
+
+
 ROUNDED = r"\+SR"  # stochastic rounding: neuronx-nemo-megatron's way
 RECIPES = (
     Recipe(r"PyTorch DDP/FSDP", r"", r"Rapid-LLM", "micro_batch", _rapid),
@@ -169,11 +246,18 @@ RECIPES = (
     *(Recipe(r"", r"", r"^mlcommons", c, published) for c in PUBLISHED),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
+    Recipe(r"Bridge|^NeMo", DEEPSEEK, WITH_MTP, "mtp_layers", _predicts_further),
+    Recipe(r"", DEEPSEEK, r"ModelZoo", "mtp_layers", _predicts_further),
     Recipe(r"NeMo", WHOLE, r"", "etp", _experts_whole),
+    Recipe(r"", r"", r"ModelZoo", "etp", _experts_whole),
     Recipe(r"NeMo", r"^grok1", r"@1f6d9f4", "etp", _experts_whole, chip=r"^H100"),
     Recipe(r"^MaxText", r"^llama", r"dgxc-benchmarking", "recompute", _dgxc_maxtext),
     Recipe(r"^PAX", r"^gpt3", r"dgxc-benchmarking", "recompute", _dgxc_pax),
+    Recipe(r"AXLearn", r"^llama", r"", "shard_group", _axlearn, chip=r"^[AH]100"),
     Recipe(r"^Megatron-LM", r"^gpt", r"tables\.tex", "seq_len", _megatron_2020),
+    Recipe(r"(?i)^maxtext", r"^gpt3-175b", r"", "tp", _maxtext_gpt3, r"^int8"),
+    Recipe(r"(?i)^maxtext", r"", r"", "recompute", _maxtext),
+    Recipe(r"^AXLearn", r"", r"", "recompute", _axlearn_keeps),
 )
 
 
@@ -183,5 +267,5 @@ def filled(row: Row) -> dict[str, str]:
     for recipe in RECIPES:
         if recipe.fits(full):
             cells = recipe.cells(full)
-            full |= {k: v for k, v in cells.items() if not full.get(k, "")}
+            full |= {k: v for k, v in cells.items() if full.get(k, "") in VAGUE}
     return full

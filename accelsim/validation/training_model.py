@@ -165,8 +165,8 @@ def _details(row: Row) -> dict[str, Any]:
     tied = re.search(r"tied embeddings=(True|False)", notes)
     if tied:
         found["tied_embeddings"] = tied[1] == "True"
-    if "w/ MTP" in words or "HAI-LLM" in words:
-        found["mtp_layers"] = 1
+    if row.get("mtp_layers") or "w/ MTP" in words or "HAI-LLM" in words:
+        found["mtp_layers"] = count(row, "mtp_layers") or 1
     if row["family"] == "mlcommons" or row["framework"].startswith("PAX"):
         # the reference trains without (run_gpt3.sh), as do google/paxml
         # tasks/lm/model_params.py and contrib/gpu/scripts_gpu/configs.py (DROPOUT_PROB)

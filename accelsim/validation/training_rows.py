@@ -9,7 +9,6 @@ from typing import Any
 
 from accelsim import catalog
 from accelsim.errors import InputError
-from accelsim.overrides import Override
 from accelsim.question import Question, resolve
 from accelsim.specs.model import ModelSpec
 from accelsim.specs.run import PlanSpec, RunSpec
@@ -47,6 +46,7 @@ from accelsim.validation.training_stack import (
 STATED = ("tp", "pp", "micro_batch")
 # Without sequence parallelism: aws-neuron-reference-for-megatron-lm@d087833 has none.
 PLAIN = r"(?i)neuronx.* gpt3-6.7b"
+HYBRID = "fms-fsdp"  # shards within a node unless told otherwise (training.py: hsdp)
 LONGEST = 1e9  # s; a step of thirty years is a slip of the pen
 
 
@@ -123,8 +123,7 @@ def _case(row: Row) -> Case:
 def _resolve(run: RunSpec, row: Row, system: SystemSpec, model: ModelSpec) -> Question:
     found = changes(row, system, run.software or "")
     if run.software in COMPILED and run.plan.recompute == "selective":
-        again = repeated(row["recompute"], model)
-        found += [Override(("software", *k.split(".")), v) for k, v in again.items()]
+        found += repeated(row["recompute"], run.software, model)
     try:
         return resolve(run, found, model=model)
     except InputError:
@@ -140,7 +139,9 @@ def _global_batch(row: Row, software: SoftwareSpec, chips: int) -> int:
     if local and software.name in COMPILED:  # per_device_batch_size: a chip's
         return max(1, round(local * chips))
     replicas = count(row, "dp")
-    if local and replicas and software.name.startswith("torchtitan"):
+    if software.name == HYBRID:
+        replicas = chips  # there are no other axes
+    if local and replicas and software.name.startswith(("torchtitan", HYBRID)):
         return round(local) * replicas  # no gradient accumulation by default
     raise LeftOutError(NO_BATCH)
 
@@ -167,7 +168,9 @@ def plan_of(
         plan["recompute_modules"] = modules_of(row["recompute"], software)
     if plan["recompute"] == "full":
         plan["recompute_layers"] = recomputed_layers(row["recompute"])
-    plan["shard_group"] = _shard_group(row, plan["dp"])
+    plan["shard_group"] = _shard_group(row, plan["dp"], software, system) or plan.get(
+        "shard_group"
+    )
     plan["ep"] = count(row, "ep") if model.moe else 1
     if software.name in COMPILED:
         plan["ep"] = plan["ep"] or 1  # MaxText's ici_expert_parallelism defaults to 1
@@ -194,13 +197,20 @@ def _expert_tensor(
     return stated
 
 
-def _shard_group(row: Row, replicas: int | None) -> int | None:
+def _shard_group(
+    row: Row, replicas: int | None, software: SoftwareSpec, system: SystemSpec
+) -> int | None:
     """Return the workers that share one copy of the weights, where copies are several.
 
-    On GPUs as in ``FSDP128+DP``; the slices of other chips are not told that way.
+    On GPUs as in ``FSDP128+DP``, or those of a node if sharding is hybrid; the slices
+    of other chips are not told that way.
     """
-    found = re.search(r"FSDP(\d{1,9})\+DP", row["sharding"])
+    words = row["sharding"]
+    found = re.search(r"FSDP(\d{1,9})\+DP", words)
     group = int(found[1]) if found else count(row, "shard_group")
+    if re.search(r"(?i)hsdp|hybrid", words) or (not words and software.name == HYBRID):
+        chip = catalog.load("chips", system.chip)
+        group = group or system.node.chips * chip.workers_per_chip
     if group and replicas and group < replicas and replicas % group == 0:
         return group
     return None

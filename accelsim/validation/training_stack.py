@@ -19,6 +19,7 @@ from accelsim.validation.left_out import (
     LeftOutError,
 )
 from accelsim.validation.mlperf import narrow_attention
+from accelsim.validation.remat import kept_names
 from accelsim.validation.table import Row, count
 
 SYSTEMS = {
@@ -60,6 +61,7 @@ NETWORKS = {
     ("gkarfakis19/Rapid-LLM", "A100-80GB"): "a100-pairs-4",
     ("huggingface/nanotron", "H100-SXM"): "p5-h100",  # Ultra-Scale Playbook: EFA
     ("aws-samples/awsome-distributed-training", "H100-SXM"): "p5-h100",
+    ("AXLearn", "H100-SXM"): "p5-h100",  # apple/axlearn fuji.py: gpu-p5.48xlarge
 }
 # A source whose own chips were measured: first pattern that family or source holds.
 MACHINES = ((r"(?i)simumax", r"B200", "dgx-b200-simumax"),)
@@ -86,6 +88,8 @@ STACKS = (
     (r" MegaScale", "megascale"),
     (r"HAI-LLM", "hai-llm"),
     (r"Colossal", "colossalai"),
+    (r"(?i)intern-?(evo|lm)", "internevo"),
+    (r"(?i)fms-fsdp|foundation-model-stack", "fms-fsdp"),
     (r"lit-gpt", "lit-gpt"),
     (r"metaseq", "metaseq"),
     (r"XLA FSDP", "pytorch-xla"),
@@ -208,7 +212,7 @@ def sharding_of(text: str, software: SoftwareSpec) -> Sharding:
         (r"zero-0", "none"),
         (r"zero-?1", "zero1"),
         (r"zero-?2|shard_grad_op", "zero2"),
-        (r"zero-?3|fsdp", "zero3"),
+        (r"zero-?3|[fh]sdp", "zero3"),
         (r"distributed ?optimizer", "zero1"),
     )
     found = (kind for pattern, kind in patterns if re.search(pattern, words))
@@ -224,6 +228,10 @@ def recompute_of(text: str, software: SoftwareSpec) -> Recompute | None:
     if not text:
         default = software.defaults.recompute
         return None if default == "none" else default
+    custom = text.startswith("custom")
+    if software.name in COMPILED and (kept_names(text) or custom):
+        # a custom policy keeps what it names (base.yml: remat), else nothing
+        return "selective" if kept_names(text) else "full"
     if recomputed_layers(text):
         return "full" if "full" in software.recompute else None
     if "layer(s)" in text or text == "custom":  # some layers, or not said which
@@ -305,12 +313,7 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}
     if software == "neuron" and not _nki_attention(row):
         changed["attention"] = "unfused"
-    if software in COMPILED and row["chip"].lower().startswith("trainium"):
-        # aws-neuron-sdk@81ce03a neuron-runtime/explore/compute-comm-overlap.rst: tensor
-        # collectives "cannot be effectively overlapped", reduce-scatters of FSDP come
-        # "at the end of the backward pass"
-        changed |= {"overlap.tp": False, "overlap.dp": False}
-        changed |= {"pipelined_collectives": False}
+    changed |= _compiled_changes(row, software)
     pipeline = (count(row, "pp") or 1) > 1
     if software == "neuron" and row["seq_len"] == "8192" and pipeline:
         # run_llama_nxd.py since 2.19: (CoreAttention, LlamaMLP) if args.seq_len ==
@@ -344,6 +347,21 @@ def _titan_changes(row: Row, software: str, words: str) -> dict[str, object]:
     if software.startswith("torchtitan") and re.search(r"(?i)async ?TP", words):
         changed["overlap.tp"] = True
     return changed
+
+
+def _compiled_changes(row: Row, software: str) -> dict[str, object]:
+    """Return what a compiled stack does otherwise on some family of chips."""
+    chip = row["chip"].lower()
+    if software in COMPILED and chip.startswith("trainium"):
+        # aws-neuron-sdk@81ce03a neuron-runtime/explore/compute-comm-overlap.rst: tensor
+        # collectives "cannot be effectively overlapped", reduce-scatters of FSDP come
+        # "at the end of the backward pass"
+        changed = dict.fromkeys(("overlap.tp", "overlap.dp"), False)
+        return {**changed, "pipelined_collectives": False}
+    if software == "pax" and chip.startswith("tpu"):
+        # praxis/layers/attentions.py, DotProductAttention: einsums and a softmax
+        return {"attention": "unfused"}
+    return {}
 
 
 def _overlap_changes(row: Row, software: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from accelsim.kernels.tables import Record
 from accelsim.specs.model import ModelSpec
-from accelsim.workload.parameters import parameters
+from accelsim.workload.parameters import further_parameters, parameters
 
 
 def fill_model(row: Record, model: ModelSpec) -> None:
@@ -10,6 +10,8 @@ def fill_model(row: Record, model: ModelSpec) -> None:
     count = parameters(model)
     moe, mla = model.moe, model.mla
     row.layers, row.moe_layers = model.layers, count.moe_layers
+    row.dense_first, row.every = (moe.dense_layers, moe.every) if moe else (0, 1)
+    row.mtp = model.mtp_layers
     row.hidden, row.heads, row.kv_heads = model.hidden, model.heads, model.kv_heads
     row.head_dim = row.v_dim = model.head_dim
     if mla is not None:
@@ -29,8 +31,8 @@ def fill_model(row: Record, model: ModelSpec) -> None:
     row.tensors = (2.0 + 4.0) * (2.0 if model.biases else 1.0)
     row.layer_parameters = shared + count.dense_ffn_per_layer
     if moe is not None:
-        row.experts, row.top_k, row.expert_ffn = moe.experts, moe.top_k, moe.ffn
-        row.node_limit = moe.node_limit
+        row.experts, row.top_k, row.expert_ffn = moe.experts, moe.computed, moe.ffn
+        row.node_limit, row.groups = moe.node_limit, moe.groups
         row.shared_ffn = moe.shared_experts * (moe.shared_ffn or moe.ffn)
         row.expert_parameters = count.experts * count.expert_ffn
         row.moe_parameters = (
@@ -40,6 +42,7 @@ def fill_model(row: Record, model: ModelSpec) -> None:
     row.trained = trained_share(model)
     row.embed_parameters = count.embedding + count.positions
     row.head_parameters = count.head + count.final_norm
+    row.mtp_parameters = model.mtp_layers * further_parameters(model)
 
 
 def trained_share(model: ModelSpec) -> float:
@@ -70,8 +73,9 @@ def flops_parts(
     """Return the model FLOPs of a token in its layers' products, scores and head.
 
     6 for each weight that multiplies it (experts: those that it is routed to, the LM
-    head included, the embedding look-up not) and 12 x width x seq_len for the scores
-    and values of each layer (PaLM, arXiv:2204.02311 appendix B); with `causal` the
+    head included, the embedding look-up not; further layers as the others, each with a
+    projection and a head) and 12 x width x seq_len for the scores and values of each
+    layer (PaLM, arXiv:2204.02311 appendix B); with `causal` the
     masked half of a decoder's scores is left out. No recomputation. A frozen weight has
     no gradient of its own: 4 for 6.
     """
@@ -87,11 +91,14 @@ def flops_parts(
         share = 1.0 / model.window_every
         edge = 1.0 - 0.5 * model.window / seq_len if mask else 1.0
         context = share * model.window * edge + (1.0 - share) * context
-    scores = 6.0 * model.layers * model.heads * (head_dim + v_dim) * context
-    layers = count.dense_layers + count.moe_layers
+    more, mixtures = model.mtp_layers, count.moe_layers
+    layers = model.layers + more
+    mixtures += more if mixtures else 0
+    scores = 6.0 * layers * model.heads * (head_dim + v_dim) * context
     weights = layers * count.attention_per_layer
-    weights += count.dense_layers * count.dense_ffn_per_layer
+    weights += (layers - mixtures) * count.dense_ffn_per_layer
     mixture = count.top_k * count.expert_ffn + count.shared_ffn_per_layer
-    weights += count.moe_layers * (mixture + count.router_per_layer)
+    weights += mixtures * (mixture + count.router_per_layer)
+    weights += more * 2.0 * model.hidden * model.hidden
     passes = 4.0 if model.adapter_rank else 6.0
-    return passes * weights, scores, passes * model.vocab * model.hidden
+    return passes * weights, scores, passes * (1 + more) * model.vocab * model.hidden

@@ -219,10 +219,18 @@ def _mtp(model: ModelSpec) -> float:
     """
     if not model.mtp_layers:
         return 0.0
-    hidden, moe = float(model.hidden), model.moe
+    moe = model.moe
     if moe is None:
         ffn = _ffn(model, model.ffn)
     else:
         ffn = _experts(model, moe) + _router(model, moe)
-    one = 2 * hidden * hidden + _attention(model) + ffn + 5 * _norm(model)
-    return model.mtp_layers * one
+    layer = _attention(model) + ffn + 2 * _norm(model)
+    return model.mtp_layers * (layer + further_parameters(model))
+
+
+def further_parameters(model: ModelSpec) -> float:
+    """Return what a module that predicts a further token has beside its layer.
+
+    A projection of two normed vectors to one, and a norm before the shared head.
+    """
+    return 2.0 * model.hidden * model.hidden + 3 * _norm(model)

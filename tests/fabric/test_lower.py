@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim import catalog
-from accelsim.fabric.lower import fill_tiers, filled
+from accelsim.fabric.lower import fill_tiers, filled, slice_of
 from accelsim.fabric.nccl import FITTED
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Rows
@@ -89,6 +89,25 @@ def test_torus_has_ports_in_each_dimension() -> None:
     square["links_per_chip"] = (4,)
     node = tiers_of(system={"tiers": {"node": square}})[0]
     assert list(node.port_bandwidth) == pytest.approx([80e9, 80e9, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("chips", "sides"),
+    # Google Cloud TPU v5p documentation, supported configurations: 4x4x8, 4x8x8,
+    # 8x8x16, 8x16x16, 16x16x24; half a cube has no ring of its own
+    [
+        (64, (4, 4, 4)),
+        (128, (8, 4, 4)),
+        (256, (8, 8, 4)),
+        (1024, (16, 8, 8)),
+        (2048, (16, 16, 8)),
+        (6144, (16, 16, 24)),
+        (32, (16, 20, 28)),
+    ],
+)
+def test_a_slice_is_a_box_of_whole_cubes(chips: int, sides: tuple[int, ...]) -> None:
+    tier = catalog.load("systems", "tpu-v5p-pod").tiers["pod"]
+    assert slice_of(tier, chips) == sides
 
 
 def test_mesh_counts_its_members() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
-from accelsim.kernels.memory import in_flight
+from accelsim.kernels.memory import BUCKETS, in_flight
 from accelsim.kernels.stages import stage_layers
 from accelsim.kernels.tables import (
     ADAM,
@@ -77,24 +77,28 @@ def test_sharded_weights_are_the_master_copy() -> None:
     assert found == pytest.approx(14 * 7.5 * GB / 64)
 
 
-def test_gathered_weights_of_a_layer_and_the_vocabulary() -> None:
-    # unsharded but cut over tp: weights of a layer and of both tables, gathered by a
-    # collective into a buffer as large as the larger; a layer's gradients, in 2 B, and
-    # in 4 B as they are reduced
+def test_gathered_weights_are_alive_for_two_layers() -> None:
+    # weights in 2 B and gradients in 4 B, unsharded but cut over tp
     memory = world().memory(dp=64, tp=4, sharding=ZERO3)
-    layer, tables_ = 12 * HIDDEN**2, 2 * 32000 * HIDDEN
-    assert memory.buffers == (2 * (layer + 2 * tables_) + (2 + 4) * layer) / 4
+    assert memory.buffers == BUCKETS * (2 + 4) * 12 * HIDDEN**2 / 4
     assert world().memory(dp=64, sharding=ZERO2).buffers == 0.0
 
 
+def test_fsdp_keeps_the_tables_of_the_vocabulary() -> None:
+    # weights of a layer and of both tables, gathered by a collective into a buffer as
+    # large as the larger; a layer's gradients, in 2 B, and in 4 B as they are reduced
+    torch = world(software=software(segments=1.0))
+    layer, ends = 12 * HIDDEN**2, 2 * 32000 * HIDDEN
+    buffers = torch.memory(dp=64, tp=4, sharding=ZERO3).buffers
+    assert buffers == (2 * (layer + 2 * ends) + (2 + 4) * layer) / 4
+
+
 def test_a_stage_may_stay_gathered() -> None:
-    stack = software(stage_gathered=1.0)
+    stack = software(stage_gathered=1.0, segments=1.0)
     memory = world(software=stack).memory(pp=2, dp=64, sharding=ZERO3)
     # four layers and a table of the vocabulary
     mine = 4 * 12 * HIDDEN**2 + 32000 * HIDDEN
     assert memory.buffers == (2 + 4) * mine
-    alone = world(software=stack).memory(dp=64, sharding=ZERO3)
-    assert alone.buffers == world().memory(dp=64, sharding=ZERO3).buffers
 
 
 def test_micro_batches_in_flight() -> None:
@@ -272,16 +276,10 @@ def test_parts_make_the_total(made: World, recompute: int, **sizes: int) -> None
     assert memory.total == pytest.approx(sum(parts))
 
 
-TINY = {"vocab": 64.0, "embed_parameters": 65536.0, "head_parameters": 65536.0}
-
-
-@given(
-    made=st.sampled_from([world(model=make(**TINY)) for make in (model, mixture)]),
-    **SIZES,
-)
+@given(made=MADE, **SIZES)
 def test_more_sharding_never_needs_more(made: World, **sizes: int) -> None:
-    # with 8 layers in a stage what ZeRO-3 gathers of two is no more than what it saves;
-    # with one layer in a stage it is that layer twice, and so with large tables
+    # with 8 layers in a stage ZeRO-3's two gathered layers are no more than what it
+    # saves; with one layer in a stage they are that layer twice
     sizes["pp"] = 1
     sizes["dp"] = max(2, sizes["dp"])
     kinds = (UNSHARDED, ZERO1, ZERO2, ZERO3)

@@ -12,16 +12,16 @@ from tests.examples import case, mixture, model, plan, software, switch, tiers
 
 def test_parameters_of_the_fullest_stage() -> None:
     # 8 layers of 12 x 1024^2 over 2 stages and tp 4; one table of 32000 x 1024
-    dense, experts, ends = stage_parameters(model(), plan(pp=2, tp=4), 4.0)
+    dense, experts, ends = stage_parameters(model(), plan(pp=2, tp=4), 4.0, 0.0)
     assert (dense, experts) == (4 * 12 * 1024**2 / 4, 0.0)
     assert ends == 32000 * 1024 / 4
     # one stage holds both tables
-    assert stage_parameters(model(), plan(), 8.0)[2] == 2 * 32000 * 1024
+    assert stage_parameters(model(), plan(), 8.0, 0.0)[2] == 2 * 32000 * 1024
 
 
 def test_experts_are_cut_over_their_group() -> None:
     # 8 mixture layers, 8 experts of 2 x 1024 x 512 each, over ep 4
-    _, experts, _ = stage_parameters(mixture(), plan(dp=4, ep=4), 8.0)
+    _, experts, _ = stage_parameters(mixture(), plan(dp=4, ep=4), 0.0, 8.0)
     assert experts == 8 * 8 * 2 * 1024 * 512 / 4
 
 
@@ -41,8 +41,8 @@ def test_groups_that_are_alike_reduce_their_shards(group: int) -> None:
     # among the groups; weights gathered within it
     exchange, one = table(EXCHANGE, 1)[0], plan(dp=8, sharding=ZERO1, shard_group=group)
     stack = software(scatter=1.0)
-    fill_exchange(exchange, model(), stack, case(), tiers(switch(64)), one, 8.0)
-    size = sum(stage_parameters(model(), one, 8.0)) * stack.grad_bytes
+    fill_exchange(exchange, model(), stack, case(), tiers(switch(64)), one, 8.0, 0.0)
+    size = sum(stage_parameters(model(), one, 8.0, 0.0)) * stack.grad_bytes
     groups = 8 / group
     within = size * (group - 1) / group
     among = size / group * 2 * (groups - 1) / groups

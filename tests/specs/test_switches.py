@@ -39,7 +39,7 @@ def test_links_of_a_rate(name: str, rate: float, links: int) -> None:
         ("switches", "quantum-2", 'power="1 GB"', "power"),
         ("systems", "mi300x-8", 'tiers.node.switch="quantum-2"', "a mesh has none"),
         ("systems", "tpu-v4-pod", "tiers.pod.cube=[3, 4, 4]", "must divide dims"),
-        ("systems", "tpu-v4-pod", "tiers.pod.cube=[]", "a cube and an optical"),
+        ("systems", "tpu-v4-pod", "tiers.pod.cube=[]", "needs a cube"),
         ("systems", "dgx-h100", "tiers.fabric.switches=3", "switch tier"),
         ("systems", "dgx-h100", "tiers.node.rails=8", "belong to a fat tree"),
         ("systems", "dgx-h100", 'tiers.fabric.routing="any"', "routing"),

@@ -208,17 +208,82 @@ def test_policy_and_copies_of_a_launch_script(row: MakeRow) -> None:
     assert case_of(row("T00822")).question.plan.shard_group is None
 
 
+def test_copies_of_a_mesh_rule(row: MakeRow) -> None:
+    # apple/axlearn fuji.py on gpu-p5.48xlarge
+    for name, group in (("T01792", 8), ("T01800", 128)):
+        q = case_of(row(name)).question
+        assert (q.system.name, q.plan.shard_group) == ("p5-h100", group)
+
+
+def test_copies_of_hybrid_sharding(row: MakeRow) -> None:
+    plain = row("T01792") | {"framework": "PyTorch FSDP", "tp": "1", "pp": "1"}
+    for words, stack, group in (
+        ("HSDP", "fsdp-pytorch", 8),
+        ("hybrid shard (zero3)", "fsdp-pytorch", 8),
+        ("FSDP", "fsdp-pytorch", None),
+        ("FSDP", "fms-fsdp", None),
+        ("", "fms-fsdp", 8),  # sharding_strategy: hsdp
+    ):
+        family = {"family": "fms-fsdp"} if stack == "fms-fsdp" else {}
+        q = case_of(plain | {"sharding": words} | family).question
+        assert (q.software.name, q.plan.shard_group) == (stack, group), words
+        assert q.plan.sharding == "zero3"
+
+
+def test_batch_of_a_stack_without_other_axes(row: MakeRow) -> None:
+    told = {"family": "fms-fsdp", "framework": "fms-fsdp", "global_batch": ""}
+    plain = row("T01792") | told | {"measured_step_time_s": ""}
+    found = case_of(plain | {"micro_batch": "2"}).question
+    assert found.run.global_batch == 2 * found.run.chips
+
+
+def test_stack_of_internevo(row: MakeRow) -> None:
+    told = {"family": "InternEvo", "framework": "InternEvo", "sharding": ""}
+    found = case_of(row("T01792") | told).question
+    assert (found.software.name, found.plan.sharding) == ("internevo", "zero1")
+
+
 def test_tpu_plan_follows_from_the_batch(row: MakeRow) -> None:
     # per_device_batch_size 5 on 256 chips, FSDP over all of them
     case = case_of(row("T01638"))
     assert case.question.system.name == "tpu-v6e-pod"
     assert (case.question.plan.dp, case.question.plan.micro_batch) == (256, 5)
     assert case.question.plan.sharding == "zero3"
-    assert case.question.plan.recompute == "full"
+    assert case.question.plan.recompute == "selective"  # queries, keys, values stay
     # FSDP16 x TP8: a replica of eight chips holds eight chips' share
     case = case_of(row("T01598"))
     assert (case.question.plan.tp, case.question.plan.dp) == (8, 16)
     assert case.question.plan.micro_batch == 8
+
+
+def test_slices_of_a_tpu_hold_the_same_weights(row: MakeRow) -> None:
+    # MaxText shards over ICI and replicates over DCN: 2 slices of 256, tp 16 or none
+    found = row("T01610")
+    assert found["n_chips"] == "512"
+    assert case_of(found).question.plan.shard_group == 256
+    cut = found | {"sharding": "FSDP16 x TP16", "tp": "", "global_batch": "512"}
+    assert case_of(cut).question.plan.shard_group == 16
+    one = found | {"n_chips": "256", "global_batch": "1536"}
+    assert case_of(one).question.plan.shard_group is None
+
+
+def test_a_policy_of_recomputation_is_read_by_its_names(row: MakeRow) -> None:
+    found = row("T01610") | {"recompute": "selective (remat_policy=minimal)"}
+    kept = case_of(found).question
+    assert kept.plan.recompute == "selective"
+    assert float(kept.software.selective.matmul) == 0.0
+    assert float(kept.software.selective.attention or 0.0) == 1.0
+    # a custom policy keeps what it names alone (base.yml)
+    assert case_of(found | {"recompute": "custom"}).question.plan.recompute == "full"
+
+
+def test_policies_of_a_recipe_stand_for_a_blank(row: MakeRow) -> None:
+    # tpu-recipes, Ironwood, Llama 3.1 70B: context and projections stay on the device
+    found = row("T01669")
+    assert found["recompute"] == ""
+    question = case_of(found).question
+    assert question.plan.recompute == "selective"
+    assert float(question.software.selective.attention or 0.0) == 0.0
 
 
 def test_fsdp_of_torchtitan(row: MakeRow) -> None:
@@ -356,7 +421,29 @@ def test_experts_and_latent_attention(row: MakeRow) -> None:
     assert (moe.experts, moe.top_k, moe.ffn, moe.shared_experts) == (256, 8, 2048, 1)
     assert (moe.dense_layers, mla.kv_lora_rank) == (3, 512)
     assert (q.plan.ep, q.plan.dp, q.precision) == (64, 64, "mxfp8")
-    assert q.model.mtp_layers == 0
+    assert q.model.mtp_layers == 1  # its recipe's
+    without = row("T00472", source="[25.11] Pre-Training: DeepSeekV3 (w/o MTP)")
+    assert case_of(without).question.model.mtp_layers == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "etp"),
+    [
+        ({}, 1),  # Megatron-Bridge's own default
+        ({"tp": "2", "dp": "32", "etp": "2", "ep": "32"}, 2),
+        ({"framework": "Megatron-Core", "tp": "2", "dp": "32", "ep": "16"}, None),
+        (
+            {"framework": "Megatron-Core", "tp": "2", "dp": "32"},
+            1,
+        ),  # over tp ranks, too
+        ({"framework": "NeMo 24.07", "tp": "2", "dp": "32", "ep": "16"}, 1),  # recipe
+    ],
+)
+def test_how_far_experts_are_cut(
+    row: MakeRow, cells: dict[str, str], etp: int | None
+) -> None:
+    family = {"family": "of its own", "source": "of its own"} if cells else {}
+    assert case_of(row("T00472", **family | cells)).question.plan.etp == etp
 
 
 @pytest.mark.parametrize(
