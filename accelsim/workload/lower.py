@@ -28,6 +28,7 @@ def fill_model(row: Record, model: ModelSpec) -> None:
     row.dropout = float(model.dropout)
     shared = count.attention_per_layer + count.norms_per_layer
     # two norms; joined projections of attention and of the feed-forward network
+    row.biased = float(model.biases)
     row.tensors = (2.0 + 4.0) * (2.0 if model.biases else 1.0)
     row.layer_parameters = shared + count.dense_ffn_per_layer
     if moe is not None:
