@@ -17,6 +17,10 @@ CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
 Passes = tuple[Pass, Pass]  # forward, backward
+# What products and attention of a dense layer give: its own and the gated block's.
+KeptOutput = Literal[
+    "queries", "keys", "values", "context", "attention", "gate", "up", "output"
+]
 
 
 class OverlapSpec(Spec):
@@ -31,6 +35,7 @@ class OverlapSpec(Spec):
     pp, ep : stage hand-over, expert all-to-all.
     cp : keys that come in behind the attention to those that are there. Where they are
         all gathered first, and in an all-to-all, nothing is.
+    shared : where `ep` is not, the expert all-to-all runs behind shared experts alone.
     """
 
     tp: bool = False
@@ -41,6 +46,7 @@ class OverlapSpec(Spec):
     pp: bool = False
     cp: bool = False
     ep: bool = False
+    shared: bool = False
 
 
 class ContextSpec(Spec):
@@ -76,6 +82,7 @@ class SelectiveSpec(Spec):
         if left out.
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
+    outputs : or what of a dense layer is kept beside its input, in the place of that.
     modules : or the modules that are repeated, in the place of all that.
     """
 
@@ -84,6 +91,7 @@ class SelectiveSpec(Spec):
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction
+    outputs: tuple[KeptOutput, ...] = ()
     modules: tuple[RecomputeModule, ...] = ()
 
 
