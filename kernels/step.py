@@ -58,7 +58,8 @@ def add_layer(
     # the first of the tp chunks has nothing to hide behind, and what one
     # communication hides behind cannot hide another
     chunks = (tp - (2.0 + again + routed) * row.tp_experts) * (1.0 - 1.0 / plan.tp)
-    behind_tp = min(row.forward_matmul + row.backward_matmul, chunks)
+    passes = 1.0 + again + 0.5 * (block - routed)  # one of a layer's two blocks
+    behind_tp = min(passes * row.tp_rings[0] + row.tp_rings[1], chunks)
     in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
     if in_chunks == 0.0:
         behind_tp = row.tp_behind

@@ -317,11 +317,12 @@ OPERATOR = np.dtype(
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         ("routed", "f8"),  # 1 if it works on tokens between routing and combining
-        ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
+        # 1 if a tensor group gathers its input (cut by columns), -1 if it scatters the
+        # output (cut by rows), 0 if nothing is exchanged around it
+        ("gathered", "f8"),
         ("last", "f8"),  # 1 if only the residual takes its output
-        # what its products take, filled when it is timed: gradients of input and weight
-        ("input_time", "f8"),
-        ("weight_time", "f8"),
+        # what its product and the gradients of input and weight take, filled when timed
+        *((f"{of}_time", "f8") for of in ("forward", "input", "weight")),
         # streams: bytes by pass and number of kernels
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
@@ -356,6 +357,7 @@ LAYER = np.dtype(
         ("last", "f8"),  # part of forward_matmul whose output only the residual takes
         ("last_flops", "f8"),
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
+        ("tp_rings", "f8", (2,)),  # what products hide of chunks, forward and backward
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
@@ -374,19 +376,8 @@ RESULT = np.dtype(
         for name in (
             # time of a step on the slowest stage, s
             "matmul",
-            "attention",
-            "elementwise",
-            "head",
-            "recompute",
-            "launch",
-            "tp",
-            "cp",
-            "ep",
-            "pp",
-            "dp",
-            "bubble",
-            "optimizer",
-            "host",
+            *("attention", "elementwise", "head", "recompute", "launch"),
+            *("tp", "cp", "ep", "pp", "dp", "bubble", "optimizer", "host"),
             "step_time",
             "memory_bound",
             # bytes that one worker sends in a step
