@@ -8,8 +8,8 @@ import math
 
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
-from accelsim.kernels.collectives import collective, reach_of
-from accelsim.kernels.experts import domain_tier, expert_exchange
+from accelsim.kernels.collectives import collective
+from accelsim.kernels.experts import expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_step import rest, stream_on_engines
@@ -20,7 +20,7 @@ from accelsim.kernels.operators import (
 from accelsim.kernels.plan_tables import CORE_ATTN
 from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
 from accelsim.kernels.rings import hidden_in_rings
-from accelsim.kernels.streams import stream_seconds
+from accelsim.kernels.streams import moved_seconds, stream_seconds
 from accelsim.kernels.tables import (
     ELEMENT_BYTES,
     FUSED_ATTENTION,
@@ -31,6 +31,7 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
+from accelsim.kernels.uses import crosses_domain, fill_uses, hidden_backward
 from accelsim.kernels.weights import adapter_seconds, add_casts, add_launches, timed
 
 
@@ -134,15 +135,19 @@ def add_operator(
         row.last += forward
         row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
     forward, backward = forward * op.share, backward * op.share
+    moved = min(forward + backward, op.share * moved_seconds(chip, op))
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
         row.backward_matmul += backward
+        row.matmul_moved += moved
     elif op.part == PART_ATTENTION:
         row.forward_attention += forward
         row.backward_attention += backward
+        row.attention_moved += moved
     else:
         row.forward_elementwise += forward
         row.backward_elementwise += backward
+        row.elementwise_moved += moved
     row.forward_routed += op.routed * (row.forward_kernels - ahead)
     row.backward_routed += op.routed * (row.backward_kernels - behind)
 
@@ -174,31 +179,6 @@ def add_tensor_traffic(
         row.forward_kernels += calls * software.collective_calls
         row.backward_kernels += back * software.collective_calls
     return time
-
-
-@kernel
-def hidden_backward(
-    ops: Rows, count: int, time: float, again: float, blocks: float
-) -> float:
-    """Return what a layer's own products hide of its backward tensor traffic [s].
-
-    Of `blocks` collectives of `time` [s], each that reduces an input's gradient runs
-    behind the product for the weight's, each that gathers an input `again` behind the
-    product for the input's gradient, and behind no other.
-    """
-    gathers, reductions = 0.0, 0.0
-    for i in range(count):
-        op = ops[i]
-        if op.kind == MATMUL and op.gathered > 0.0:
-            gathers += min(time, op.input_time)
-            reductions += min(time, op.weight_time)
-    return min(again * time, gathers) + min(blocks * time, reductions)
-
-
-@kernel
-def crosses_domain(tiers: Rows, tp: float) -> float:
-    """Return 1 if a tensor group leaves the domain of its innermost switch."""
-    return 1.0 if reach_of(tiers, domain_tier(tiers), tp, 1.0) < tp else 0.0
 
 
 @kernel
@@ -279,5 +259,6 @@ def fill_transformer_layer(
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_group_traffic(row, model, software, tiers, shard, volumes)
+    fill_uses(row, chip, model, software, tiers, shard, size, blocks, volumes)
     row.forward_kernels += software.layer_calls[0]
     row.backward_kernels += software.layer_calls[1]

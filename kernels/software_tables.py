@@ -79,7 +79,9 @@ SOFTWARE = np.dtype(
         ("collective_calls", "f8"),  # the same for a collective
         ("piece_calls", "f8"),  # the same for a rank's piece of a tensor, gathered
         ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
-        ("communication_share", "f8"),
+        ("communication_share", "f8"),  # less than 0: as the library has it
+        ("tp_units", "f8"),  # multiprocessors of its own kernels, less than 0: no such
+        ("ep_units", "f8"),
         ("dispatch_once", "f8"),  # 1: a token goes once to each worker of its experts
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`

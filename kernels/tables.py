@@ -15,7 +15,7 @@ import numpy as np
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
 from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
-from accelsim.kernels.plan_tables import N_MODULES
+from accelsim.kernels.use_tables import USE
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -236,6 +236,7 @@ PIPELINE = np.dtype(
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation
+        ("use", USE),  # of a hand-over
         ("bound", "f8"),  # 1 where a lower bound of the whole is enough
     ]
 )
@@ -317,12 +318,11 @@ OPERATOR = np.dtype(
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         ("routed", "f8"),  # 1 if it works on tokens between routing and combining
-        # 1 if a tensor group gathers its input (cut by columns), -1 if it scatters the
-        # output (cut by rows), 0 if nothing is exchanged around it
-        ("gathered", "f8"),
+        ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
         ("last", "f8"),  # 1 if only the residual takes its output
-        # what its product and the gradients of input and weight take, filled when timed
-        *((f"{of}_time", "f8") for of in ("forward", "input", "weight")),
+        # what its products take, filled when it is timed: gradients of input and weight
+        ("input_time", "f8"),
+        ("weight_time", "f8"),
         # streams: bytes by pass and number of kernels
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
@@ -332,58 +332,33 @@ OPERATOR = np.dtype(
     ]
 )
 
-# One layer kind of one shard on one micro-batch, on one worker. Times in s.
-LAYER = np.dtype(
-    [
-        (f"{direction}_{part}", "f8")
-        for direction in ("forward", "backward")
-        for part in (
-            "matmul",
-            "memory_bound",  # part of matmul
-            "attention",
-            "elementwise",
-            "kernels",  # number of launches
-            "routed",  # of these, between routing and combining
-            "products",  # launches in a library's own loop over experts
-            "flops",
-            "tp",
-            "cp",
-            "ep",
-            *(f"{of}_bytes" for of in ("tp", "cp", "ep")),
-        )
-    ]
-    + [
-        ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
-        ("last", "f8"),  # part of forward_matmul whose output only the residual takes
-        ("last_flops", "f8"),
-        ("tp_behind", "f8"),  # of backward_tp, what single products can hide
-        ("tp_rings", "f8", (2,)),  # what products hide of chunks, forward and backward
-        ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
-        ("saved", "f8"),  # B of activations kept with recompute none
-        ("saved_core", "f8"),  # B of these that belong to the attention core
-        ("input", "f8"),  # B of the layer's input alone
-        ("workspace", "f8"),  # B that its backward pass needs for a moment
-        *((f"block_tp{of}", "f8") for of in ("", "_bytes")),  # of feed-forward, forward
-        # by module: seconds, FLOPs and launches of repeating it, B that it then frees
-        *((f"again{of}", "f8", (N_MODULES,)) for of in ("", "_flops", "_kernels")),
-        ("freed", "f8", (N_MODULES,)),
-    ]
-)
-
 RESULT = np.dtype(
     [
         (name, "f8")
         for name in (
             # time of a step on the slowest stage, s
             "matmul",
-            *("attention", "elementwise", "head", "recompute", "launch"),
-            *("tp", "cp", "ep", "pp", "dp", "bubble", "optimizer", "host"),
+            "attention",
+            "elementwise",
+            "head",
+            "recompute",
+            "launch",
+            "tp",
+            "cp",
+            "ep",
+            "pp",
+            "dp",
+            "contention",  # computing slowed by what runs behind it
+            "bubble",
+            "optimizer",
+            "host",
             "step_time",
             "memory_bound",
             # bytes that one worker sends in a step
             *(f"{of}_bytes" for of in ("tp", "cp", "ep", "pp", "dp")),
             # FLOPs of one worker in a step
             "hardware_flops",
+            "contention_dp",  # s, part of contention: traffic of replicas
             "bound",  # 1 if step_time is a lower bound: no closed form, not settled
         )
     ]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Ratio, Spec, Time
+from accelsim.specs.figure import Bytes, Count, Fraction, NamedSpec, Ratio, Spec, Time
 
 Recompute = Literal["none", "selective", "full"]
 RecomputeModule = Literal[
@@ -239,9 +239,13 @@ class SoftwareSpec(NamedSpec):
         rank's piece of one tensor, where sharded optimizers gather weights that way.
     bucket : Bytes or None
         Gradients that plain replicas reduce in one collective; all if not given.
-    communication_share : Fraction
-        Part of a GPU's multiprocessors that collectives occupy while they run behind
-        computation. Chips of other families have engines for them.
+    communication_share : Fraction or None
+        Part of a GPU's multiprocessors that collectives occupy while they run, if the
+        stack sets it; else the library's channels do (`accelsim/fabric/nccl.py`). Chips
+        of other families have engines for them.
+    tp_units, ep_units : Count or None
+        Multiprocessors that kernels of the stack's own occupy in the place of the
+        library's: of chunks behind products, of dispatch and combine.
     dispatch_once : bool
         A token is sent once to each worker, and across nodes once to each node, that
         holds some of its experts (DeepEP, HybridEP); else once to each expert.
@@ -289,7 +293,9 @@ class SoftwareSpec(NamedSpec):
     collective_calls: float = Field(default=4.0, ge=0, le=MAX_PASSES)
     piece_calls: float = Field(default=0.0, ge=0, le=MAX_PASSES)
     bucket: Bytes | None = None
-    communication_share: Fraction
+    communication_share: Fraction | None = None
+    tp_units: Count | None = None
+    ep_units: Count | None = None
     dispatch_once: bool = False
     step_overhead: Time
     memory: MemorySpec = MemorySpec()

@@ -300,7 +300,10 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.collective_calls = software.collective_calls
     row.piece_calls = software.piece_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
-    row.communication_share = float(software.communication_share)
+    held = software.communication_share
+    row.communication_share = -1.0 if held is None else float(held)
+    row.tp_units = -1.0 if software.tp_units is None else float(software.tp_units)
+    row.ep_units = -1.0 if software.ep_units is None else float(software.ep_units)
     row.dispatch_once = software.dispatch_once
     row.step_overhead = float(software.step_overhead)
     _fill_experts(software, row)

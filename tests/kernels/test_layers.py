@@ -1,12 +1,12 @@
 """One layer on one worker: against the papers' totals, and laws of cutting it up."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
 from accelsim.kernels.attention import fused_seconds
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.plan_tables import CORE_ATTN
@@ -37,7 +37,7 @@ PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 
 def timed(op: Record, worker: Record | None = None, **changes: float) -> Record:
     """Return the LAYER row of one operator alone."""
-    layer = table(tables.LAYER, 1)[0]
+    layer = table(LAYER, 1)[0]
     add_operator(
         layer, chip() if worker is None else worker, case(**changes), software(), op
     )
@@ -83,7 +83,7 @@ def test_experts_apart_are_cast_and_started_one_by_one() -> None:
     # one call of a library each for casts and products, and its loops over the experts
     assert (layer.forward_kernels, layer.backward_kernels) == (2.0, 3.0)
     assert (layer.forward_products, layer.backward_products) == (8.0, 12.0)
-    one = table(tables.LAYER, 1)[0]
+    one = table(LAYER, 1)[0]
     add_launches(one, product(batch=4.0, grouped=tables.ONE_KERNEL), 1.0, 2.0)
     assert (one.forward_kernels, one.backward_kernels) == (1.0, 2.0)
     assert (one.forward_products, one.backward_products) == (0.0, 0.0)
@@ -136,7 +136,7 @@ def test_a_gradient_that_a_kernel_adds() -> None:
     stack, worker, layer = (
         software(fused_accumulation=0.0),
         chip(),
-        table(tables.LAYER, 1),
+        table(LAYER, 1),
     )
     add_operator(layer[0], worker, case(), stack, product())
     n, k = 4096.0, 1024.0
@@ -215,7 +215,7 @@ def test_kernels_of_a_fused_layer() -> None:
 
 def test_a_dense_model_has_no_mixture() -> None:
     layers = world().layers()
-    assert not any(np.any(layers[MOE][name]) for name in tables.LAYER.names or ())
+    assert layers[MOE] == table(LAYER, 1)[0]
 
 
 @given(
