@@ -6,6 +6,7 @@ own groups follow each other. What others do meanwhile (`replicas`, `pipeline`) 
 by the moments that a pass is made of.
 """
 
+from accelsim.kernels.experts import exchange_cover
 from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.overlap import add_moment, hide
 from accelsim.kernels.recompute import repeated_traffic
@@ -108,7 +109,8 @@ def share_layer(
     )
     left = busy - of_tp - of_cp
     rest = share_of(moved - of_tp * of_products - of_cp * of_scores, left)
-    ep_hidden, ep_with, of_ep = hide(software.overlap_ep * ep, row.ep_use, left, rest)
+    may, behind = exchange_cover(row, software, again, left)
+    ep_hidden, ep_with, of_ep = hide(may * ep, row.ep_use, behind, rest)
     contention = tp_with + cp_with + ep_with - of_tp - of_cp - of_ep
 
     tp, cp, ep = tp - tp_hidden, cp - cp_hidden, ep - ep_hidden

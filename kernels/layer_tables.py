@@ -29,6 +29,7 @@ LAYER = np.dtype(
         ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
         ("last", "f8"),  # part of forward_matmul whose output only the residual takes
         ("last_flops", "f8"),
+        *((f"{way}_shared", "f8") for way in ("forward", "backward")),  # experts
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_rings", "f8", (2,)),  # what products hide of chunks, forward and backward
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange

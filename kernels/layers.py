@@ -17,8 +17,13 @@ from accelsim.kernels.operators import (
     gathered_tokens,
     transformer_operators,
 )
-from accelsim.kernels.plan_tables import CORE_ATTN
-from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
+from accelsim.kernels.plan_tables import CORE_ATTN, SHARED_EXPERTS
+from accelsim.kernels.recompute import (
+    backward_seconds,
+    fill_freed,
+    forward_sums,
+    note_module,
+)
 from accelsim.kernels.rings import hidden_in_rings
 from accelsim.kernels.streams import moved_seconds, stream_seconds
 from accelsim.kernels.tables import (
@@ -224,9 +229,12 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
-        before = forward_sums(row)
+        before, back = forward_sums(row), backward_seconds(row)
         add_operator(row, chip, case, software, ops[i])
         note_module(row, ops[i], before)
+        if ops[i].module == SHARED_EXPERTS:
+            row.forward_shared += forward_sums(row)[0] - before[0]
+            row.backward_shared += backward_seconds(row) - back
     keep_activations(row, mixture, chip, model, software, case, shard)
     fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens

@@ -68,6 +68,7 @@ SOFTWARE = np.dtype(
         ("overlap_pp", "f8"),
         ("overlap_cp", "f8"),
         ("overlap_ep", "f8"),
+        ("overlap_shared", "f8"),
         ("grad_bytes", "f8"),
         ("reduce_bytes", "f8"),  # of a gradient on its way between replicas
         ("master_bytes", "f8"),

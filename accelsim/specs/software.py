@@ -28,6 +28,7 @@ class OverlapSpec(Spec):
     dp : gradient reduction behind the backward pass, in buckets.
     gather : parameter all-gather behind the forward pass (ZeRO-1, ZeRO-3).
     pp, cp, ep : stage hand-over, key/value ring, expert all-to-all.
+    shared : where `ep` is not, the expert all-to-all runs behind shared experts alone.
     """
 
     tp: bool = False
@@ -38,6 +39,7 @@ class OverlapSpec(Spec):
     pp: bool = False
     cp: bool = False
     ep: bool = False
+    shared: bool = False
 
 
 class SelectiveSpec(Spec):

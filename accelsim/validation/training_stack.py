@@ -358,6 +358,12 @@ def _overlap_changes(row: Row, software: str) -> dict[str, object]:
     """Return what a source's own launch scripts hide less than its stack could."""
     if software == "megatron-bridge" and row.get("moe"):
         return expert_changes(row)
+    if software == "nemo" and row["model"].startswith("deepseek"):
+        # NVIDIA/NeMo@8cfedd7 scripts/performance/llm/pretrain_deepseek_v3.py: DeepEP on
+        # H100, on Blackwell NCCL's all-to-all behind shared experts
+        # (moe_shared_expert_overlap)
+        hopper = row["chip"].startswith("H100")
+        return {"dispatch_once" if hopper else "overlap.shared": True}
     if software.startswith("megatron") and _machine(row):
         # MooreThreads/SimuMax@4dcaae5 docs/b200/b200_real_repro_guide.md, section 3.3,
         # and simu_tools/megatron_scripts: launched without any overlap, and experts
