@@ -54,6 +54,8 @@ def keep_activations(
         row.saved += row.saved_core
     else:
         row.saved += STATISTIC * tokens * shard.heads
+    if mixture == 0:
+        row.outputs = size + outputs_kept(model, software, shard, width)
     whole = width * tokens * model.hidden
     gathered = whole if own < tokens else 0.0
     row.workspace = size + block_workspace(
@@ -61,6 +63,24 @@ def keep_activations(
     )
     if chip.attention_forward.block == 0.0:
         row.workspace = max(row.workspace, 2.0 * width * scores)
+
+
+@kernel
+def outputs_kept(
+    model: Record, software: Record, shard: Record, width: float
+) -> float:  # fmt: skip
+    """Return the bytes of a dense layer's outputs that a stack names (`OUTPUTS`).
+
+    Attention keeps the statistic of its rows with its context.
+    """
+    kept, tokens = software.selective_outputs, shard.tokens
+    heads, keys = shard.heads, shard.kv_heads
+    each = kept[0] * heads * model.head_dim + kept[1] * keys * model.head_dim
+    each += kept[2] * keys * model.v_dim + kept[3] * heads * model.v_dim
+    each += (kept[5] + kept[6]) * model.ffn / shard.tp
+    hidden = (kept[4] + kept[7]) * model.hidden
+    rows = kept[3] * STATISTIC * heads
+    return float(tokens * (width * each + rows) + shard.own_tokens * width * hidden)
 
 
 @kernel

@@ -39,6 +39,7 @@ LAYER = np.dtype(
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
+        ("outputs", "f8"),  # B of it and of what selective recomputation keeps
         ("workspace", "f8"),  # B that its backward pass needs for a moment
         *((f"block_tp{of}", "f8") for of in ("", "_bytes")),  # of feed-forward, forward
         # by module: seconds, FLOPs and launches of repeating it, B that it then frees

@@ -11,6 +11,11 @@ LOSSES = {
     "copied": (2.0, 0.0, 0.0),
     "chain": (2.0, 2.0, 1.0),
 }
+# What of a dense layer may be kept beside its input.
+OUTPUTS = (
+    *("queries", "keys", "values", "context", "attention"),
+    *("gate", "up", "output"),
+)
 ALLOCATORS = ("static", "segments", "expandable")
 
 SOFTWARE = np.dtype(
@@ -59,6 +64,7 @@ SOFTWARE = np.dtype(
         ("selective_matmul", "f8"),
         ("selective_elementwise", "f8"),
         ("selective_kept", "f8"),
+        ("selective_outputs", "f8", (len(OUTPUTS),)),  # 1 if it is kept
         ("overlap_tp", "f8"),
         ("overlap_tp_inside", "f8"),
         ("overlap_tp_backward", "f8"),

@@ -16,6 +16,10 @@ MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
 Passes = tuple[Pass, Pass]  # forward, backward
+# What products and attention of a dense layer give: its own and the gated block's.
+KeptOutput = Literal[
+    "queries", "keys", "values", "context", "attention", "gate", "up", "output"
+]
 
 
 class OverlapSpec(Spec):
@@ -50,6 +54,7 @@ class SelectiveSpec(Spec):
         if left out.
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
+    outputs : or what of a dense layer is kept beside its input, in the place of that.
     modules : or the modules that are repeated, in the place of all that.
     """
 
@@ -58,6 +63,7 @@ class SelectiveSpec(Spec):
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction
+    outputs: tuple[KeptOutput, ...] = ()
     modules: tuple[RecomputeModule, ...] = ()
 
 

@@ -15,12 +15,12 @@ from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
 from accelsim.kernels.plan_tables import MODULES
-from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, SOFTWARE
+from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, OUTPUTS, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.chip import ChipSpec
 from accelsim.specs.model import ModelSpec
-from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.software import SelectiveSpec, SoftwareSpec
 from accelsim.stamps import Kept
 from accelsim.training.spread import slowest
 from accelsim.workload.lower import fill_model
@@ -281,11 +281,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.checkpoint = float(software.checkpoint or 0.0)
     row.scatter = software.scatter
     row.launch = float(software.launch)
-    row.selective_core = software.selective.core
-    row.selective_attention = float(software.selective.attention or 0.0)
-    row.selective_matmul = float(software.selective.matmul)
-    row.selective_elementwise = float(software.selective.elementwise)
-    row.selective_kept = float(software.selective.kept)
+    _fill_selective(software.selective, row)
     for kind in type(software.overlap).model_fields:
         row[f"overlap_{kind}"] = getattr(software.overlap, kind)
     row.grad_bytes = row.reduce_bytes = software.grad_bytes
@@ -318,3 +314,12 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     ):
         row[name] = getattr(memory, name)
     row.segments = ALLOCATORS.index(memory.allocator)
+
+
+def _fill_selective(kind: SelectiveSpec, row: Record) -> None:
+    row.selective_core = kind.core
+    row.selective_attention = float(kind.attention or 0.0)
+    row.selective_matmul = float(kind.matmul)
+    row.selective_elementwise = float(kind.elementwise)
+    row.selective_kept = float(kind.kept)
+    row.selective_outputs = [o in kind.outputs for o in OUTPUTS]

@@ -331,12 +331,23 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed["grad_bytes"] = 2.0
     if software == "megatron-deepspeed" and "bf16 optimizer" in words:
         changed["grad_bytes"] = 4.0  # BF16_Optimizer accumulates in fp32
-    if software.startswith("torchtitan") and re.search(r"(?i)async ?TP", words):
-        changed["overlap.tp"] = True
+    changed |= _titan_changes(row, software, words)
     return [
         Override(("software", *path.split(".")), value)
         for path, value in changed.items()
     ]
+
+
+def _titan_changes(row: Row, software: str, words: str) -> dict[str, object]:
+    """Return what a run of torchtitan had otherwise: by its page, or its words."""
+    changed: dict[str, object] = {}
+    if software == "torchtitan" and "h100_202412" in row.get("source", ""):
+        # pytorch/torchtitan pull request 755, December 2024: "turning off compile on
+        # loss function", until 82afc84 of February 2025
+        changed["fused_loss"] = False
+    if software.startswith("torchtitan") and re.search(r"(?i)async ?TP", words):
+        changed["overlap.tp"] = True
+    return changed
 
 
 def _compiled_changes(row: Row, software: str) -> dict[str, object]:
