@@ -26,7 +26,8 @@ def hidden(time: float, again: float = 0.0, cut: float = 1.0) -> tuple[float, fl
     product(ops[2], 0.0, (9.0, 9.0, 9.0))  # nothing is exchanged around it
     product(ops[3], 1.0, (9.0, 9.0, 9.0))
     ops[3].kind = FUSED_ATTENTION
-    return tuple(hidden_in_rings(ops, 4, time, again, cut))
+    forward, backward = hidden_in_rings(ops, 4, time, again, cut)
+    return forward, backward
 
 
 def test_each_exchange_hides_behind_its_own_product() -> None:

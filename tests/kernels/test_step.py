@@ -53,7 +53,9 @@ TIMES = [
 ]
 
 
-def layers(head: float = 0.0, **dense: float) -> Rows:
+def layers(
+    head: float = 0.0, tp_rings: tuple[float, float] = (0.0, 0.0), **dense: float
+) -> Rows:
     """Return LAYER rows: a layer of 1 s forward and 2 s backward unless stated.
 
     Its tensor traffic holds a tenth of the multiprocessors and nothing else.
@@ -63,6 +65,7 @@ def layers(head: float = 0.0, **dense: float) -> Rows:
     for name, value in one.items():
         rows[DENSE][name] = value
     rows[DENSE]["tp_use"]["units"] = 0.1
+    rows[DENSE].tp_rings[0], rows[DENSE].tp_rings[1] = tp_rings
     rows[HEAD].forward_matmul, rows[HEAD].backward_matmul = head / 3, head * 2 / 3
     return rows
 
