@@ -32,6 +32,7 @@ LAYER = np.dtype(
         ("last_flops", "f8"),
         *((f"{way}_shared", "f8") for way in ("forward", "backward")),  # experts
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
+        ("tp_rings", "f8", (2,)),  # what products hide of chunks, forward and backward
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         # s of both passes in which these parts move memory at its full rate
         *((f"{of}_moved", "f8") for of in ("matmul", "attention", "elementwise")),

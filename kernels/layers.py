@@ -25,6 +25,7 @@ from accelsim.kernels.recompute import (
     forward_sums,
     note_module,
 )
+from accelsim.kernels.rings import hidden_in_rings
 from accelsim.kernels.streams import moved_seconds, stream_seconds
 from accelsim.kernels.tables import (
     ELEMENT_BYTES,
@@ -76,7 +77,7 @@ def time_product(
         time += chip.lag * parts[1]
         bound = counts * parts[4]
         if turn == 0:
-            forward = time
+            forward = op.forward_time = time
             row.forward_memory_bound += bound
         else:
             backward += time
@@ -243,6 +244,10 @@ def fill_transformer_layer(
         add_tensor_traffic(row, software, tiers, shard, shard.etp, chosen, 1.0, 0.0)
         row.tp_experts = row.block_tp = row.forward_tp - row.block_tp
         row.block_tp_bytes = row.forward_tp_bytes - row.block_tp_bytes
+    if software.overlap_tp > 0.0:
+        row.tp_rings[0], row.tp_rings[1] = hidden_in_rings(
+            ops, count, time * (1.0 - 1.0 / shard.tp), again, float(shard.sp)
+        )
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:

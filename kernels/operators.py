@@ -108,6 +108,7 @@ def add_projections(
     ops[at - 1].gathered = 1.0
     values = heads * model.v_dim
     at = add_weight(ops, at, precision, tokens, hidden, values, 1.0, grad)
+    ops[at - 1].gathered = -1.0
     ops[at - 1].last = 1.0 if model.blocks == 1.0 else 0.0  # beside the feed-forward
     if model.rotary > 0.0:
         rotated = queries + kv_heads * model.head_dim
@@ -261,7 +262,7 @@ def transformer_operators(
         tokens, width = shard.tokens, model.ffn / shard.tp
         up = at
         at = add_feed_forward(ops, at, model, software, case, tokens, width, 1.0, MLP)
-        ops[up].gathered = 1.0
+        ops[up].gathered, ops[up + 1].gathered = 1.0, -1.0
     freeze(ops, at, model)
     return at
 

@@ -331,11 +331,12 @@ OPERATOR = np.dtype(
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         ("routed", "f8"),  # 1 if it works on tokens between routing and combining
-        ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
+        # 1 if a tensor group gathers its input (cut by columns), -1 if it scatters the
+        # output (cut by rows), 0 if nothing is exchanged around it
+        ("gathered", "f8"),
         ("last", "f8"),  # 1 if only the residual takes its output
-        # what its products take, filled when it is timed: gradients of input and weight
-        ("input_time", "f8"),
-        ("weight_time", "f8"),
+        # what its product and the gradients of input and weight take, filled when timed
+        *((f"{of}_time", "f8") for of in ("forward", "input", "weight")),
         # streams: bytes by pass and number of kernels
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
