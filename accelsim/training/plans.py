@@ -178,6 +178,11 @@ def _context_error(q: Question) -> str:
             f"plan.cp_a2a: {plan.cp_a2a}: groups exchange heads within a ring under "
             'plan.cp_comm_type = "a2a+p2p" alone'
         )
+    sizes = (plan.etp or plan.tp, plan.ep, plan.tp, plan.cp)
+    if plan.order == tables.ORDERS[tables.REPLICAS_LAST] and None not in sizes:
+        etp, ep, tp, cp = sizes
+        if q.model.moe is not None and (plan.pp or 1) > 1 and etp * ep != tp * cp:
+            return f"plan.order: {plan.order} needs ep {ep} x etp {etp} = tp {tp} x cp {cp}"
     return ""
 
 
