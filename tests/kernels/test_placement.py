@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -63,7 +63,7 @@ def test_as_many_replicas_in_a_node_as_in_a_list_of_ranks(
         assert shared == {node // inside(found, node)}
     assert replica_span(one) >= max(max(g) - min(g) + 1 for g in found)
     stages = groups(where, ("tp", "cp", "dp"))
-    apart = {b - a for g in stages for a, b in zip(g, g[1:], strict=False)}
+    apart = {b - a for g in stages for a, b in pairwise(g)}
     assert apart <= {stage_stride(one)}
 
 
