@@ -91,7 +91,7 @@ def add_casts(
     row: Record, chip: Record, software: Record, op: Record, wide: float, width: float
 ) -> None:
     """Add the kernels that narrow a product's operands from `wide` to `width` bytes."""
-    cast = op.batch * op.m * (wide + 2.0 * width + software.cast_activation)
+    cast = op.batch * op.m * (wide + 2.0 * width + software.casts[op.precision])
     weights = op.batch * op.n * op.k * software.cast_weight
     row.forward_elementwise += stream_seconds(chip, cast * op.k + weights, 1.0)
     row.backward_elementwise += stream_seconds(chip, cast * op.n + weights, 1.0)

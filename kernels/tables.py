@@ -84,6 +84,7 @@ CHIP = np.dtype(
         ("grouped", "f8"),  # share of these that one kernel of many experts reaches
         ("apart", "f8"),  # 1 if kernels of several streams run one after the other
         ("block", "f8"),  # share of these that products with block scales reach
+        ("tuned", "f8"),  # 4-bit products of the vendor's library over these
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
         ("group_rows", "f8"),  # rows that each of their groups costs beyond its own
         ("group_masked", "f8"),  # share of these where a side is no multiple of lanes
@@ -326,8 +327,7 @@ OPERATOR = np.dtype(
         ("input_time", "f8"),
         ("weight_time", "f8"),
         # streams: bytes by pass and number of kernels
-        ("forward_bytes", "f8"),
-        ("backward_bytes", "f8"),
+        *((f"{way}_bytes", "f8") for way in ("forward", "backward")),
         ("kernels", "f8"),
         ("engines", ON_ENGINES),
         ("product", GEMM),  # scratch: one product of the pass that is being timed
@@ -354,8 +354,8 @@ LAYER = np.dtype(
     ]
     + [
         ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
-        ("last", "f8"),  # part of forward_matmul whose output only the residual takes
-        ("last_flops", "f8"),
+        # part of forward_matmul whose output only the residual takes
+        *((f"last{of}", "f8") for of in ("", "_flops")),
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         ("saved", "f8"),  # B of activations kept with recompute none

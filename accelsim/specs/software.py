@@ -13,6 +13,7 @@ RecomputeModule = Literal[
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
+Moved = Annotated[float, Field(ge=0, le=MAX_STATE)]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
 Passes = tuple[Pass, Pass]  # forward, backward
@@ -163,9 +164,11 @@ class SoftwareSpec(NamedSpec):
     grouped_kernel : bool
         One kernel multiplies all experts of a worker; else each has a kernel of its
         own, on a few streams or in a loop.
-    cast_activation, cast_weight : float
-        Bytes moved for a narrow operand: of an activation beside one kernel that
-        casts and transposes, of a weight in each pass.
+    casts : dict
+        Bytes moved for a narrow activation, by precision, beside one kernel that casts
+        and transposes; none where it is not listed.
+    cast_weight : float
+        Bytes moved for a narrow weight in each pass.
     repeats_last : bool
         Full recomputation repeats a layer's last product, too, whose output nothing
         but the residual takes; a compiler leaves out what nobody reads.
@@ -235,7 +238,7 @@ class SoftwareSpec(NamedSpec):
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
     grouped_kernel: bool = False
-    cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    casts: dict[Literal["fp8", "mxfp8", "nvfp4"], Moved] = Field(default_factory=dict)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
     repeats_last: bool = True

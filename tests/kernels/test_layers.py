@@ -74,6 +74,19 @@ def test_narrow_products_cast_what_they_read() -> None:
     assert timed(product()).forward_elementwise == 0.0
 
 
+def test_a_stack_moves_more_to_cast() -> None:
+    # the largest value first: two more bytes, in the precision that needs it alone
+    moved = np.zeros(tables.N_PRECISIONS)
+    moved[tables.FP8] = 2.0
+    for precision, more in ((tables.FP8, 2.0), (tables.MXFP8, 0.0)):
+        layer = table(tables.LAYER, 1)[0]
+        op = product(precision=precision)
+        add_operator(layer, chip(), case(), software(casts=moved), op)
+        plain = timed(product(precision=precision))
+        found = layer.forward_elementwise - plain.forward_elementwise
+        assert found == pytest.approx(more * 2048 * 1024 / 4e12)
+
+
 def test_a_stream_takes_its_bytes_and_its_starts() -> None:
     op = row(
         tables.OPERATOR, kind=tables.STREAM, part=tables.PART_ELEMENTWISE,
