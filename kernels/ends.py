@@ -4,13 +4,8 @@ As those of a layer, see `operators`: rows of OPERATOR, without times.
 """
 
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.operators import (
-    FIRST,
-    add_passes,
-    add_stream,
-    add_weight,
-    freeze,
-)
+from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
+from accelsim.kernels.operators import FIRST, freeze
 from accelsim.kernels.streams import EMBEDDING, LOSS_PASSES, NORM, NORM_PASSES
 from accelsim.kernels.tables import Record, Rows
 

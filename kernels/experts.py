@@ -23,13 +23,52 @@ def domain_tier(tiers: Rows) -> int:
 
 
 @kernel
-def distinct(places: float, choices: float) -> float:
-    """Return how many of `places` hold one or more of a token's `choices`.
+def missed(whole: float, part: float, choices: float) -> float:
+    """Return the chance that none of some different choices is in `part` of a `whole`.
 
-    The mean for balanced choices that know nothing of each other; one in `places` of
-    these stays where the token is.
+    The last one counts as far as it is one.
     """
-    return float(places * (1.0 - (1.0 - 1.0 / places) ** choices))
+    chance, i = 1.0, 0.0
+    while i < choices:
+        if whole - i <= part:
+            return 0.0
+        chance *= 1.0 - min(1.0, choices - i) * part / (whole - i)
+        i += 1.0
+    return float(chance)
+
+
+@kernel
+def distinct(places: float, model: Record, groups: float) -> float:
+    """Return how many of `places` hold one or more of a token's experts, in the mean.
+
+    Choices are balanced, and of different experts, of which each place holds as many.
+    groups : of experts, of which the model's limit are taken, those whose two best
+    scores are highest (DeepSeek-V3, arXiv:2412.19437, section 2.1.2), so that each has
+    its share of the choices. One in `places` stays where the token is.
+    """
+    experts, top_k, limit = model.experts, model.top_k, model.node_limit
+    if limit == 0.0 or limit >= groups:
+        return float(places * (1.0 - missed(experts, experts / places, top_k)))
+    if places < groups:
+        return float(places * (1.0 - missed(groups, groups / places, limit)))
+    hit = 1.0 - missed(experts / groups, experts / places, top_k / limit)
+    return float(places * limit / groups * hit)
+
+
+@kernel
+def exchange_cover(
+    row: Record, software: Record, again: float, left: float
+) -> tuple[float, float]:
+    """Return whether an exchange with experts hides, and what it hides behind [s].
+
+    left : computing of both passes that hides nothing else. Behind all of it, or
+    behind the shared experts alone, which need no tokens of others (Megatron-Core,
+    moe_shared_expert_overlap). again : share of the layers that are repeated.
+    """
+    if software.overlap_ep > 0.0 or software.overlap_shared == 0.0:
+        return float(software.overlap_ep), left
+    shared = (1.0 + again) * row.forward_shared + row.backward_shared
+    return 1.0, min(left, float(shared))
 
 
 @kernel
@@ -46,14 +85,12 @@ def expert_exchange(
         time, sent, _, _ = collective(tiers, ALL_TO_ALL, size, ranks, inner, software)
         return time, sent
     inside = reach_of(tiers, domain_tier(tiers), ranks, inner)
-    size = token * distinct(ranks, model.top_k)
+    nodes = ranks / inside
+    groups = model.groups if model.groups > 0.0 else nodes
+    size = token * distinct(ranks, model, groups)
     time, sent, _, _ = collective(tiers, ALL_TO_ALL, size, inside, inner, software)
     if inside >= ranks:
         return time, sent
-    nodes = distinct(ranks / inside, model.top_k)
-    if model.node_limit > 0.0:
-        nodes = min(nodes, model.node_limit)
-    across, more, _, _ = collective(
-        tiers, ALL_TO_ALL, token * nodes, ranks, inner, software
-    )
+    size = token * distinct(nodes, model, groups)
+    across, more, _, _ = collective(tiers, ALL_TO_ALL, size, ranks, inner, software)
     return max(time, across), sent + more

@@ -79,6 +79,14 @@ NCCL = np.dtype(
         ("pair_slots", "f8"),
         ("pair_chunk", "f8"),  # s
         ("most_chunks", "f8"),  # of these costs that the largest chunk takes
+        # thread blocks, each on a multiprocessor: of rings, adding, all pairs; with
+        # members in other domains; of one send or receive
+        ("channels", "f8"),
+        ("add_channels", "f8"),
+        ("pair_channels", "f8"),
+        ("net_channels", "f8"),
+        ("peer_channels", "f8"),
+        ("unknown_share", "f8"),  # of the multiprocessors, where it is not NCCL's
         ("simple_only", "f8"),  # of the network: 1 if it carries no flags
     ]
 )

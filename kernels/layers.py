@@ -8,27 +8,24 @@ import math
 
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
-from accelsim.kernels.collectives import collective, reach_of
-from accelsim.kernels.experts import domain_tier, expert_exchange
+from accelsim.kernels.collectives import collective
+from accelsim.kernels.experts import expert_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.matmul import product_parts
-from accelsim.kernels.neuron_step import (
-    engine_parts,
-    rest,
-    stays,
-    stream_on_engines,
-    turned_elements,
-)
+from accelsim.kernels.neuron_step import rest, stream_on_engines
 from accelsim.kernels.operators import (
     gathered_tokens,
     transformer_operators,
 )
-from accelsim.kernels.plan_tables import CORE_ATTN
-from accelsim.kernels.recompute import fill_freed, forward_sums, note_module
-from accelsim.kernels.streams import stream_seconds
+from accelsim.kernels.plan_tables import CORE_ATTN, SHARED_EXPERTS
+from accelsim.kernels.recompute import (
+    backward_seconds,
+    fill_freed,
+    forward_sums,
+    note_module,
+)
+from accelsim.kernels.streams import moved_seconds, stream_seconds
 from accelsim.kernels.tables import (
-    BF16,
     ELEMENT_BYTES,
     FUSED_ATTENTION,
     MATMUL,
@@ -38,65 +35,8 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
-
-
-@kernel
-def timed(
-    chip: Record, op: Record, turn: int
-) -> tuple[float, float, float, float, float, float]:
-    """Return the parts of an operator's product, engine by engine on a NeuronCore.
-
-    turn : 0 forward, 1 and 2 the gradients of input and weight.
-    """
-    product, cores = op.product, chip.engines.cores
-    if cores > 0.0 and product.m * product.n * product.k * product.batch > 0.0:
-        core = chip.engines.core[product.precision]
-        held = 1.0 if stays(chip, op) else 0.0
-        op.engines.turned, op.engines.way = turned_elements(product, turn), min(turn, 1)
-        return engine_parts(core, op.engines, product, cores, held)
-    return product_parts(chip, product)
-
-
-@kernel
-def adapter_seconds(
-    row: Record, chip: Record, op: Record, wide: float
-) -> tuple[float, float]:
-    """Return (forward, backward) seconds of a low-rank adapter, and add its FLOPs.
-
-    The input goes down to the rank and up again, onto the output of the frozen weight;
-    backward each of the two has two gradients (Hu et al. 2021, arXiv:2106.09685,
-    section 4.1). Four kernels of its own each way: dropout, scale, and the products.
-    """
-    rank, product = op.adapter, op.product
-    flops = 2.0 * op.m * op.batch * rank * (op.k + op.n)
-    product.precision, product.bytes_in, product.block = BF16, wide, 0
-    seconds = 0.0
-    for turn in range(2):
-        product.m, product.bytes_out = op.m, wide + turn * wide
-        product.n, product.k = (op.n, rank) if turn else (rank, op.k)
-        seconds += timed(chip, op, 0)[0] + chip.kernel_latency
-    # down and up have two gradients each, of as many multiply-adds
-    row.forward_flops += flops
-    row.backward_flops += 2.0 * flops
-    size = op.batch * op.m * wide
-    row.forward_elementwise += stream_seconds(chip, 2.5 * size * op.k, 2.0)
-    row.backward_elementwise += stream_seconds(chip, 2.5 * size * op.k, 2.0)
-    row.forward_kernels += 4.0
-    row.backward_kernels += 6.0
-    return seconds, 2.0 * seconds
-
-
-@kernel
-def add_casts(
-    row: Record, chip: Record, software: Record, op: Record, wide: float, width: float
-) -> None:
-    """Add the kernels that narrow a product's operands from `wide` to `width` bytes."""
-    cast = op.batch * op.m * (wide + 2.0 * width + software.casts[op.precision])
-    weights = op.batch * op.n * op.k * software.cast_weight
-    row.forward_elementwise += stream_seconds(chip, cast * op.k + weights, 1.0)
-    row.backward_elementwise += stream_seconds(chip, cast * op.n + weights, 1.0)
-    row.forward_kernels += 1.0
-    row.backward_kernels += 1.0
+from accelsim.kernels.uses import crosses_domain, fill_uses, hidden_backward
+from accelsim.kernels.weights import adapter_seconds, add_casts, add_launches, timed
 
 
 @kernel
@@ -152,8 +92,7 @@ def time_product(
     flops = 2.0 * op.m * op.n * op.k * op.batch
     row.forward_flops += flops
     row.backward_flops += flops if op.frozen else 2.0 * flops
-    row.forward_kernels += 1.0
-    row.backward_kernels += 1.0 if op.frozen else 2.0
+    add_launches(row, op, 1.0, 1.0 if op.frozen else 2.0)
     if op.frozen and op.adapter > 0.0:
         more = adapter_seconds(row, chip, op, wide)
         return forward + more[0], backward + more[1]
@@ -184,6 +123,7 @@ def add_operator(
 ) -> None:
     """Add one operator to the times of its layer."""
     rest(op.engines)
+    ahead, behind = row.forward_kernels, row.backward_kernels
     if op.kind == MATMUL:
         forward, backward = time_product(row, chip, case, software, op)
     elif op.kind == FUSED_ATTENTION:
@@ -199,15 +139,21 @@ def add_operator(
         row.last += forward
         row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
     forward, backward = forward * op.share, backward * op.share
+    moved = min(forward + backward, op.share * moved_seconds(chip, op))
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
         row.backward_matmul += backward
+        row.matmul_moved += moved
     elif op.part == PART_ATTENTION:
         row.forward_attention += forward
         row.backward_attention += backward
+        row.attention_moved += moved
     else:
         row.forward_elementwise += forward
         row.backward_elementwise += backward
+        row.elementwise_moved += moved
+    row.forward_routed += op.routed * (row.forward_kernels - ahead)
+    row.backward_routed += op.routed * (row.backward_kernels - behind)
 
 
 @kernel
@@ -237,31 +183,6 @@ def add_tensor_traffic(
         row.forward_kernels += calls * software.collective_calls
         row.backward_kernels += back * software.collective_calls
     return time
-
-
-@kernel
-def hidden_backward(
-    ops: Rows, count: int, time: float, again: float, blocks: float
-) -> float:
-    """Return what a layer's own products hide of its backward tensor traffic [s].
-
-    Of `blocks` collectives of `time` [s], each that reduces an input's gradient runs
-    behind the product for the weight's, each that gathers an input `again` behind the
-    product for the input's gradient, and behind no other.
-    """
-    gathers, reductions = 0.0, 0.0
-    for i in range(count):
-        op = ops[i]
-        if op.kind == MATMUL and op.gathered > 0.0:
-            gathers += min(time, op.input_time)
-            reductions += min(time, op.weight_time)
-    return min(again * time, gathers) + min(blocks * time, reductions)
-
-
-@kernel
-def crosses_domain(tiers: Rows, tp: float) -> float:
-    """Return 1 if a tensor group leaves the domain of its innermost switch."""
-    return 1.0 if reach_of(tiers, domain_tier(tiers), tp, 1.0) < tp else 0.0
 
 
 @kernel
@@ -295,6 +216,8 @@ def add_group_traffic(
         row.backward_ep_bytes += 2.0 * sent
         row.forward_kernels += 2.0 * software.collective_calls
         row.backward_kernels += 2.0 * software.collective_calls
+        row.forward_routed += 2.0 * software.collective_calls
+        row.backward_routed += 2.0 * software.collective_calls
 
 
 @kernel
@@ -305,9 +228,12 @@ def fill_transformer_layer(
     """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
-        before = forward_sums(row)
+        before, back = forward_sums(row), backward_seconds(row)
         add_operator(row, chip, case, software, ops[i])
         note_module(row, ops[i], before)
+        if ops[i].module == SHARED_EXPERTS:
+            row.forward_shared += forward_sums(row)[0] - before[0]
+            row.backward_shared += backward_seconds(row) - back
     keep_activations(row, mixture, chip, model, software, case, shard)
     fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens
@@ -336,5 +262,6 @@ def fill_transformer_layer(
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_group_traffic(row, model, software, tiers, shard, volumes)
+    fill_uses(row, chip, model, software, tiers, shard, size, blocks, volumes)
     row.forward_kernels += software.layer_calls[0]
     row.backward_kernels += software.layer_calls[1]

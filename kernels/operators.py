@@ -1,13 +1,14 @@
 """The operators of one layer on one micro-batch of one worker, as a table.
 
-Each function appends rows of OPERATOR (see `tables`) from row `at` on and returns the
-row after the last. The operators are those of a pre-norm transformer cut over tensor
-parallelism by columns and rows (Vaswani et al. 2017; Shoeybi et al. 2019, sec. 3).
+Each function appends rows of OPERATOR (see `operator_rows`) from row `at` on and
+returns the row after the last. The operators are those of a pre-norm transformer cut
+over tensor parallelism by columns and rows (Vaswani et al. 2017; Shoeybi et al. 2019,
+sec. 3).
 Nothing here knows how long an operator takes.
 """
 
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.neuron_tables import PASSES
+from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
 from accelsim.kernels.plan_tables import (
     CORE_ATTN,
     EXPERTS,
@@ -18,6 +19,7 @@ from accelsim.kernels.plan_tables import (
     NO_MODULE,
     SHARED_EXPERTS,
 )
+from accelsim.kernels.routing import routed_bytes, score_bytes
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
@@ -27,7 +29,6 @@ from accelsim.kernels.streams import (
     MASK,
     NORM,
     NORM_PASSES,
-    PERMUTATION,
     PLAIN_PASSES,
     RESIDUAL,
     ROTARY,
@@ -40,12 +41,8 @@ from accelsim.kernels.tables import (
     APART,
     ELEMENT_BYTES,
     FUSED_ATTENTION,
-    MATMUL,
     ONE_KERNEL,
     PART_ATTENTION,
-    PART_ELEMENTWISE,
-    PART_MATMUL,
-    STREAM,
     Record,
     Rows,
     codes,
@@ -77,59 +74,6 @@ def gathered_tokens(shard: Record) -> float:
     Each brings its own; without sequence parallelism they all bring the same.
     """
     return float(shard.tokens * (shard.etp / shard.tp))
-
-
-@kernel
-def add_weight(
-    ops: Rows, at: int, precision: int, m: float, n: float, k: float, batch: float,
-    gradient_bytes: float,
-) -> int:  # fmt: skip
-    """Append the products with a weight: m x k times k x n, `batch` times."""
-    op = ops[at]
-    op.kind = MATMUL
-    op.part = PART_MATMUL
-    op.precision = precision
-    op.module, op.repeats = NO_MODULE, 1.0
-    op.grouped = 0
-    op.m, op.n, op.k = m, n, k
-    op.batch = batch
-    op.gradient_bytes = gradient_bytes
-    op.frozen = 0
-    op.adapter = 0.0
-    op.gathered = op.last = 0.0
-    op.share = 1.0
-    op.engines.held = 0.0
-    return at + 1
-
-
-@kernel
-def add_stream(
-    ops: Rows, at: int, forward: float, backward: float, kernels: float
-) -> int:
-    """Append an operator that only streams memory: bytes [B] by pass."""
-    op = ops[at]
-    op.kind = STREAM
-    op.part = PART_ELEMENTWISE
-    op.module, op.repeats = NO_MODULE, 1.0
-    op.forward_bytes, op.backward_bytes = forward, backward
-    op.kernels = kernels
-    op.share = 1.0
-    op.engines.held = 0.0
-    for i in range(PASSES):
-        op.engines.forward[i] = op.engines.backward[i] = 0.0
-    return at + 1
-
-
-@kernel
-def add_passes(
-    op: Record,
-    elements: float,
-    passes: tuple[tuple[float, float, float], tuple[float, float, float]],
-) -> None:
-    """Add what engines pass over: `passes` for each of the elements."""
-    for i in range(PASSES):
-        op.engines.forward[i] += elements * passes[0][i]
-        op.engines.backward[i] += elements * passes[1][i]
 
 
 @kernel
@@ -188,7 +132,7 @@ def add_fused_attention(
             op = ops[at]
             op.kind = FUSED_ATTENTION
             op.part = PART_ATTENTION
-            op.module, op.repeats = CORE_ATTN, 1.0
+            op.module, op.repeats, op.routed = CORE_ATTN, 1.0, 0.0
             op.precision = case.attention_precision
             op.m, op.n = case.seq_len / shard.cp, case.seq_len
             op.k, op.v = model.head_dim, model.v_dim
@@ -260,7 +204,7 @@ def add_feed_forward(
     ops[at - 1].last = 1.0 if experts == 1.0 else 0.0  # others are weighed first
     for i in range(first, at):
         if experts > 1.0:
-            ops[i].grouped = ONE_KERNEL if software.grouped_kernel > 0.0 else APART
+            ops[i].grouped = ONE_KERNEL if software.expert_one_kernel > 0.0 else APART
     size = case.activation_bytes * tokens * ffn * experts
     forward = ACTIVATION_INPUT[0] * up + ACTIVATION_OUTPUT[0]
     backward = ACTIVATION_INPUT[1] * up + ACTIVATION_OUTPUT[1]
@@ -281,8 +225,7 @@ def add_experts(
     """Append router, permutation, routed experts and shared experts of a layer.
 
     Routing is perfectly balanced: experts/ep experts of this worker see etp x ep times
-    the tokens x top_k of its own. Permuting and un-permuting read and write each choice
-    (Megatron-Core MoE, all-to-all dispatcher).
+    the tokens x top_k of its own.
     """
     tokens, own = shard.tokens, shard.own_tokens
     mine = model.experts / shard.ep
@@ -291,13 +234,18 @@ def add_experts(
     at = add_weight(
         ops, at, case.wide_precision, own, model.experts, model.hidden, 1.0, grad
     )
-    size = case.activation_bytes * own * model.top_k * model.hidden
-    at = add_stream(ops, at, PERMUTATION[0] * size, PERMUTATION[1] * size, 4.0)
+    forward, backward, kernels = score_bytes(model, software, own)
+    if kernels > 0.0:
+        at = add_stream(ops, at, forward, backward, kernels)
+    behind, each = at, gathered_tokens(shard) * model.top_k / mine
+    forward, backward, kernels = routed_bytes(model, software, case, own, each, mine)
+    at = add_stream(ops, at, forward, backward, kernels)
     for i in range(first, at):
         ops[i].module = EXPERTS
-    each = gathered_tokens(shard) * model.top_k / mine
     width = model.expert_ffn / shard.etp
     at = add_feed_forward(ops, at, model, software, case, each, width, mine, EXPERTS)
+    for i in range(behind, at):
+        ops[i].routed = 1.0
     if model.shared_ffn > 0.0:
         width = model.shared_ffn / shard.tp
         at = add_feed_forward(

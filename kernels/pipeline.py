@@ -5,9 +5,12 @@ known to `step`, how long they take together to `makespan`.
 """
 
 from accelsim.kernels.collectives import send
+from accelsim.kernels.fabric_tables import SEND
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.makespan import closed, least_seconds, makespan
+from accelsim.kernels.overlap import beside
 from accelsim.kernels.tables import INTERLEAVED, ONE_F_ONE_B, Record, Rows
+from accelsim.kernels.uses import fill_use
 
 
 @kernel
@@ -20,8 +23,8 @@ def schedule_of(plan: Record) -> int:
 
 @kernel
 def fill_hand_over(
-    pipe: Record, case: Record, model: Record, software: Record, tiers: Rows,
-    plan: Record,
+    pipe: Record, case: Record, chip: Record, model: Record, software: Record,
+    tiers: Rows, plan: Record,
 ) -> float:  # fmt: skip
     """Fill how long a hand-over takes and whether it hides; returns its bytes [B].
 
@@ -36,7 +39,27 @@ def fill_hand_over(
     pipe.hides = software.overlap_pp
     if schedule_of(plan) == ONE_F_ONE_B:
         pipe.hides = 0.0
+    if pipe.hides > 0.0:
+        chain = float(plan.pp)
+        fill_use(pipe.use, chip, software, tiers, SEND, size, chain, stride, pipe.hop)
     return float(size)
+
+
+@kernel
+def hand_over_beside(pipe: Record, plan: Record, moments: Rows, whole: float) -> float:
+    """Return what a full stage takes beside its hidden hand-overs, over that alone.
+
+    whole : its seconds on a micro-batch, made of `moments`. It sends 2 vp times; a
+    hand-over that shares the network with the stage's own groups takes longer, too.
+    """
+    if pipe.hides == 0.0 or pipe.hop == 0.0 or whole == 0.0:
+        return 1.0
+    longer, done = beside(moments, pipe.use)
+    if done == 0.0:
+        return 1.0
+    used = min(whole, 2.0 * plan.vp * pipe.hop / done)
+    pipe.hop *= (1.0 + longer) / done
+    return float(1.0 + longer * used / whole)
 
 
 @kernel

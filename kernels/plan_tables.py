@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from accelsim.kernels.use_tables import USE
+
 # Modules of a layer that can be computed again by themselves; an operator belongs to
 # one of them or to none. MLP is a dense layer's, EXPERTS what the others leave of a
 # mixture's feed-forward block: routing, exchange and the experts' products.
@@ -41,6 +43,12 @@ EXCHANGE = np.dtype(
         ("scatter", "f8"),  # s of `reduce` in which shards come by reduce-scatter
         ("gather", "f8"),
         ("gathered", "f8"),
+        ("use", USE),
+        # what a second of a pass loses to it and hides of it, see `overlap.beside`, and
+        # which of the works of a table of plans that is of
+        ("longer", "f8"),
+        ("done", "f8"),
+        ("work", "f8"),
     ]
 )
 

@@ -2,8 +2,8 @@
 
 This file knows how layers and parameters are shared out, and the gradients, weights
 and optimizer state that data-parallel replicas exchange once a step or a micro-batch.
-Overlap: what may run behind computation (the software says) is exposed as far as it is
-longer; while it runs it takes `communication_share` of the computing units.
+What may run behind computation is the software's, what either loses stands in
+`overlap`.
 """
 
 from accelsim.kernels.collectives import collective
@@ -21,6 +21,7 @@ from accelsim.kernels.streams import (
     stream_seconds,
 )
 from accelsim.kernels.tables import UNSHARDED, ZERO2, ZERO3, Record, Rows
+from accelsim.kernels.uses import fill_use
 
 
 @kernel
@@ -62,8 +63,8 @@ def group_exchange(
 
 @kernel
 def fill_exchange(
-    exchange: Record, model: Record, software: Record, case: Record, tiers: Rows,
-    plan: Record, dense_layers: float, mixtures: float,
+    exchange: Record, chip: Record, model: Record, software: Record, case: Record,
+    tiers: Rows, plan: Record, dense_layers: float, mixtures: float,
 ) -> None:  # fmt: skip
     """Fill what the replicas exchange for all gradients and all weights, once each.
 
@@ -86,6 +87,10 @@ def fill_exchange(
     exchange.reduce, exchange.reduced = group_exchange(
         tiers, software, plan, kind, dense * grad, experts * grad, calls, ranks
     )
+    fill_use(
+        exchange.use, chip, software, tiers, kind, (dense + experts) * grad, ranks,
+        float(plan.tp), exchange.reduce,
+    )  # fmt: skip
     exchange.scatter = 0.0 if whole else exchange.reduce
     if plan.sharding != UNSHARDED and alike(plan) > 1:
         add_alike(exchange, software, tiers, plan, dense * grad, experts * grad, calls)
@@ -134,22 +139,29 @@ def add_data_parallel(
     in each unless there is a pipeline, ZeRO-1 reduces and gathers once a step, plain
     replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
     """
-    layers, share = max(1.0, full), software.communication_share
+    layers, longer, done = max(1.0, full), exchange.longer, exchange.done
     reduce, gather = exchange.reduce, exchange.gather
     # gradients of a pipeline stage wait for its last micro-batch
     each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)
     times = float(plan.micro_batches) if each else 1.0
     behind, gathers = backward, 1.0
-    time = bucketed(software.overlap_gather, gather, forward, layers, share)
+    may = software.overlap_gather
+    time, lost, _ = bucketed(may, gather, forward, layers, longer, done)
     if plan.sharding == ZERO3:
         gathers = 2.0 * plan.micro_batches
-        again = bucketed(software.overlap_gather, gather, backward, layers, share)
-        time = plan.micro_batches * (time + again)
-        behind = max(0.0, backward - software.overlap_gather * gather)
+        again, more, used = bucketed(may, gather, backward, layers, longer, done)
+        time, lost = (
+            plan.micro_batches * (time + again),
+            plan.micro_batches * (lost + more),
+        )
+        behind = backward - used
     hides = software.overlap_dp * (plan.sharding == UNSHARDED or software.scatter > 0)
     alone = 0.0 if software.overlap_scatter > 0.0 else exchange.scatter
-    time += times * (alone + bucketed(hides, reduce - alone, behind, layers, share))
-    result.dp += time
+    seen, more, _ = bucketed(hides, reduce - alone, behind, layers, longer, done)
+    result.dp += time + times * (alone + seen)
+    lost += times * more
+    result.contention += lost
+    result.contention_dp += lost
     result.dp_bytes += times * exchange.reduced + gathers * exchange.gathered
 
 

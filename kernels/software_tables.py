@@ -35,7 +35,14 @@ SOFTWARE = np.dtype(
         ("extra_kernels", "f8"),
         ("fused_loss", "f8"),
         ("fused_accumulation", "f8"),
-        ("grouped_kernel", "f8"),  # 1 if one kernel multiplies all experts of a worker
+        # mixture layers, see `specs.software.ExpertsSpec` and `routing`
+        ("expert_one_kernel", "f8"),  # 1 if one kernel multiplies all of a worker
+        ("expert_launch", "f8"),  # s
+        ("expert_product", "f8"),  # s
+        ("expert_waits", "f8"),
+        ("expert_kernels", "f8"),
+        ("expert_bias_kernels", "f8"),
+        *((f"expert_{p}", "f8", (2,)) for p in ("scores", "sort", "padding", "bias")),
         ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
         # B moved beside one fused cast of an activation, by precision
         ("casts", "f8", (N_PRECISIONS,)),
@@ -63,6 +70,7 @@ SOFTWARE = np.dtype(
         ("overlap_pp", "f8"),
         ("overlap_cp", "f8"),
         ("overlap_ep", "f8"),
+        ("overlap_shared", "f8"),
         ("grad_bytes", "f8"),
         ("reduce_bytes", "f8"),  # of a gradient on its way between replicas
         ("master_bytes", "f8"),
@@ -74,7 +82,9 @@ SOFTWARE = np.dtype(
         ("collective_calls", "f8"),  # the same for a collective
         ("piece_calls", "f8"),  # the same for a rank's piece of a tensor, gathered
         ("bucket", "f8"),  # B of gradients that plain replicas reduce at once, 0 = all
-        ("communication_share", "f8"),
+        ("communication_share", "f8"),  # less than 0: as the library has it
+        ("tp_units", "f8"),  # multiprocessors of its own kernels, less than 0: no such
+        ("ep_units", "f8"),
         ("dispatch_once", "f8"),  # 1: a token goes once to each worker of its experts
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`

@@ -5,13 +5,16 @@ from the slowest pipeline stage: its work on all micro-batches, the fill and dra
 the others, and what communication nothing hides. Stages and their schedule are
 `pipeline`'s; replicas and the optimizer come on top in `steps`.
 
-Overlap: what may run behind computation (the software says) is exposed as far as it is
-longer; while it runs it takes `communication_share` of the computing units.
+What a layer's own traffic hides and costs stands in `layer_overlap`.
 """
 
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.overlap import exposed
-from accelsim.kernels.pipeline import add_pipeline, fill_hand_over
+from accelsim.kernels.layer_overlap import share_layer
+from accelsim.kernels.pipeline import (
+    add_pipeline,
+    fill_hand_over,
+    hand_over_beside,
+)
 from accelsim.kernels.recompute import (
     of_modules,
     repeated,
@@ -31,17 +34,18 @@ from accelsim.kernels.tables import (
     Record,
     Rows,
 )
+from accelsim.kernels.use_tables import MOMENTS
 
 
 @kernel
 def add_layer(
     result: Record, row: Record, chip: Record, software: Record, plan: Record,
-    count: float,
+    moments: Rows, count: float,
 ) -> tuple[float, float]:  # fmt: skip
     """Add `count` layers of one kind for one micro-batch to the result's parts.
 
     Returns (forward, backward) seconds of these layers on the device, without sharded
-    weights.
+    weights. moments : MOMENT rows of the pass, to which the layers are added.
     """
     again = repeated(plan)
     compute = row.forward_matmul + row.forward_attention + row.forward_elementwise
@@ -50,24 +54,9 @@ def add_layer(
     if plan.recompute == SELECTIVE:
         recompute = selective_seconds(row, chip, software, plan)
     busy = compute + backward + recompute
-    share = software.communication_share
-    block, routed = repeated_traffic(row, plan)
-    tp = (1.0 + again) * row.forward_tp + row.backward_tp + block * row.block_tp
-    cp = (1.0 + again) * row.forward_cp + row.backward_cp
-    ep = (1.0 + again + routed) * row.forward_ep + row.backward_ep
-    # the first of the tp chunks has nothing to hide behind, and what one
-    # communication hides behind cannot hide another
-    chunks = (tp - (2.0 + again + routed) * row.tp_experts) * (1.0 - 1.0 / plan.tp)
-    behind_tp = min(row.forward_matmul + row.backward_matmul, chunks)
-    in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
-    if in_chunks == 0.0:
-        behind_tp = row.tp_behind
-    behind_cp = row.forward_attention * (1.0 + again) + row.backward_attention
-    hidden = min(tp, behind_tp)
-    hidden += software.overlap_cp * min(cp, behind_cp)
-    tp = exposed(1.0, tp, behind_tp, share)
-    cp = exposed(software.overlap_cp, cp, behind_cp, share)
-    ep = exposed(software.overlap_ep, ep, busy - hidden, share)
+    tp, cp, ep, contention = share_layer(
+        moments, row, software, plan, again, busy, count
+    )
     result.matmul += count * (row.forward_matmul + row.backward_matmul)
     result.memory_bound += count * (
         row.forward_memory_bound + row.backward_memory_bound
@@ -78,9 +67,10 @@ def add_layer(
     result.tp += count * tp
     result.cp += count * cp
     result.ep += count * ep
-    total = busy + tp + cp + ep
-    forward = compute + (total - busy) / (3.0 + again)
-    return count * forward, count * (total - forward)
+    result.contention += count * contention
+    more = tp + cp + ep + contention
+    forward = compute + more / (3.0 + again)
+    return count * forward, count * (busy + more - forward)
 
 
 @kernel
@@ -88,11 +78,15 @@ def host_seconds(
     row: Record, model: Record, software: Record, plan: Record
 ) -> tuple[float, float]:
     """Return what the host takes to launch a layer, forward and backward [s]."""
-    again = repeated(plan) * row.forward_kernels + of_modules(plan, row.again_kernels)
-    backward = row.backward_kernels + again
+    # what is started around experts may cost more: graphs do not hold it
+    more = software.expert_launch - software.launch
+    forward = row.forward_kernels * software.launch + row.forward_routed * more
+    forward += row.forward_products * software.expert_product
+    backward = row.backward_kernels + of_modules(plan, row.again_kernels)
     backward += software.tensor_kernels[0] * model.tensors
-    repeat = repeated(plan) * software.checkpoint
-    return row.forward_kernels * software.launch, backward * software.launch + repeat
+    backward = backward * software.launch + row.backward_routed * more
+    backward += row.backward_products * software.expert_product
+    return forward, backward + repeated(plan) * (forward + software.checkpoint)
 
 
 @kernel
@@ -103,7 +97,8 @@ def host_wait(
     """Return how long a worker waits for its host in one micro-batch [s].
 
     The host launches ahead of the device, so that only the sums of both count. Stages
-    of a pipeline hand over between passes, where neither can run ahead.
+    of a pipeline hand over between passes, where neither can run ahead; nor can a host
+    that waits, in every mixture layer forward, for how many tokens each expert has.
     """
     if not staged:
         return max(0.0, host_forward + host_backward - forward - backward)
@@ -139,18 +134,23 @@ def end_host(row: Record, software: Record) -> float:
 @kernel
 def add_layers(
     result: Record, layers: Rows, chip: Record, model: Record, software: Record,
-    plan: Record, dense: float, mixtures: float,
+    plan: Record, moments: Rows, dense: float, mixtures: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
     """Add so many dense layers and mixtures.
 
-    Returns seconds of the device, forward and backward, and of the host.
+    Returns seconds of the device, forward and backward, and of the host. moments :
+    MOMENT rows, which are filled anew.
     """
+    for i in range(MOMENTS):
+        one = moments[i]
+        one.seconds = one.computing = one.units = 0.0
+        one.memory = one.inner = one.outer = 0.0
     forward, backward, host_f, host_b = 0.0, 0.0, 0.0, 0.0
     for kind in (DENSE, MOE):
         here = mixtures if kind == MOE else dense
         if here > 0.0:
             row = layers[kind]
-            f, b = add_layer(result, row, chip, software, plan, here)
+            f, b = add_layer(result, row, chip, software, plan, moments, here)
             of_host = host_seconds(row, model, software, plan)
             forward, backward = forward + f, backward + b
             host_f, host_b = host_f + here * of_host[0], host_b + here * of_host[1]
@@ -170,6 +170,7 @@ def scale_micro_batches(result: Record, times: float) -> None:
     result.tp *= times
     result.cp *= times
     result.ep *= times
+    result.contention *= times
 
 
 @kernel
@@ -246,14 +247,15 @@ def weight_seconds(layers: Rows, dense: float, mixtures: float) -> float:
 @kernel
 def layer_seconds(
     result: Record, layers: Rows, chip: Record, software: Record, plan: Record,
-    kind: int,
+    moments: Rows, kind: int,
 ) -> float:  # fmt: skip
     """Return the seconds of a layer of one kind on a micro-batch.
 
-    result : RESULT, zeroed and left so.
+    result : RESULT, zeroed and left so. moments : scratch.
     """
-    forward, backward = add_layer(result, layers[kind], chip, software, plan, 1.0)
-    add_layer(result, layers[kind], chip, software, plan, -1.0)
+    row = layers[kind]
+    forward, backward = add_layer(result, row, chip, software, plan, moments, 1.0)
+    add_layer(result, row, chip, software, plan, moments, -1.0)
     return forward + backward
 
 
@@ -320,29 +322,36 @@ def add_slowest(
 def fill_work(
     result: Record, layers: Rows, case: Record, chip: Record, model: Record,
     software: Record, tiers: Rows, plan: Record, pipe: Record, sums: Rows,
+    moments: Rows,
 ) -> tuple[float, float]:  # fmt: skip
     """Fill one RESULT row (zeroed) with what the stages do, whatever is sharded.
 
     layers : the four LAYER rows of the plan's shard. pipe, sums : scratch, a PIPELINE
-    row and (4, pp). Returns seconds of a full stage on one micro-batch, forward and
-    backward.
+    row and (4, pp). moments : MOMENT rows, filled. Returns seconds of a full stage on
+    one micro-batch, forward and backward.
     """
     each, mixture = 1.0, 1.0
     if not plain(model):
-        each = layer_seconds(result, layers, chip, software, plan, DENSE)
-        mixture = layer_seconds(result, layers, chip, software, plan, MOE)
+        each = layer_seconds(result, layers, chip, software, plan, moments, DENSE)
+        mixture = layer_seconds(result, layers, chip, software, plan, moments, MOE)
     fill_shares(pipe, case, model, software, plan, each, mixture)
     forward, backward, host_f, host_b = add_layers(
-        result, layers, chip, model, software, plan, pipe.dense, pipe.mixtures
+        result, layers, chip, model, software, plan, moments, pipe.dense, pipe.mixtures
     )
     embed, head, share = layers[EMBED], layers[HEAD], pipe.share[plan.pp - 1]
     slowest, size, sends = forward + backward, 0.0, 0.0
     if plan.pp == 1:
         slowest += add_end(result, embed, 1.0) + add_end(result, head, 1.0)
         host_b += end_host(embed, software) + end_host(head, software)
-        wait = host_wait(slowest, 0.0, host_f, host_b, 0)
+        held = int(software.expert_waits > 0.0 and model.moe_layers > 0.0)
+        wait = host_wait(forward, slowest - forward, host_f, host_b, held)
         result.launch += wait
     else:
+        size = fill_hand_over(pipe, case, chip, model, software, tiers, plan)
+        slower = hand_over_beside(pipe, plan, moments, slowest)
+        result.contention += (slower - 1.0) * slowest
+        forward, backward = slower * forward, slower * backward
+        slowest *= slower
         wait = host_wait(forward, backward, host_f, host_b, 1)
         there = end_seconds(head)
         host_last = share * host_b + end_host(head, software)
@@ -352,7 +361,6 @@ def fill_work(
         fill_pipeline(pipe, layers, forward, backward, wait)
         pipe.head_forward += wait_last - share * wait
         pipe.weight = weight_seconds(layers, pipe.dense, pipe.mixtures)
-        size = fill_hand_over(pipe, case, model, software, tiers, plan)
         slowest, sends = add_slowest(
             result, pipe, layers, plan, slowest, wait, wait_last
         )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.memory import stage_activations
 from accelsim.kernels.offload import add_offload
+from accelsim.kernels.overlap import beside
 from accelsim.kernels.replicas import (
     add_data_parallel,
     add_optimizer,
@@ -27,7 +28,7 @@ class Scratch(NamedTuple):
 
     work, nothing : a row of RESULT: what the plan before shares, and zeros.
     exchange : EXCHANGE by sharding. pipe : a row of PIPELINE.
-    sums : (4, most stages of a plan).
+    sums : (4, most stages of a plan). moments : MOMENT rows.
     """
 
     work: Rows
@@ -35,6 +36,7 @@ class Scratch(NamedTuple):
     exchange: Rows
     pipe: Rows
     sums: Rows
+    moments: Rows
 
 
 @inlined
@@ -43,7 +45,8 @@ def add_parts(result: Record) -> None:
     result.step_time = (
         result.matmul + result.attention + result.elementwise + result.head
         + result.recompute + result.launch + result.tp + result.cp + result.ep
-        + result.pp + result.dp + result.bubble + result.optimizer + result.host
+        + result.pp + result.dp + result.contention + result.bubble + result.optimizer
+        + result.host
     )  # fmt: skip
 
 
@@ -57,8 +60,8 @@ def fill_steps(
     timed : flags. What a plan shares with the one before is not computed again: the
     work of the stages, and by sharding the exchange of the replicas.
     """
-    work, exchange = scratch.work[0], scratch.exchange
-    last = -1
+    work, exchange, moments = scratch.work[0], scratch.exchange, scratch.moments
+    last, works = -1, 0.0
     full, forward, backward, kept = 0.0, 0.0, 0.0, 0.0
     dense, mixtures = 0.0, 0.0
     for i in range(len(plans)):
@@ -73,8 +76,9 @@ def fill_steps(
             four = layers[plan.shard]
             forward, backward = fill_work(
                 work, four, case, chip, model, stack, own, plan, scratch.pipe[0],
-                scratch.sums,
+                scratch.sums, moments,
             )  # fmt: skip
+            works += 1.0
             pipe = scratch.pipe[0]
             full = pipe.dense + pipe.mixtures
             kept, _ = stage_activations(
@@ -90,8 +94,12 @@ def fill_steps(
             )  # fmt: skip
         mine = exchange[plan.sharding]
         if mine.known == 0.0:
-            fill_exchange(mine, model, stack, case, own, plan, dense, mixtures)
+            fill_exchange(mine, chip, model, stack, case, own, plan, dense, mixtures)
             mine.known = 1.0
+            mine.work = 0.0
+        if mine.work != works:
+            mine.longer, mine.done = beside(moments, mine.use)
+            mine.work = works
         last = i
         results[i] = scratch.work[0]
         add_data_parallel(result, mine, stack, plan, full, forward, backward)

@@ -6,7 +6,13 @@ own operators (`accelsim.chip.memory_bound`) read the same ones.
 """
 
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import Record, Rows
+from accelsim.kernels.tables import (
+    ELEMENT_BYTES,
+    FUSED_ATTENTION,
+    MATMUL,
+    Record,
+    Rows,
+)
 
 # Passes over the input of an operator, forward and backward. A norm reads and writes
 # it; backward it reads the input and a gradient, and writes one.
@@ -66,6 +72,25 @@ def stream_seconds(chip: Record, size: float, kernels: float) -> float:
     """
     start = chip.kernel_latency + chip.memory_ramp
     return float(size / chip.memory_bandwidth + kernels * start)
+
+
+@kernel
+def moved_seconds(chip: Record, op: Record) -> float:
+    """Return how long the memory needs at its full rate for an operator's passes [s].
+
+    Products have three passes of three operands; attention reads four tensors or eight
+    and writes the rest of twelve.
+    """
+    if op.kind == MATMUL:
+        terms = op.m * op.k + op.k * op.n + op.m * op.n
+        moved = (2.0 if op.frozen else 3.0) * ELEMENT_BYTES[op.precision] * terms
+        moved *= op.batch
+    elif op.kind == FUSED_ATTENTION:
+        rows = op.batch * op.m + op.kv_batch * op.n
+        moved = 3.0 * ELEMENT_BYTES[op.precision] * rows * (op.k + op.v)
+    else:
+        moved = op.forward_bytes + op.backward_bytes
+    return float(moved / chip.memory_bandwidth)
 
 
 @kernel

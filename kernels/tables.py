@@ -15,7 +15,7 @@ import numpy as np
 from accelsim.kernels.attention_tables import FUSED
 from accelsim.kernels.fabric_tables import NCCL
 from accelsim.kernels.neuron_tables import ENGINES_OF, ON_ENGINES
-from accelsim.kernels.plan_tables import N_MODULES
+from accelsim.kernels.use_tables import USE
 
 # A row of a table, and a table or array of rows: `np.record` and `np.recarray`, whose
 # fields are typed by the dtype, which a type checker cannot see.
@@ -163,10 +163,11 @@ MODEL = np.dtype(
         ("dropout", "f8"),  # 1 if trained with dropout
         ("experts", "f8"),
         ("top_k", "f8"),
-        ("node_limit", "f8"),  # nodes that a token's experts lie on at most, 0 = any
+        *((name, "f8") for name in ("node_limit", "groups")),  # see `experts.distinct`
         ("expert_ffn", "f8"),
         ("shared_ffn", "f8"),  # all shared experts together
         ("tensors", "f8"),  # parameter tensors of a layer
+        ("biased", "f8"),  # 1 if products have biases
         ("adapter_rank", "f8"),  # 0 = all weights are trained, else adapters alone
         ("trained", "f8"),  # share of the parameters that is trained
         ("layer_parameters", "f8"),  # dense layer
@@ -236,6 +237,7 @@ PIPELINE = np.dtype(
         ("even", "f8"),  # 1 if all chunks hold as many layers
         ("hop", "f8"),  # s of a hand-over to another stage
         ("hides", "f8"),  # 1 if it runs behind computation
+        ("use", USE),  # of a hand-over
         ("bound", "f8"),  # 1 where a lower bound of the whole is enough
     ]
 )
@@ -308,12 +310,7 @@ OPERATOR = np.dtype(
         ("grouped", "i8"),  # ONE_KERNEL or APART if they belong to different experts
         # products: `batch` times (m x k) (k x n); attention: m queries of `batch`
         # heads of size k, n keys and values of `kv_batch` heads, of size k and v
-        ("m", "f8"),
-        ("n", "f8"),
-        ("k", "f8"),
-        ("v", "f8"),
-        ("batch", "f8"),
-        ("kv_batch", "f8"),
+        *((size, "f8") for size in ("m", "n", "k", "v", "batch", "kv_batch")),
         ("frozen", "i8"),  # 1 if the weight has no gradient
         ("adapter", "f8"),  # rank of the adapter beside it, 0 = none
         ("gradient_bytes", "f8"),  # read and written for an element of k x n
@@ -321,6 +318,7 @@ OPERATOR = np.dtype(
         ("causal", "f8"),
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
+        ("routed", "f8"),  # 1 if it works on tokens between routing and combining
         ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
         ("last", "f8"),  # 1 if only the residual takes its output
         # what its products take, filled when it is timed: gradients of input and weight
@@ -331,41 +329,6 @@ OPERATOR = np.dtype(
         ("kernels", "f8"),
         ("engines", ON_ENGINES),
         ("product", GEMM),  # scratch: one product of the pass that is being timed
-    ]
-)
-
-# One layer kind of one shard on one micro-batch, on one worker. Times in s.
-LAYER = np.dtype(
-    [
-        (f"{direction}_{part}", "f8")
-        for direction in ("forward", "backward")
-        for part in (
-            "matmul",
-            "memory_bound",  # part of matmul
-            "attention",
-            "elementwise",
-            "kernels",  # number of launches
-            "flops",
-            "tp",
-            "cp",
-            "ep",
-            *(f"{of}_bytes" for of in ("tp", "cp", "ep")),
-        )
-    ]
-    + [
-        ("tp_experts", "f8"),  # each way, to experts and back, never in chunks
-        # part of forward_matmul whose output only the residual takes
-        *((f"last{of}", "f8") for of in ("", "_flops")),
-        ("tp_behind", "f8"),  # of backward_tp, what single products can hide
-        ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
-        ("saved", "f8"),  # B of activations kept with recompute none
-        ("saved_core", "f8"),  # B of these that belong to the attention core
-        ("input", "f8"),  # B of the layer's input alone
-        ("workspace", "f8"),  # B that its backward pass needs for a moment
-        *((f"block_tp{of}", "f8") for of in ("", "_bytes")),  # of feed-forward, forward
-        # by module: seconds, FLOPs and launches of repeating it, B that it then frees
-        *((f"again{of}", "f8", (N_MODULES,)) for of in ("", "_flops", "_kernels")),
-        ("freed", "f8", (N_MODULES,)),
     ]
 )
 
@@ -385,6 +348,7 @@ RESULT = np.dtype(
             "ep",
             "pp",
             "dp",
+            "contention",  # computing slowed by what runs behind it
             "bubble",
             "optimizer",
             "host",
@@ -394,6 +358,7 @@ RESULT = np.dtype(
             *(f"{of}_bytes" for of in ("tp", "cp", "ep", "pp", "dp")),
             # FLOPs of one worker in a step
             "hardware_flops",
+            "contention_dp",  # s, part of contention: traffic of replicas
             "bound",  # 1 if step_time is a lower bound: no closed form, not settled
         )
     ]

@@ -14,11 +14,13 @@ import numpy as np
 
 from accelsim.kernels import tables
 from accelsim.kernels.jit import cached
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.memory import fill_memory
 from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.plan_tables import EXCHANGE, STAGE
 from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.kernels.steps import Scratch, fill_steps
+from accelsim.kernels.use_tables import MOMENT, MOMENTS
 
 
 @contextmanager
@@ -45,10 +47,10 @@ def compile_steps() -> None:
     one = (tables.CASE, tables.CHIP, tables.MODEL, SOFTWARE)
     cases, chips, models, software = (rows(dtype, 1) for dtype in one)
     tiers, plans = rows(tables.TIER, 1, tables.MAX_TIERS), rows(tables.PLAN, 0)
-    layers = rows(tables.LAYER, 0, tables.N_LAYER_KINDS)
+    layers = rows(LAYER, 0, tables.N_LAYER_KINDS)
     scratch = Scratch(
         rows(tables.RESULT, 1), rows(tables.RESULT, 1), rows(EXCHANGE, 4),
-        rows(tables.PIPELINE, 1), np.zeros((4, 1)),
+        rows(tables.PIPELINE, 1), np.zeros((4, 1)), rows(MOMENT, MOMENTS),
     )  # fmt: skip
     timed, results = np.zeros(0, dtype=bool), rows(tables.RESULT, 0)
     fill_steps(

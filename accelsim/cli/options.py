@@ -63,6 +63,8 @@ TRAINING_FIELDS = {
     "interval": "interval",
     "spares": "spares",
     "elastic": "elastic",
+    "evaluation": "evaluation",
+    "evaluate_every": "evaluate_every",
 }
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -207,6 +209,10 @@ training_options = stack(
     click.option(
         "--elastic/--no-elastic", default=None,
         help="Replicas go on without one another.",
+    ),
+    click.option("--evaluation", metavar="T", help="A test stops the work so long."),
+    click.option(
+        "--evaluate-every", type=int, metavar="N", help="Steps between such tests."
     ),
 )  # fmt: skip
 

@@ -148,6 +148,7 @@ def waterfall(found: Estimate) -> dict[str, float]:
         "launch": parts.launch,
         "host": parts.host,
         **{kind: getattr(parts, kind) for kind in ("tp", "cp", "ep", "pp", "dp")},
+        "contention": parts.contention,
         "bubble": parts.bubble,
         "optimizer": parts.optimizer,
     }

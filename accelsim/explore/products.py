@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from accelsim.explore.held import asked_again
 from accelsim.explore.result import Estimate
 from accelsim.kernels import tables
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.operators import localise, transformer_operators
 from accelsim.kernels.stages import all_kinds
@@ -53,7 +54,7 @@ def products(found: Estimate) -> list[Product]:
         count = transformer_operators(ops, mixture, chip, model, software, case, shard)
         for op in ops[:count]:
             if op.kind != tables.STREAM:
-                layer = table(tables.LAYER, 1)[0]
+                layer = table(LAYER, 1)[0]
                 add_operator(layer, chip, case, software, op)
                 made.append(_product(op, layer, float(case.activation_bytes)))
     alone = {(one.words, one.part): one for one in made if one.time > 0.0}

@@ -23,6 +23,7 @@ COMPUTE_PARTS = (
     "elementwise",
     "head",
     "recompute",
+    "contention",
     "optimizer",
 )
 COMMUNICATION_PARTS = ("tp", "cp", "ep", "pp", "dp")
@@ -37,6 +38,7 @@ class TimeParts:
     recompute : forward work done again in the backward pass.
     launch : waiting for the host to launch kernels.
     tp, cp, ep, pp, dp : communication of each kind that nothing hides.
+    contention : computing that is slower for what runs behind it.
     bubble : pipeline fill and drain.
     optimizer : the update.
     host : what the host does once a step.
@@ -53,6 +55,7 @@ class TimeParts:
     ep: float
     pp: float
     dp: float
+    contention: float
     bubble: float
     optimizer: float
     host: float

@@ -42,7 +42,7 @@ class Whole:
         How often the job fails, and what a failure takes.
     share : float
         Of the time that makes progress: of the job as a whole, or with replicas that
-        go on where the run is elastic.
+        go on where the run is elastic; evaluations make none.
     tokens : float or None
         Of the whole run, if it is told.
     chips, chips_rented : int
@@ -158,6 +158,7 @@ def whole(estimate: "Estimate") -> Whole | None:
             f"run: training: {estimate.chips} chips make no progress: a failure every "
             f"{found.mttf:.3g} s, a checkpoint every {found.interval:.3g} s"
         )
+    share *= _between_evaluations(told, estimate.step_time)
     carbon = q.system.carbon
     spare = found.spares * q.system.node.chips
     return Whole(
@@ -172,6 +173,14 @@ def whole(estimate: "Estimate") -> Whole | None:
         usd_per_second=_usd_per_second(q, spare),
         carbon=None if carbon is None else float(carbon),
     )
+
+
+def _between_evaluations(told: TrainingSpec, step: float) -> float:
+    """Return the share of the time that evaluations leave; a step takes `step` [s]."""
+    if told.evaluation is None or told.evaluate_every is None:
+        return 1.0
+    trained = told.evaluate_every * step
+    return trained / (trained + float(told.evaluation))
 
 
 def _write(q: Question, told: TrainingSpec) -> float:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 
 from accelsim.errors import NoAnswerError
-from accelsim.fabric.nccl import FITTED, Fitted, fill_nccl
+from accelsim.fabric.nccl import FITTED, UNKNOWN_SHARE, Fitted, fill_nccl
 from accelsim.kernels import tables
 from accelsim.kernels.tables import Record, Rows
 from accelsim.link.port import Port, carried_energy, port
@@ -67,6 +67,7 @@ def fill_tiers(
                 fill_nccl(row, tier.library, fitted, found[name].latency)
             index += 1
         inner = tier.chips
+    rows[0].nccl.unknown_share = UNKNOWN_SHARE
     if chip.core_link is not None and chip.core_link.touches is not None:
         memory = float(chip.hbm.bandwidth) * share
         for row in rows[:index]:

@@ -19,6 +19,18 @@ NVLINK_HOP, PCI_HOP = 500e-9, 250e-9
 # Gen4 x16 as the tuner counts it, also where the way is really much slower.
 PCI_RATE = 24e9
 NOTHING = 1.0  # B/s of a protocol that is switched off
+# Thread blocks (channels) of collectives. Inside a domain twice the rings that NCCL's
+# graph search finds, which are doubled where each is fast (speeds of search.cc and its
+# ncclTopoDupChannels; ncclTopoPostset of connect.cc): 12 x 20 GB/s of A100, 12 x 30 of
+# H100, 16 x 45 of B200, one over PCIe. Logs of 8 x H100 say the same: "24 coll
+# channels, 16 nvls channels, 32 p2p channels". NVLS: NVLS_NCHANNELS of
+# transport/nvls.cc. Across domains twice one ring a NIC of eight, or as many by the
+# rule for fewer; a send or receive has two.
+NET_CHANNELS, PEER_CHANNELS = 16.0, 2.0
+# Computing slows down by 18.9 % in the mean (at most 40 %) while collectives run on 4
+# A100, H100, MI210 and MI250 (Lee et al. 2025, arXiv:2507.03114): for GPUs without
+# NCCL, whose channels are not known.
+UNKNOWN_SHARE = 0.19
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class Generation:
         many channels as members (perChMaxNVLSTree, four nodes).
     pci : bool
         GPUs reach each other over PCIe: its hops, `PCI_RATE`, and no LL128.
+    channels, add_channels, pair_channels : float
+        Thread blocks of rings, of NVLS (0 without) and of an all-to-all in a domain.
     """
 
     low_latency: float
@@ -53,13 +67,29 @@ class Generation:
     pace: str
     tree: float = NOTHING
     pci: bool = False
+    channels: float = 24.0
+    add_channels: float = 0.0
+    pair_channels: float = 32.0
 
 
 GENERATIONS = {
     "nccl-ampere": Generation(87.7e9, 1e12, 0.0, 0.0, "ampere"),
-    "nccl-hopper": Generation(141e9, 1e12, 0.85, 5.0, "hopper", 45.5e9),
-    "nccl-blackwell": Generation(282e9, 640e9, 0.74, 6.0, "blackwell", 80e9),
-    "nccl-pcie": Generation(PCI_RATE / 2.0, NOTHING, 0.0, 0.0, "pcie", pci=True),
+    "nccl-hopper": Generation(
+        141e9, 1e12, 0.85, 5.0, "hopper", 45.5e9, add_channels=16.0
+    ),
+    "nccl-blackwell": Generation(
+        282e9, 640e9, 0.74, 6.0, "blackwell", 80e9, channels=32.0, add_channels=24.0
+    ),
+    "nccl-pcie": Generation(
+        PCI_RATE / 2.0,
+        NOTHING,
+        0.0,
+        0.0,
+        "pcie",
+        pci=True,
+        channels=2.0,
+        pair_channels=2.0,
+    ),
 }
 
 
@@ -148,6 +178,10 @@ def fill_nccl(
     steps = (fitted.ll_step, fitted.ll128_step, fitted.simple_step)
     hops = PCI_STEP if found.pci else NVLINK_STEP
     nccl.on = 1.0
+    nccl.channels, nccl.add_channels = found.channels, found.add_channels
+    nccl.pair_channels = found.pair_channels
+    nccl.net_channels = min(NET_CHANNELS, found.channels)
+    nccl.peer_channels = min(PEER_CHANNELS, found.channels)
     for p in range(3):
         nccl.start[p] = pace * starts[p]
         nccl.step[p] = pace * steps[p] * hops[p] / NVLINK_STEP[p] + late

@@ -30,6 +30,7 @@ TIME_WORDS = {
     "ep": "exposed ep traffic",
     "pp": "exposed pp traffic",
     "dp": "exposed dp traffic",
+    "contention": "slowed by hidden traffic",
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
     "host": "host",

@@ -29,6 +29,7 @@ WORDS = {
     "ep": "exposed ep traffic",
     "pp": "exposed pp traffic",
     "dp": "exposed dp traffic",
+    "contention": "slowed by traffic behind it",
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
 }

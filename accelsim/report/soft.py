@@ -29,6 +29,8 @@ _WEIGHT = (
     ("system.node.overhead_power", "power"),
     ("system.pue", "power"),
     ("software.communication_share", "time"),
+    ("software.tp_units", "time"),
+    ("software.ep_units", "time"),
     ("system.tiers.*.latency", "time"),
     ("chip.kernel_latency", "time"),
     ("software.reserved_memory", "memory"),

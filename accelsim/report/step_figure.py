@@ -31,6 +31,7 @@ GROUPS = (
     ("norms, activations", ("elementwise",)),
     ("recomputation", ("recompute",)),
     ("exposed traffic", ("tp", "cp", "ep", "pp", "dp")),
+    ("contention", ("contention",)),
     ("bubble", ("bubble",)),
     ("optimizer", ("optimizer",)),
     ("launches, host", ("launch", "host")),
@@ -38,7 +39,7 @@ GROUPS = (
 KINDS = (  # of a waterfall's steps
     ("needed by the model", ("ideal",)),
     ("computing", ("matmul", "memory", "attention", "elementwise", "head", "recompute",
-                   "lagging", "optimizer")),
+                   "lagging", "contention", "optimizer")),
     ("waiting for links", ("tp", "cp", "ep", "pp", "dp")),
     ("waiting for stages or host", ("bubble", "launch", "host")),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from accelsim.specs.figure import NamedSpec, Spec
 
 MAX_SIZE = 10**9  # no width is larger; keeps parameter counts within float64
+MAX_CAPACITY = 1e3  # of an expert, over its share
 MAX_FURTHER = 64  # tokens that are predicted beyond the next
 Activation = Literal["gelu", "relu", "squared-relu", "swiglu", "geglu"]
 
@@ -28,6 +29,13 @@ class MoeSpec(Spec):
         One layer in `every` is a mixture, the rest are dense.
     node_limit : int
         Nodes that the experts of one token may lie on at most; 0 for any number.
+    groups : int
+        Groups of experts of which `node_limit` are drawn; one a node if left out.
+    capacity_factor : float
+        Choices that an expert takes at most, over those that it has if all have as
+        many; more are dropped. Left out, none is.
+    pad_to_capacity : bool
+        Each expert is filled up to that.
     """
 
     experts: int = Field(gt=1, le=MAX_SIZE)
@@ -38,11 +46,34 @@ class MoeSpec(Spec):
     dense_layers: int = Field(default=0, ge=0, le=MAX_SIZE)
     every: int = Field(default=1, gt=0, le=MAX_SIZE)
     node_limit: int = Field(default=0, ge=0, le=MAX_SIZE)
+    groups: int = Field(default=0, ge=0, le=MAX_SIZE)
+    capacity_factor: float | None = Field(default=None, gt=0, le=MAX_CAPACITY)
+    pad_to_capacity: bool = False
+
+    @property
+    def computed(self) -> float:
+        """Return how many choices of a token are computed, padding included.
+
+        Balanced as they are, none is dropped by a capacity of one or more.
+        """
+        if self.capacity_factor is None:
+            return float(self.top_k)
+        most = self.capacity_factor if self.pad_to_capacity else 1.0
+        return self.top_k * min(self.capacity_factor, most)
 
     @model_validator(mode="after")
     def _routes(self) -> "MoeSpec":
         if self.top_k > self.experts:
             raise ValueError(f"top_k {self.top_k} exceeds experts {self.experts}")
+        if self.groups and (
+            self.experts % self.groups or self.node_limit > self.groups
+        ):
+            raise ValueError(
+                f"groups {self.groups} must divide experts {self.experts} and be no "
+                f"fewer than node_limit {self.node_limit}"
+            )
+        if self.pad_to_capacity and self.capacity_factor is None:
+            raise ValueError("pad_to_capacity needs a capacity_factor")
         return self
 
 

@@ -133,6 +133,8 @@ class TrainingSpec(Spec):
         Nodes that stand by; as many as leave one failure in a thousand waiting.
     elastic : bool
         Replicas of data parallelism go on without one another.
+    evaluation : time
+        That a test of the model stops the work, every `evaluate_every` steps.
     """
 
     tokens: PositiveCount | None = None
@@ -142,11 +144,15 @@ class TrainingSpec(Spec):
     interval: PositiveTime | None = None
     spares: int | None = Field(default=None, ge=0, le=MAX_SIZE)
     elastic: bool = False
+    evaluation: PositiveTime | None = None
+    evaluate_every: int | None = Field(default=None, gt=0, le=MAX_SIZE)
 
     @model_validator(mode="after")
-    def _one_checkpoint(self) -> "TrainingSpec":
+    def _whole_told(self) -> "TrainingSpec":
         if self.checkpoint is not None and self.storage is not None:
             raise ValueError("give training.checkpoint or training.storage, not both")
+        if (self.evaluation is None) != (self.evaluate_every is None):
+            raise ValueError("give training.evaluation and evaluate_every, or neither")
         return self
 
 

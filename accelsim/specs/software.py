@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.specs.figure import Bytes, Fraction, NamedSpec, Ratio, Spec, Time
+from accelsim.specs.figure import Bytes, Count, Fraction, NamedSpec, Ratio, Spec, Time
 
 Recompute = Literal["none", "selective", "full"]
 RecomputeModule = Literal[
@@ -29,6 +29,7 @@ class OverlapSpec(Spec):
     dp : gradient reduction behind the backward pass, in buckets.
     gather : parameter all-gather behind the forward pass (ZeRO-1, ZeRO-3).
     pp, cp, ep : stage hand-over, key/value ring, expert all-to-all.
+    shared : where `ep` is not, the expert all-to-all runs behind shared experts alone.
     """
 
     tp: bool = False
@@ -39,6 +40,7 @@ class OverlapSpec(Spec):
     pp: bool = False
     cp: bool = False
     ep: bool = False
+    shared: bool = False
 
 
 class SelectiveSpec(Spec):
@@ -129,6 +131,34 @@ class PassesSpec(Spec):
     loss: Passes | None = None
 
 
+class ExpertsSpec(Spec):
+    """How a stack runs the experts of a mixture layer.
+
+    one_kernel : one kernel multiplies all experts of a worker; else each has a kernel
+        of its own, on a few streams or in a loop.
+    launch : host time of a launch between routing and combining, where it is not that
+        of the other launches: graphs do not hold what depends on the routing.
+    product : host time of one expert's product or cast in a library's own loop.
+    waits : the host waits for how many tokens each expert has before it starts them.
+    kernels : of the router beside its product, each way.
+    scores : bytes that they move for the score of one token for one expert.
+    sort, padding, bias : passes over the tokens that a worker's experts receive: chunks
+        of other workers sorted by expert, rows padded for narrow products, biases.
+    bias_kernels : for each expert, each way.
+    """
+
+    one_kernel: bool = False
+    launch: Time | None = None
+    product: Time | None = None
+    waits: bool = False
+    kernels: float = Field(default=0.0, ge=0, le=MAX_PASSES)
+    scores: Passes = (0.0, 0.0)
+    sort: Passes = (0.0, 0.0)
+    padding: Passes = (0.0, 0.0)
+    bias: Passes = (0.0, 0.0)
+    bias_kernels: float = Field(default=0.0, ge=0, le=MAX_PASSES)
+
+
 class DefaultsSpec(Spec):
     """The framework's documented defaults, which a blank in a table stands for."""
 
@@ -161,9 +191,6 @@ class SoftwareSpec(NamedSpec):
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
-    grouped_kernel : bool
-        One kernel multiplies all experts of a worker; else each has a kernel of its
-        own, on a few streams or in a loop.
     casts : dict
         Bytes moved for a narrow activation, by precision, beside one kernel that casts
         and transposes; none where it is not listed.
@@ -208,19 +235,22 @@ class SoftwareSpec(NamedSpec):
         From the call of a collective to its first byte.
     layer_calls : (float, float)
         Launches that the host could do in the time that the stack's own Python around a
-        layer's kernels takes it, beside a plain module's.
+        layer's kernels takes it, beside a plain module's; none where it is a graph.
     collective_calls : float
         Launches that the host could do in the time that a collective of a layer takes
-        it. Four are the driver's: an event is recorded and waited for, the kernel
-        starts, an event is recorded (`collective` in PyTorch's ProcessGroupNCCL.cpp).
+        it.
     piece_calls : float
         Launches that the host could do in the time that it takes to cut and copy one
         rank's piece of one tensor, where sharded optimizers gather weights that way.
     bucket : Bytes or None
         Gradients that plain replicas reduce in one collective; all if not given.
-    communication_share : Fraction
-        Part of a GPU's multiprocessors that collectives occupy while they run behind
-        computation. Chips of other families have engines for them.
+    communication_share : Fraction or None
+        Part of a GPU's multiprocessors that collectives occupy while they run, if the
+        stack sets it; else the library's channels do (`accelsim/fabric/nccl.py`). Chips
+        of other families have engines for them.
+    tp_units, ep_units : Count or None
+        Multiprocessors that kernels of the stack's own occupy in the place of the
+        library's: of chunks behind products, of dispatch and combine.
     dispatch_once : bool
         A token is sent once to each worker, and across nodes once to each node, that
         holds some of its experts (DeepEP, HybridEP); else once to each expert.
@@ -228,6 +258,8 @@ class SoftwareSpec(NamedSpec):
         Host work of a step: loader, norm, scheduler, logging.
     memory : MemorySpec
         What it holds in memory of its own.
+    experts : ExpertsSpec
+        How it runs mixtures of experts.
     """
 
     attention: str
@@ -237,7 +269,6 @@ class SoftwareSpec(NamedSpec):
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
-    grouped_kernel: bool = False
     casts: dict[Literal["fp8", "mxfp8", "nvfp4"], Moved] = Field(default_factory=dict)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
@@ -267,8 +298,11 @@ class SoftwareSpec(NamedSpec):
     collective_calls: float = Field(default=4.0, ge=0, le=MAX_PASSES)
     piece_calls: float = Field(default=0.0, ge=0, le=MAX_PASSES)
     bucket: Bytes | None = None
-    communication_share: Fraction
+    communication_share: Fraction | None = None
+    tp_units: Count | None = None
+    ep_units: Count | None = None
     dispatch_once: bool = False
     step_overhead: Time
     memory: MemorySpec = MemorySpec()
+    experts: ExpertsSpec = ExpertsSpec()
     defaults: DefaultsSpec

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from accelsim.kernels import tables
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import fill_transformer_layer
 from accelsim.kernels.neuron_tables import ENGINES
 from accelsim.kernels.operators import localise
@@ -50,7 +51,7 @@ def engines_of(rows: Cases, plan: Record) -> tuple[Engines, Engines] | None:
     for name in tables.SHARD_FIELDS:
         shard[name] = plan[name]
     localise(shard, model, case)
-    layer = table(tables.LAYER, 1)[0]
+    layer = table(LAYER, 1)[0]
     ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
     mixture = int(model.moe_layers == model.layers)
     fill_transformer_layer(

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from accelsim.kernels import tables
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.memory import fill_memory, fill_stages
 from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.plan_tables import EXCHANGE, STAGE
@@ -18,6 +19,7 @@ from accelsim.kernels.shards import fill_layers
 from accelsim.kernels.space import EMPTY, index_shards
 from accelsim.kernels.steps import Scratch, fill_steps
 from accelsim.kernels.tables import Rows
+from accelsim.kernels.use_tables import MOMENT, MOMENTS
 from accelsim.training.lower import SHARDINGS, Cases, bare
 
 Score: TypeAlias = Callable[[Rows, Rows], np.ndarray]
@@ -95,7 +97,7 @@ def shards_of(plans: Rows) -> Rows:
 
 def layers_of(rows: Cases, shards: Rows) -> Rows:
     """Return the four LAYER rows of each shard."""
-    layers = bare(tables.LAYER, len(shards), tables.N_LAYER_KINDS)
+    layers = bare(LAYER, len(shards), tables.N_LAYER_KINDS)
     operators = bare(tables.OPERATOR, tables.MAX_OPERATORS)
     fill_layers(*rows.bare, shards.view(np.ndarray), layers, operators, np.zeros(2))
     return layers.view(np.recarray)
@@ -139,6 +141,7 @@ def step_scratch(plans: Rows, *, bounds: bool = False) -> Scratch:
         exchange=bare(EXCHANGE, len(SHARDINGS)),
         pipe=pipe,
         sums=np.empty((4, stages)),
+        moments=bare(MOMENT, MOMENTS),
     )
 
 

@@ -231,6 +231,17 @@ def _fill_case(row: Record, q: Question) -> None:
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
+def _fill_experts(software: SoftwareSpec, row: Record) -> None:
+    experts = software.experts
+    for kind in ("one_kernel", "waits", "kernels", "bias_kernels"):
+        row[f"expert_{kind}"] = getattr(experts, kind)
+    for kind in ("scores", "sort", "padding", "bias"):
+        row[f"expert_{kind}"] = getattr(experts, kind)
+    launch = experts.launch or software.launch
+    row.expert_launch = float(launch)
+    row.expert_product = float(experts.product or launch)
+
+
 def module_bits(names: Iterable[str]) -> int:
     """Return modules that are repeated as bits, see `plan_tables.MODULES`."""
     return sum({1 << module for name in names if name for module in MODULES[name]})
@@ -261,7 +272,6 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for kind in ("activation", "rotary", "layout", "residual", "kernels"):
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
-    row.grouped_kernel = software.grouped_kernel
     row.tensor_kernels = software.tensor_kernels
     for precision, moved in software.casts.items():
         row.casts[tables.PRECISIONS.index(precision)] = moved
@@ -287,13 +297,17 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.fragmentation = float(software.fragmentation)
     row.pipelined = software.pipelined_collectives
     row.collective_start = float(software.collective_start)
-    row.layer_calls = software.layer_calls
+    row.layer_calls = 0.0 if software.graphs else software.layer_calls
     row.collective_calls = software.collective_calls
     row.piece_calls = software.piece_calls
     row.bucket = 0.0 if software.bucket is None else float(software.bucket)
-    row.communication_share = float(software.communication_share)
+    held = software.communication_share
+    row.communication_share = -1.0 if held is None else float(held)
+    row.tp_units = -1.0 if software.tp_units is None else float(software.tp_units)
+    row.ep_units = -1.0 if software.ep_units is None else float(software.ep_units)
     row.dispatch_once = software.dispatch_once
     row.step_overhead = float(software.step_overhead)
+    _fill_experts(software, row)
     memory = software.memory
     loss = memory.loss or ("fused" if software.fused_loss else "chain")
     row.loss_copies, row.loss_gradients, row.loss_held = LOSSES[loss]

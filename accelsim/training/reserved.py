@@ -90,15 +90,15 @@ def _stage(rows: Cases, plan: Record, layers: int, depth: int, pace: Record) -> 
 def pace_of(rows: Cases, plan: Record) -> Record:
     """Return one row of PACE: what the passes of one micro-batch take.
 
-    rows : tables of one question. A collective is as long for the host as its stack
-    says (`collective_calls`), but no more in the driver's queue than its calls to it;
-    what is Python around a layer (`layer_calls`) is not there at all.
+    rows : tables of one question. The host is as long at a collective, and at what is
+    around a layer, as its stack says (`collective_calls`, `layer_calls`); in the
+    driver's queue are a collective's calls to it alone.
     """
     plans = table(tables.PLAN, 1)
     plans[0] = plan
     told = evaluate(rows, plans, only_fitting=False).layers[0]
     bare = rows.software.copy()
-    bare.collective_calls = np.minimum(bare.collective_calls, DRIVER_CALLS)
+    bare.collective_calls = DRIVER_CALLS
     bare.layer_calls = 0.0
     queued = evaluate(replace(rows, software=bare), plans, only_fitting=False).layers[0]
     pace, launch = table(PACE, 1)[0], float(rows.software.launch[0])

@@ -87,7 +87,7 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
         heads[name] = column
     heads.case = case
     heads.shard_group = q.plan.shard_group or 0
-    heads.etp = expert_tensor(q)
+    heads.etp = expert_tensor(q) or heads.tp  # layers are timed before plans are judged
     heads.dp = q.plan.dp or 0  # what is left, see `kernels.legal`
     heads.optimizer = OPTIMIZERS.index(q.plan.optimizer or "adam")
     # layers one by one: 1 to all but one of what the fullest stage holds

@@ -21,12 +21,16 @@ from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orde
 from accelsim.kernels.step import add_layers, fill_pipeline
 from accelsim.kernels.steps import fill_steps
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record, Rows
+from accelsim.kernels.use_tables import MOMENT, MOMENTS
 from accelsim.training.evaluate import Evaluated, step_scratch
 from accelsim.training.lower import Cases, table
 
 LETTERS = "FBW"  # forward, backward for the inputs or whole, for the weights
 TRAFFIC = ("tp", "cp", "ep")  # what a pass exposes within itself
-AFTER = ("dp", "optimizer", "host")  # what follows the pipeline
+# what follows the pipeline; computing that replicas' traffic slows stands there, too
+AFTER = {
+    "dp": "dp", "contention": "contention_dp", "optimizer": "optimizer", "host": "host"
+}  # fmt: skip
 ENGINES = ("compute", *TRAFFIC, "p2p", *AFTER)
 
 
@@ -146,8 +150,8 @@ def timeline_of(rows: Cases, done: Evaluated, i: int) -> Timeline:
     passes, hops = _drawn(plan, schedule, pipe, exposed, sent)
     last = max(one.end for one in passes)
     others = [*hops]
-    for engine in AFTER:
-        seconds = float(result[engine])
+    for engine, part in AFTER.items():
+        seconds = float(result[part])
         if seconds > 0.0:
             others += [Span(s, engine, engine, last, last + seconds) for s in range(pp)]
         last += seconds
@@ -183,7 +187,9 @@ def _pipelines(
     )  # fmt: skip
     pipe = scratch.pipe.view(np.recarray)[0]
     full, part = (pipe.dense, pipe.mixtures), table(tables.RESULT, 1)[0]
-    forward, backward, *_ = add_layers(part, layers, chip, model, software, plan, *full)
+    forward, backward, *_ = add_layers(
+        part, layers, chip, model, software, plan, table(MOMENT, MOMENTS), *full
+    )
     if plan.pp == 1:
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from accelsim.chip.attention import PASSES, attention
 from accelsim.chip.lower import fill_chip
 from accelsim.kernels import tables
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.operators import FIRST, add_unfused_attention
 from accelsim.kernels.software_tables import SOFTWARE
@@ -143,7 +144,7 @@ def _unfused(each: Measured) -> float:
         np.zeros(1, dtype).view(np.recarray)[0]
         for dtype in (
             *(tables.CHIP, tables.MODEL, tables.CASE, tables.SHARD),
-            *(SOFTWARE, tables.LAYER),
+            *(SOFTWARE, LAYER),
         )
     )
     fill_chip(chip, each.chip, "unfused")

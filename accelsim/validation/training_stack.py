@@ -13,6 +13,7 @@ from accelsim.overrides import Override
 from accelsim.specs.chip import Precision
 from accelsim.specs.software import Recompute, Sharding, SoftwareSpec
 from accelsim.specs.system import SystemSpec
+from accelsim.validation.bridge_recipes import expert_changes
 from accelsim.validation.left_out import (
     NO_SYSTEM,
     PRECISION,
@@ -358,16 +359,17 @@ def _compiled_changes(row: Row, software: str) -> dict[str, object]:
 def _overlap_changes(row: Row, software: str) -> dict[str, object]:
     """Return what a source's own launch scripts hide less than its stack could."""
     if software == "megatron-bridge" and row.get("moe"):
-        # NVIDIA-NeMo/Megatron-Bridge@067f987 src/megatron/bridge/perf_recipes: deepseek
-        # gpt_oss and qwen: the experts' exchange is hidden, and whole iterations are
-        # captured, in recipes for mxfp8 alone; those for H100 and B200 capture nothing
-        if row["precision"].startswith("mxfp8"):
-            return {}
-        eager = re.match(r"H100|B200", row["chip"]) is not None
-        launched = {"graphs": False, "launch": "19 us"} if eager else {}
-        return {"overlap.ep": False, **launched}
+        return expert_changes(row)
+    if software == "nemo" and row["model"].startswith("deepseek"):
+        # NVIDIA/NeMo@8cfedd7 scripts/performance/llm/pretrain_deepseek_v3.py: DeepEP on
+        # H100, on Blackwell NCCL's all-to-all behind shared experts
+        # (moe_shared_expert_overlap)
+        hopper = row["chip"].startswith("H100")
+        return {"dispatch_once" if hopper else "overlap.shared": True}
     if software.startswith("megatron") and _machine(row):
         # MooreThreads/SimuMax@4dcaae5 docs/b200/b200_real_repro_guide.md, section 3.3,
-        # and simu_tools/megatron_scripts: launched without any overlap
-        return dict.fromkeys((f"overlap.{k}" for k in OVERLAPS), False)
+        # and simu_tools/megatron_scripts: launched without any overlap, and experts
+        # padded to a capacity that the host knows (moe-pad-expert-input-to-capacity)
+        alone = dict.fromkeys((f"overlap.{k}" for k in OVERLAPS), False)
+        return {**alone, "experts.waits": False}
     return {}

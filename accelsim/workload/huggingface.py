@@ -166,6 +166,7 @@ def _deepseek(config: Config) -> Fields:
             "experts": experts,
             "top_k": config.size("num_experts_per_tok"),
             "node_limit": config.size("topk_group") if limited else 0,
+            "groups": config.size("n_group") if limited else 0,
             "ffn": width,
             "shared_experts": config.size("n_shared_experts", default=0, least=0),
             "shared_ffn": width,

@@ -28,11 +28,12 @@ def fill_model(row: Record, model: ModelSpec) -> None:
     row.dropout = float(model.dropout)
     shared = count.attention_per_layer + count.norms_per_layer
     # two norms; joined projections of attention and of the feed-forward network
+    row.biased = float(model.biases)
     row.tensors = (2.0 + 4.0) * (2.0 if model.biases else 1.0)
     row.layer_parameters = shared + count.dense_ffn_per_layer
     if moe is not None:
-        row.experts, row.top_k, row.expert_ffn = moe.experts, moe.top_k, moe.ffn
-        row.node_limit = moe.node_limit
+        row.experts, row.top_k, row.expert_ffn = moe.experts, moe.computed, moe.ffn
+        row.node_limit, row.groups = moe.node_limit, moe.groups
         row.shared_ffn = moe.shared_experts * (moe.shared_ffn or moe.ffn)
         row.expert_parameters = count.experts * count.expert_ffn
         row.moe_parameters = (

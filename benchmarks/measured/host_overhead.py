@@ -1,8 +1,8 @@
 """Host time of eager PyTorch: a transformer layer on tensors too small to compute.
 
 Needs torch 2.5.1 and the Triton that comes with it, but no GPU: `pip install
-torch==2.5.1`, then run this file. Times are CPU time of this process: of several rounds
-the least, in a round the median; kernels are counted by torch.profiler.
+torch==2.5.1`, then run this file. Times are CPU time of this process, the least of many
+short runs: what else the machine does only adds. Kernels are counted by torch.profiler.
 
 What a host takes that drives a GPU is told by two published figures, of which the same
 code is timed here. Triton's launcher, which is Python: 18 us a launch of a kernel that
@@ -18,7 +18,6 @@ a GPU alone: its allocator, streams and events, the libraries, the driver.
 # mypy: allow-subclassing-any, allow-untyped-calls, allow-untyped-defs
 # mypy: allow-untyped-decorators, allow-incomplete-defs
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -35,7 +34,7 @@ from torch.utils.checkpoint import checkpoint
 from triton.backends.compiler import GPUTarget
 from triton.runtime.driver import driver
 
-HIDDEN, HEADS, TOKENS, LAYERS, RUNS, ROUNDS = 64, 4, 8, 12, 15, 8
+HIDDEN, HEADS, TOKENS, LAYERS, ROUNDS = 64, 4, 8, 3, 400
 # gpt-fast's token: 32 layers, and head and sampling of about one more; the kernels that
 # its layer starts on a GPU
 PUBLISHED, PUBLISHED_LAYERS, DECODE_KERNELS = 1.0 / 25.5, 33, 58
@@ -203,26 +202,23 @@ def launched() -> float:
     """Return the host time of a launch by Triton, without what follows Python [s]."""
     arguments = [*(torch.zeros(1) for _ in range(5)), *(1,) * 9, *(32,) * 5]
     start = time.process_time()
-    for _ in range(1000):
+    for _ in range(100):
         nothing[1,](*arguments)
-    return (time.process_time() - start) / 1000.0
+    return (time.process_time() - start) / 100.0
 
 
-def decoded() -> float:
+def decoded(layers: list[nn.Module]) -> float:
     """Return the host time of a layer of one decoded token [s]."""
-    layers, times = [Decode() for _ in range(LAYERS)], []
     with torch.no_grad():
-        for _ in range(RUNS):
-            x = torch.randn(1, 1, HIDDEN, dtype=torch.bfloat16)
-            start = time.process_time()
-            for layer in layers:
-                x = layer(x)
-            times.append(time.process_time() - start)
-    return statistics.median(times) / LAYERS
+        x = torch.randn(1, 1, HIDDEN, dtype=torch.bfloat16)
+        start = time.process_time()
+        for layer in layers:
+            x = layer(x)
+        return (time.process_time() - start) / len(layers)
 
 
 def least(measure: Callable[[], float]) -> float:
-    """Return the least of several rounds: what else the machine does only adds."""
+    """Return the least of many runs."""
     return min(measure() for _ in range(ROUNDS))
 
 
@@ -231,35 +227,29 @@ def host_with_gpu() -> tuple[float, float]:
     driver.set_active(NoGpu())
     launched()  # compiles
     slower = LAUNCHED / least(launched)
-    left = PUBLISHED / PUBLISHED_LAYERS - slower * least(decoded)
+    layers: list[nn.Module] = [Decode() for _ in range(LAYERS)]
+    left = PUBLISHED / PUBLISHED_LAYERS - slower * least(partial(decoded, layers))
     return slower, left / DECODE_KERNELS
 
 
-def timed(layers: list[nn.Module], *, repeat: bool) -> float:
+def timed(layers: list[nn.Module], *, repeat: bool) -> tuple[float, float]:
     """Return host time of a layer, forward and backward [s]."""
-    times = []
-    for _ in range(RUNS):
-        x = torch.randn(TOKENS, 1, HIDDEN, requires_grad=True) * 1.0
-        start = time.process_time()
-        for layer in layers:
-            x = checkpoint(layer, x, use_reentrant=True) if repeat else layer(x)
-        x.sum().backward()
-        times.append(time.process_time() - start)
-        for layer in layers:
-            layer.zero_grad()
-    return statistics.median(times) / len(layers)
+    x = torch.randn(TOKENS, 1, HIDDEN, requires_grad=True) * 1.0
+    start = time.process_time()
+    for layer in layers:
+        x = checkpoint(layer, x, use_reentrant=True) if repeat else layer(x)
+    middle = time.process_time()
+    x.sum().backward()
+    end = time.process_time()
+    for layer in layers:
+        layer.zero_grad()
+    return (middle - start) / len(layers), (end - middle) / len(layers)
 
 
-def forward_only(layers: list[nn.Module]) -> float:
-    """Return host time of a layer's forward pass [s]."""
-    times = []
-    for _ in range(RUNS):
-        x = torch.randn(TOKENS, 1, HIDDEN, requires_grad=True) * 1.0
-        start = time.process_time()
-        for layer in layers:
-            x = layer(x)
-        times.append(time.process_time() - start)
-    return statistics.median(times) / len(layers)
+def both(measure: Callable[[], tuple[float, float]]) -> tuple[float, float]:
+    """Return the least of many runs, forward and backward."""
+    runs = [measure() for _ in range(ROUNDS)]
+    return min(run[0] for run in runs), min(run[1] for run in runs)
 
 
 def kernels(kind: type[nn.Module]) -> tuple[int, int]:
@@ -288,12 +278,14 @@ def main() -> None:
     )
     for kind in (Gpt, Llama):
         layers, count = [kind() for _ in range(LAYERS)], sum(kernels(kind))
-        both = least(partial(timed, layers, repeat=False))
-        again = least(partial(timed, layers, repeat=True)) - both
-        again -= least(partial(forward_only, layers))
+        forward, backward = both(partial(timed, layers, repeat=False))
+        again = (
+            sum(both(partial(timed, layers, repeat=True))) - 2.0 * forward - backward
+        )
+        each = (forward + backward) / count
         sys.stdout.write(
-            f"{kind.__name__}: {count} kernels, {both / count * 1e6:.1f} us each, "
-            f"{(slower * both / count + added) * 1e6:.1f} us with a GPU; "
+            f"{kind.__name__}: {count} kernels, {each * 1e6:.1f} us each, "
+            f"{(slower * each + added) * 1e6:.1f} us with a GPU; "
             f"checkpointing {again * 1e6:.0f} us, "
             f"{slower * again * 1e6:.0f} us with a GPU\n"
         )

@@ -94,6 +94,19 @@ def test_replicas_that_go_on_lose_less() -> None:
     assert going.share > still.share == still.failures.goodput
 
 
+def test_evaluations_stop_the_work() -> None:
+    training = {"checkpoint": "10 s"}
+    base = whole_of(training)
+    told = whole_of(training | {"evaluation": "1 min", "evaluate_every": 100})
+    trained = 100 * estimate(STEP).step_time
+    assert told.share == pytest.approx(base.share * trained / (trained + 60))
+    assert told.tokens_per_s * base.share == pytest.approx(
+        base.tokens_per_s * told.share
+    )
+    with pytest.raises(InputError, match="evaluate_every, or neither"):
+        whole_of(training | {"evaluation": "1 min"})
+
+
 def test_a_link_without_margin_fails_more() -> None:
     # frames lost on a marginal wire, to the third: three in a row start the lock anew
     run = STEP | {"system": "dgx-h100", "training": {"checkpoint": "10 s"}}

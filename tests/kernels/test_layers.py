@@ -1,17 +1,18 @@
 """One layer on one worker: against the papers' totals, and laws of cutting it up."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
 from accelsim.kernels.attention import fused_seconds
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import add_operator
 from accelsim.kernels.matmul import product_parts
 from accelsim.kernels.plan_tables import CORE_ATTN
 from accelsim.kernels.streams import stream_seconds
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record
+from accelsim.kernels.weights import add_launches
 from accelsim.training.lower import table
 from tests.examples import (
     NO_FUSED,
@@ -36,7 +37,7 @@ PARTS = ("matmul", "attention", "elementwise", "tp", "cp", "ep")
 
 def timed(op: Record, worker: Record | None = None, **changes: float) -> Record:
     """Return the LAYER row of one operator alone."""
-    layer = table(tables.LAYER, 1)[0]
+    layer = table(LAYER, 1)[0]
     add_operator(
         layer, chip() if worker is None else worker, case(**changes), software(), op
     )
@@ -87,6 +88,32 @@ def test_a_stack_moves_more_to_cast() -> None:
         assert found == pytest.approx(more * 2048 * 1024 / 4e12)
 
 
+def test_experts_apart_are_cast_and_started_one_by_one() -> None:
+    experts = {"batch": 4.0, "grouped": tables.APART, "precision": tables.FP8}
+    layer = timed(product(**experts), chip(kernel_latency=1e-6))
+    cast = 4.0 * 4 * 2048 * 1024 / 4e12
+    assert layer.forward_elementwise == pytest.approx(cast + 4e-6)
+    # one call of a library each for casts and products, and its loops over the experts
+    assert (layer.forward_kernels, layer.backward_kernels) == (2.0, 3.0)
+    assert (layer.forward_products, layer.backward_products) == (8.0, 12.0)
+    one = table(LAYER, 1)[0]
+    add_launches(one, product(batch=4.0, grouped=tables.ONE_KERNEL), 1.0, 2.0)
+    assert (one.forward_kernels, one.backward_kernels) == (1.0, 2.0)
+    assert (one.forward_products, one.backward_products) == (0.0, 0.0)
+
+
+def test_what_is_started_between_routing_and_combining() -> None:
+    stack = software(expert_kernels=15.0, expert_scores=(45.0, 45.0))
+    layer = world(model=mixture(), software=stack).layers()[MOE]
+    # four that permute, two products and the activation, each way; not the router's
+    assert (layer.forward_routed, layer.backward_routed) == (7.0, 9.0)
+    assert world(model=mixture()).layers()[DENSE].forward_routed == 0.0
+    # two exchanges of four calls each (collective_calls)
+    apart = world(model=mixture(), software=stack).layers(ep=2)[MOE]
+    calls = 2 * stack.collective_calls
+    assert apart.forward_routed == 7.0 + calls
+
+
 def test_a_stream_takes_its_bytes_and_its_starts() -> None:
     op = row(
         tables.OPERATOR, kind=tables.STREAM, part=tables.PART_ELEMENTWISE,
@@ -122,7 +149,7 @@ def test_a_gradient_that_a_kernel_adds() -> None:
     stack, worker, layer = (
         software(fused_accumulation=0.0),
         chip(),
-        table(tables.LAYER, 1),
+        table(LAYER, 1),
     )
     add_operator(layer[0], worker, case(), stack, product())
     n, k = 4096.0, 1024.0
@@ -201,7 +228,7 @@ def test_kernels_of_a_fused_layer() -> None:
 
 def test_a_dense_model_has_no_mixture() -> None:
     layers = world().layers()
-    assert not any(np.any(layers[MOE][name]) for name in tables.LAYER.names or ())
+    assert layers[MOE] == table(LAYER, 1)[0]
 
 
 @given(

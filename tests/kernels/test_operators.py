@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from accelsim.kernels import tables
 from accelsim.kernels.ends import embedding_operators, head_operators
+from accelsim.kernels.operator_rows import add_stream, add_weight
 from accelsim.kernels.operators import (
     localise,
     transformer_operators,
@@ -100,6 +101,17 @@ def test_routed_tokens_meet_top_k_experts() -> None:
     shared = mixture(shared_ffn=256.0)
     weights += 2 * 1024 * 256
     assert flops(operators(shared, kind=tables.MOE)) == 2 * 2048 * weights
+
+
+def test_a_row_keeps_nothing_of_the_one_before() -> None:
+    rows = table(tables.OPERATOR, 1)
+    assert add_weight(rows, 0, tables.BF16, 2.0, 3.0, 4.0, 1.0, 8.0) == 1
+    rows[0].grouped, rows[0].routed = tables.APART, 1.0
+    add_weight(rows, 0, tables.BF16, 2.0, 3.0, 4.0, 1.0, 8.0)
+    assert (rows[0].grouped, rows[0].routed) == (0, 0.0)
+    rows[0].routed = 1.0
+    assert add_stream(rows, 0, 8.0, 9.0, 2.0) == 1
+    assert (rows[0].kind, rows[0].routed) == (tables.STREAM, 0.0)
 
 
 @given(st.sampled_from([1, 2, 4, 8]))

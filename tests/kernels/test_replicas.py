@@ -7,7 +7,7 @@ from accelsim.kernels.plan_tables import EXCHANGE
 from accelsim.kernels.replicas import fill_exchange, group_exchange, stage_parameters
 from accelsim.kernels.tables import ZERO1
 from accelsim.training.lower import table
-from tests.examples import case, mixture, model, plan, software, switch, tiers
+from tests.examples import case, chip, mixture, model, plan, software, switch, tiers
 
 
 def test_parameters_of_the_fullest_stage() -> None:
@@ -41,7 +41,9 @@ def test_groups_that_are_alike_reduce_their_shards(group: int) -> None:
     # among the groups; weights gathered within it
     exchange, one = table(EXCHANGE, 1)[0], plan(dp=8, sharding=ZERO1, shard_group=group)
     stack = software(scatter=1.0)
-    fill_exchange(exchange, model(), stack, case(), tiers(switch(64)), one, 8.0, 0.0)
+    fill_exchange(
+        exchange, chip(), model(), stack, case(), tiers(switch(64)), one, 8.0, 0.0
+    )
     size = sum(stage_parameters(model(), one, 8.0, 0.0)) * stack.grad_bytes
     groups = 8 / group
     within = size * (group - 1) / group

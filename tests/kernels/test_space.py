@@ -24,7 +24,7 @@ SIZE = st.integers(1, 3)
 def test_plans_have_numbers(counts: list[int], data: st.DataObject) -> None:
     heads = table(tables.PLAN, len(counts))
     heads.tp = np.arange(len(counts)) + 1
-    options = np.array([(i % 3, i, i % 2, 0.5 * i, i % 2) for i in range(4)], OPTION)
+    options = np.array([(i % 3, i, i, i % 2, 0.5 * i, i % 2) for i in range(4)], OPTION)
     rows = options.view(np.recarray)
     first = np.concatenate([[0], np.cumsum(counts)])
     whole = [(h + 1, o) for h, count in enumerate(counts) for o in range(count)]
@@ -36,6 +36,7 @@ def test_plans_have_numbers(counts: list[int], data: st.DataObject) -> None:
     found = zip(plans.tp.tolist(), plans.recompute_layers.tolist(), strict=True)
     assert list(found) == whole[start:stop]
     assert list(plans.offload) == [0.5 * o for _, o in whole[start:stop]]
+    assert list(plans.modules) == [o for _, o in whole[start:stop]]
     assert list(plans.sharding) == [o % 2 for _, o in whole[start:stop]]
 
 

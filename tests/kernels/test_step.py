@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.plan_tables import CORE_ATTN
 from accelsim.kernels.step import host_wait
 from accelsim.kernels.tables import (
@@ -48,16 +49,20 @@ EMPTY = model(layer_parameters=0.0, embed_parameters=0.0, head_parameters=0.0)
 SHARDINGS = st.sampled_from([UNSHARDED, ZERO1, ZERO2, ZERO3])
 TIMES = [
     *("matmul", "attention", "elementwise", "head", "recompute", "launch"),
-    *("tp", "cp", "ep", "pp", "dp", "bubble", "optimizer", "host"),
+    *("tp", "cp", "ep", "pp", "dp", "contention", "bubble", "optimizer", "host"),
 ]
 
 
 def layers(head: float = 0.0, **dense: float) -> Rows:
-    """Return LAYER rows: a layer of 1 s forward and 2 s backward unless stated."""
-    rows = table(tables.LAYER, tables.N_LAYER_KINDS)
+    """Return LAYER rows: a layer of 1 s forward and 2 s backward unless stated.
+
+    Its tensor traffic holds a tenth of the multiprocessors and nothing else.
+    """
+    rows = table(LAYER, tables.N_LAYER_KINDS)
     one = {"forward_matmul": 1.0, "backward_matmul": 2.0} | dense
     for name, value in one.items():
         rows[DENSE][name] = value
+    rows[DENSE]["tp_use"]["units"] = 0.1
     rows[HEAD].forward_matmul, rows[HEAD].backward_matmul = head / 3, head * 2 / 3
     return rows
 
@@ -246,6 +251,25 @@ def test_a_host_that_launches_late() -> None:
     assert schedule(rows, software(launch=0.1)).launch == 0.0
 
 
+def test_a_host_that_launches_experts_one_by_one() -> None:
+    # 3 kernels of a graph; 2 of experts, launched one by one, and 5 of a library's loop
+    rows = layers(forward_kernels=3.0, forward_routed=2.0, forward_products=5.0)
+    stack = software(launch=0.5, expert_launch=3.0, expert_product=1.0)
+    host = 1 * 0.5 + 2 * 3.0 + 5 * 1.0
+    assert schedule(rows, stack).launch == 8 * (host - 3.0)
+
+
+def test_a_host_waits_for_the_counts_of_tokens() -> None:
+    # forward 3 s of host against 1 s of device, backward 0 s against 2 s
+    rows = layers(forward_kernels=3.0)
+    rows[tables.MOE] = rows[DENSE]
+    stack = software(launch=1.0, expert_launch=1.0, expert_waits=1.0)
+    assert schedule(rows, stack).launch == 0.0  # no mixture, nothing to wait for
+    empty = {f"{kind}_parameters": 0.0 for kind in ("layer", "embed", "head")}
+    mixed = model(moe_layers=8.0, **empty)
+    assert schedule(rows, stack, mixed).launch == 8 * 2.0
+
+
 def test_a_host_runs_ahead_but_not_between_stages() -> None:
     # forward 3 s of host against 1 s of device, backward 0 s against 2 s
     rows = layers(forward_kernels=3.0)
@@ -284,27 +308,30 @@ def test_gradients_that_nothing_scatters() -> None:
 def test_tensor_parallel_overlap() -> None:
     # 4 chunks: the first has nothing to hide behind; the rest takes 1/10 of the units
     rows = layers(forward_tp=0.4, backward_tp=0.8)
-    stack = software(overlap_tp=1.0, communication_share=0.1)
-    step = schedule(rows, stack, tp=4)
-    assert step.tp == pytest.approx(8 * 1.2 * (0.25 + 0.75 * 0.1))
+    step = schedule(rows, software(overlap_tp=1.0), tp=4)
+    assert step.tp == pytest.approx(8 * 1.2 * 0.25)
+    assert step.contention == pytest.approx(8 * 1.2 * 0.75 * 0.1)
     assert schedule(rows, tp=4).tp == pytest.approx(8 * 1.2)
-    # what is longer than its product is seen
+    # what is longer than its product is seen, and the product is slower meanwhile
     rows = layers(forward_tp=10.0, backward_tp=10.0)
-    assert schedule(rows, software(overlap_tp=1.0), tp=4).tp == 8 * (20.0 - 3.0)
+    step = schedule(rows, software(overlap_tp=1.0), tp=4)
+    assert step.tp + step.contention == pytest.approx(8 * (20.0 - 3.0))
+    assert step.contention == pytest.approx(8 * 3.0 * (1 / 0.9 - 1.0))
 
 
 def test_what_goes_to_experts_is_not_exchanged_in_chunks() -> None:
     # of 0.4 and 0.8 s, 0.3 each way are for experts; 3/4 of the rest hides
     rows = layers(forward_tp=0.4, backward_tp=0.8, tp_experts=0.3)
-    step = schedule(rows, software(overlap_tp=1.0, communication_share=0.0), tp=4)
+    step = schedule(rows, software(overlap_tp=1.0), tp=4)
     assert step.tp == pytest.approx(8 * (1.2 - 0.75 * 0.6))
 
 
 def test_tensor_parallel_overlap_outside_one_switch() -> None:
     # chunks are not exchanged; what single products hide is no longer seen
     rows = layers(forward_tp=0.4, backward_tp=0.8, tp_behind=0.3, tp_crosses=1.0)
-    both = software(overlap_tp=1.0, communication_share=0.1)
-    assert schedule(rows, both, tp=16).tp == pytest.approx(8 * (0.9 + 0.1 * 0.3))
+    step = schedule(rows, software(overlap_tp=1.0), tp=16)
+    assert step.tp == pytest.approx(8 * 0.9)
+    assert step.contention == pytest.approx(8 * 0.1 * 0.3)
 
 
 def test_context_ring_hides_behind_attention() -> None:
@@ -319,6 +346,7 @@ def test_one_computation_hides_one_communication() -> None:
     # 3 s of products hide 3 s of the 4 s that tp needs beside its first chunk, and
     # leave nothing for the experts
     rows = layers(forward_tp=2.0, backward_tp=3.0, forward_ep=1.0, backward_ep=1.0)
+    rows[DENSE]["tp_use"]["units"] = 0.0
     both = schedule(rows, software(overlap_tp=1.0, overlap_ep=1.0), tp=5)
     assert both.tp == 8 * 2.0
     assert both.ep == 8 * 2.0
@@ -419,7 +447,8 @@ def test_reduction_hides_behind_the_backward_pass() -> None:
     backward = made.step(micro_batch=16).step_time / 2
     assert seen < backward  # it could hide as a whole
     step = hidden.step(dp=64, micro_batch=16)
-    assert step.dp == pytest.approx(seen * (1 / 8 + 7 / 8 * 0.1))
+    assert step.dp == pytest.approx(seen / 8)
+    assert step.contention == pytest.approx(seen * 7 / 8 * 0.1)
 
 
 def test_optimizer_streams_its_state() -> None:

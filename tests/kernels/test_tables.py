@@ -6,6 +6,7 @@ import pytest
 from accelsim.kernels import tables
 from accelsim.kernels.attention_tables import FUSED, FUSED_TIME
 from accelsim.kernels.fabric_tables import COLLECTIVE, NCCL
+from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.memory_tables import MEMORY
 from accelsim.kernels.neuron_tables import (
     ENGINES_OF,
@@ -16,6 +17,7 @@ from accelsim.kernels.neuron_tables import (
 )
 from accelsim.kernels.operators import localise, transformer_operators
 from accelsim.kernels.software_tables import SOFTWARE
+from accelsim.kernels.use_tables import MOMENT, USE
 from accelsim.training.lower import table
 from tests import examples
 
@@ -39,7 +41,9 @@ TABLES = (
     tables.GEMM,
     tables.KERNEL,
     tables.OPERATOR,
-    tables.LAYER,
+    LAYER,
+    USE,
+    MOMENT,
     tables.RESULT,
     MEMORY,
 )
@@ -50,7 +54,17 @@ def test_columns_are_float64_or_int64(dtype: "np.dtype[np.void]") -> None:
     assert dtype.names is not None
     kinds = {dtype[name].base for name in dtype.names}
     plain = {np.dtype("f8"), np.dtype("i8")}
-    nested = {FUSED, NCCL, NEURON, ENGINES_OF, STATE, GEMM, ON_ENGINES, tables.GEMM}
+    nested = {
+        FUSED,
+        NCCL,
+        NEURON,
+        ENGINES_OF,
+        STATE,
+        GEMM,
+        ON_ENGINES,
+        tables.GEMM,
+        USE,
+    }
     assert kinds <= plain | nested
 
 

@@ -446,6 +446,15 @@ def test_experts_and_latent_attention(row: MakeRow) -> None:
     assert case_of(without).question.model.mtp_layers == 0
 
 
+@pytest.mark.parametrize(("chip", "once"), [("H100-SXM", True), ("GB200", False)])
+def test_how_nemo_sends_tokens_of_deepseek(
+    row: MakeRow, chip: str, *, once: bool
+) -> None:
+    cells = {"framework": "NeMo / Megatron-Core", "precision": "bf16", "chip": chip}
+    stack = case_of(row("T00472", **cells, family="dgxc", source="")).question.software
+    assert (stack.dispatch_once, stack.overlap.shared) == (once, not once)
+
+
 @pytest.mark.parametrize(
     ("cells", "etp"),
     [
