@@ -1,5 +1,6 @@
 """One layer on one worker: against the papers' totals, and laws of cutting it up."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
