@@ -246,6 +246,8 @@ class SoftwareSpec(NamedSpec):
     tp_units, ep_units : Count or None
         Multiprocessors that kernels of the stack's own occupy in the place of the
         library's: of chunks behind products, of dispatch and combine.
+    forced_balance : bool
+        Experts are drawn by lot instead of by the router, as benchmarks do.
     dispatch_once : bool
         A token is sent once to each worker, and across nodes once to each node, that
         holds some of its experts (DeepEP, HybridEP); else once to each expert.
@@ -296,6 +298,7 @@ class SoftwareSpec(NamedSpec):
     communication_share: Fraction | None = None
     tp_units: Count | None = None
     ep_units: Count | None = None
+    forced_balance: bool = False
     dispatch_once: bool = False
     step_overhead: Time
     memory: MemorySpec = MemorySpec()

@@ -305,6 +305,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.tp_units = -1.0 if software.tp_units is None else float(software.tp_units)
     row.ep_units = -1.0 if software.ep_units is None else float(software.ep_units)
     row.dispatch_once = software.dispatch_once
+    row.forced_balance = software.forced_balance
     row.step_overhead = float(software.step_overhead)
     _fill_experts(software, row)
     memory = software.memory

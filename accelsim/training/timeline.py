@@ -29,7 +29,8 @@ LETTERS = "FBW"  # forward, backward for the inputs or whole, for the weights
 TRAFFIC = ("tp", "cp", "ep")  # what a pass exposes within itself
 # what follows the pipeline; computing that replicas' traffic slows stands there, too
 AFTER = {
-    "dp": "dp", "contention": "contention_dp", "optimizer": "optimizer", "host": "host"
+    "dp": "dp", "contention": "contention_dp", "jitter": "jitter_end",
+    "optimizer": "optimizer", "host": "host",
 }  # fmt: skip
 ENGINES = ("compute", *TRAFFIC, "p2p", *AFTER)
 
