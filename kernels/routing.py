@@ -33,21 +33,23 @@ def routed_bytes(
 
     own : tokens that this worker routes; rows : that each of its `mine` experts sees.
     Tokens are gathered by expert, and scattered behind. Where a worker has several
-    experts, chunks that came from other workers are sorted by expert, and back, unless
-    the dispatcher did so. Rows are padded to what narrow products take, and biases of
-    experts, if the model has them, are added.
+    experts, chunks that came from other workers are sorted by expert, and back, and
+    rows are padded to what narrow products take, unless the dispatcher did so. Biases
+    of experts, if the model has them, are added.
     """
     sent = case.activation_bytes * own * model.top_k * model.hidden
     received = case.activation_bytes * rows * mine * model.hidden
     forward, backward, kernels = PERMUTATION[0] * sent, PERMUTATION[1] * sent, MOVES
-    if mine > 1.0 and software.dispatch_once == 0.0:
-        forward += software.expert_sort[0] * received
-        backward += software.expert_sort[1] * received
-        kernels += MOVES if software.expert_sort[0] > 0.0 else 0.0
-    if ELEMENT_BYTES[case.precision] < case.activation_bytes:
-        forward += software.expert_padding[0] * received
-        backward += software.expert_padding[1] * received
-        kernels += MOVES if software.expert_padding[0] > 0.0 else 0.0
+    if software.dispatch_once == 0.0:
+        if mine > 1.0 and software.expert_sort[0] > 0.0:
+            forward += software.expert_sort[0] * received
+            backward += software.expert_sort[1] * received
+            kernels += MOVES
+        narrow = ELEMENT_BYTES[case.precision] < case.activation_bytes
+        if narrow and software.expert_padding[0] > 0.0:
+            forward += software.expert_padding[0] * received
+            backward += software.expert_padding[1] * received
+            kernels += MOVES
     if model.biased > 0.0:
         forward += software.expert_bias[0] * received
         backward += software.expert_bias[1] * received

@@ -81,6 +81,9 @@ def expert_changes(row: Row) -> dict[str, object]:
     if _holds(WHOLE, row):
         launch = catalog.load("software", "megatron-bridge").launch.text
         changed |= {"experts.launch": launch, "experts.product": launch}
+        # biases are part of that kernel, but for their gradients (TransformerEngine,
+        # common/triton/grouped_dbias_dscales.py)
+        changed |= {"experts.bias": [0, 2], "experts.bias_kernels": 0}
         return changed | {"experts.waits": False, "experts.one_kernel": True}
     if not _holds(PARTIAL, row):
         eager = catalog.load("software", "megatron-core").launch.text

@@ -48,7 +48,9 @@ def test_what_a_dispatcher_spares() -> None:
     # a worker of one expert has nothing to sort; nor has one whose dispatcher sorts
     assert alone == (4.0 * 2048 * 128, 4.0 * 2048 * 128, 4.0)
     sorts = software(dispatch_once=1.0, **MOVES)
-    assert routed_bytes(mixture(), sorts, case(), 64.0, 64.0, 2.0) == alone
+    for precision in (tables.BF16, tables.FP8):
+        narrow = case(precision=precision)
+        assert routed_bytes(mixture(), sorts, narrow, 64.0, 64.0, 2.0) == alone
 
 
 def test_biases_of_experts() -> None:
