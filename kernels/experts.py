@@ -56,6 +56,22 @@ def distinct(places: float, model: Record, groups: float) -> float:
 
 
 @kernel
+def exchange_cover(
+    row: Record, software: Record, again: float, left: float
+) -> tuple[float, float]:
+    """Return whether an exchange with experts hides, and what it hides behind [s].
+
+    left : computing of both passes that hides nothing else. Behind all of it, or
+    behind the shared experts alone, which need no tokens of others (Megatron-Core,
+    moe_shared_expert_overlap). again : share of the layers that are repeated.
+    """
+    if software.overlap_ep > 0.0 or software.overlap_shared == 0.0:
+        return float(software.overlap_ep), left
+    shared = (1.0 + again) * row.forward_shared + row.backward_shared
+    return 1.0, min(left, float(shared))
+
+
+@kernel
 def expert_exchange(
     tiers: Rows, software: Record, group: Record, model: Record, token: float
 ) -> tuple[float, float]:

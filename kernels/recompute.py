@@ -29,6 +29,13 @@ def forward_sums(row: Record) -> tuple[float, float, float]:
     return seconds, row.forward_flops, row.forward_kernels
 
 
+@inlined
+def backward_seconds(row: Record) -> float:
+    """Return the seconds of a layer's backward pass so far."""
+    seconds = row.backward_matmul + row.backward_attention + row.backward_elementwise
+    return float(seconds)
+
+
 @kernel
 def note_module(row: Record, op: Record, before: tuple[float, float, float]) -> None:
     """Count an operator, added since `before`, to the module that it is repeated with.
@@ -159,6 +166,8 @@ def kept_activations(
         return float(row.saved)
     if plan.modules != 0:
         return float(max(row.input, row.saved - of_modules(plan, row.freed)))
+    if row.outputs > row.input:
+        return float(row.outputs)
     kept = row.saved - row.saved_core
     if chip.attention_forward.block == 0.0:
         return float(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.kernels.experts import distinct, expert_exchange
-from tests.examples import mixture, shard, software, switch, tiers
+from accelsim.kernels.tables import MOE
+from tests.examples import mixture, shard, software, switch, tiers, world
 
 ONCE = software(dispatch_once=1.0)
 
@@ -88,3 +89,28 @@ def test_telling_once_is_never_dearer(ep: int, top_k: float) -> None:
     once, _ = expert_exchange(nodes, ONCE, group, routed, 1e6)
     each, _ = expert_exchange(nodes, software(), group, routed, 1e6)
     assert once <= each * (1.0 + 1e-9)
+
+
+@given(
+    ep=st.sampled_from([0.0, 1.0]), shared=st.sampled_from([0.0, 1.0]),
+    width=st.sampled_from([0.0, 512.0, 4096.0]),
+)  # fmt: skip
+def test_what_an_exchange_hides_behind(ep: float, shared: float, width: float) -> None:
+    nodes = tiers(switch(4, 1e11), switch(64, 1e10))
+    stack = {"overlap_ep": ep, "overlap_shared": shared}
+    made = world(
+        model=mixture(shared_ffn=width), software=software(**stack), tiers=nodes
+    )
+    layer = made.layers(ep=8)[MOE]
+    own = layer.forward_shared + layer.backward_shared
+    # a product forward and two backward of either matrix
+    assert (own > 0.0) == (width > 0.0)
+    traffic = layer.forward_ep + layer.backward_ep
+    compute = sum(
+        layer[f"{way}_{part}"]
+        for way in ("forward", "backward")
+        for part in ("matmul", "attention", "elementwise")
+    )
+    behind = compute if ep else own if shared else 0.0
+    seen = made.step(ep=8, dp=8).ep
+    assert seen == pytest.approx(8.0 * (traffic - min(traffic, behind)))
