@@ -2,9 +2,10 @@
 
 This file knows which of Megatron-Bridge's recipes capture what in CUDA graphs, hide the
 experts' exchange, narrow attention and LM head, and send a token once. Read from
-NVIDIA-NeMo/Megatron-Bridge at v0.1.0rc4 (release 25.09, scripts/performance/configs/*/*.yaml), v0.2.0 (25.11), v0.3.0
-(26.02), v0.4.0 (26.02.01), v0.5.0 (26.06; */*_workload_base_configs.py and its commits
-in between) and 067f987 (26.08, src/megatron/bridge/perf_recipes).
+NVIDIA-NeMo/Megatron-Bridge at v0.1.0rc4 (release 25.09, scripts/performance/configs/*/
+*.yaml), v0.2.0 (25.11), v0.3.0 (26.02), v0.4.0 (26.02.01), v0.5.0 (26.06; */
+*_workload_base_configs.py and its commits in between) and 067f987 (26.08, src/megatron/
+bridge/perf_recipes).
 """
 
 import re
