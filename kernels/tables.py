@@ -191,8 +191,9 @@ CASE = np.dtype(
         ("software", "i8"),
         ("tiers", "i8"),
         ("precision", "i8"),  # of the products in the layers
-        ("wide_precision", "i8"),  # of what is never narrowed: head, router, scores
+        ("wide_precision", "i8"),  # of what is never narrowed: router, scores
         ("attention_precision", "i8"),  # of fused attention
+        ("head_precision", "i8"),  # of LM heads
         ("weight_bytes", "f8"),  # of a stored parameter
         ("activation_bytes", "f8"),
         ("seq_len", "f8"),

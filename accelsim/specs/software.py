@@ -219,6 +219,8 @@ class SoftwareSpec(NamedSpec):
         kernel, which the chip's `attention` table may know.
     narrow_attention : bool
         Its products take fp8 where those of the layers are narrow.
+    narrow_head : bool
+        Products of LM heads are as narrow as those of the layers.
     fused_norms, fused_optimizer, fused_loss : bool
         One kernel instead of a chain; what is not fused moves its data again.
     passes : PassesSpec
@@ -302,6 +304,7 @@ class SoftwareSpec(NamedSpec):
 
     attention: str
     narrow_attention: bool = False
+    narrow_head: bool = False
     fused_norms: bool
     fused_optimizer: bool
     fused_loss: bool

@@ -202,6 +202,8 @@ def _fill_case(row: Record, q: Question) -> None:
     wide = q.precision in ("fp32", "tf32")
     row.wide_precision = row.precision if wide else tables.BF16
     row.attention_precision = row.wide_precision
+    narrow_head = q.software.narrow_head and _narrow(q)
+    row.head_precision = row.precision if narrow_head else row.wide_precision
     if q.software.narrow_attention and _narrow(q):
         row.attention_precision = tables.FP8
     row.activation_bytes = 4.0 if wide else 2.0
