@@ -81,7 +81,7 @@ def test_a_stack_moves_more_to_cast() -> None:
     moved = np.zeros(tables.N_PRECISIONS)
     moved[tables.FP8] = 2.0
     for precision, more in ((tables.FP8, 2.0), (tables.MXFP8, 0.0)):
-        layer = table(tables.LAYER, 1)[0]
+        layer = table(LAYER, 1)[0]
         op = product(precision=precision)
         add_operator(layer, chip(), case(), software(casts=moved), op)
         plain = timed(product(precision=precision))
