@@ -9,7 +9,7 @@ import math
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective
-from accelsim.kernels.experts import expert_exchange
+from accelsim.kernels.experts import expert_exchange, side_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_step import rest, stream_on_engines
@@ -218,6 +218,26 @@ def add_group_traffic(
         row.backward_kernels += 2.0 * software.collective_calls
         row.forward_routed += 2.0 * software.collective_calls
         row.backward_routed += 2.0 * software.collective_calls
+        if software.dispatch_once == 0.0 and software.expert_beside[0] > 0.0:
+            add_beside(row, model, software, tiers, group, volumes[1])
+
+
+@kernel
+def add_beside(
+    row: Record, model: Record, software: Record, tiers: Rows, group: Record,
+    size: float,
+) -> None:  # fmt: skip
+    """Add the small exchanges beside a dispatch of `size` bytes [B] of hidden states."""
+    forward, backward = software.expert_beside
+    time, sent = side_exchange(tiers, software, group, model, size)
+    row.forward_ep += forward * time
+    row.backward_ep += backward * time
+    row.forward_ep_bytes += forward * sent
+    row.backward_ep_bytes += backward * sent
+    row.forward_kernels += forward * software.collective_calls
+    row.backward_kernels += backward * software.collective_calls
+    row.forward_routed += forward * software.collective_calls
+    row.backward_routed += backward * software.collective_calls
 
 
 @kernel
