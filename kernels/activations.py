@@ -7,6 +7,7 @@ activation function in two kernels, keys and values copied before the attention,
 experts give back kept to be weighted, what routing keeps.
 """
 
+from accelsim.kernels.context import context_workspace
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.operators import gathered_tokens
 from accelsim.kernels.tables import ELEMENT_BYTES, Record
@@ -54,6 +55,8 @@ def keep_activations(
         row.saved += row.saved_core
     else:
         row.saved += STATISTIC * tokens * shard.heads
+    if mixture == 0:
+        row.outputs = size + outputs_kept(model, software, shard, width)
     whole = width * tokens * model.hidden
     gathered = whole if own < tokens else 0.0
     row.workspace = size + block_workspace(
@@ -61,6 +64,27 @@ def keep_activations(
     )
     if chip.attention_forward.block == 0.0:
         row.workspace = max(row.workspace, 2.0 * width * scores)
+    if shard.cp > 1:
+        around = context_workspace(model, software, case, shard)
+        row.workspace = max(row.workspace, around)
+
+
+@kernel
+def outputs_kept(
+    model: Record, software: Record, shard: Record, width: float
+) -> float:  # fmt: skip
+    """Return the bytes of a dense layer's outputs that a stack names (`OUTPUTS`).
+
+    Attention keeps the statistic of its rows with its context.
+    """
+    kept, tokens = software.selective_outputs, shard.tokens
+    heads, keys = shard.heads, shard.kv_heads
+    each = kept[0] * heads * model.head_dim + kept[1] * keys * model.head_dim
+    each += kept[2] * keys * model.v_dim + kept[3] * heads * model.v_dim
+    each += (kept[5] + kept[6]) * model.ffn / shard.tp
+    hidden = (kept[4] + kept[7]) * model.hidden
+    rows = kept[3] * STATISTIC * heads
+    return float(tokens * (width * each + rows) + shard.own_tokens * width * hidden)
 
 
 @kernel
@@ -110,6 +134,9 @@ def attention_kept(model: Record, software: Record, shard: Record) -> float:
     kept = shard.heads * (model.head_dim + model.v_dim) + keys
     if software.kv_copied > 0.0 and model.kv_heads == model.heads:
         kept += keys
+    if shard.a2a > 1.0:  # the context before and after it came back; copies of keys
+        kept += shard.heads * model.v_dim
+        kept += (shard.sent_heads - shard.kv_heads) * (model.head_dim + model.v_dim)
     return float(kept)
 
 

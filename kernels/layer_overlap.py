@@ -1,9 +1,9 @@
 """One layer's own traffic beside its own computing, and what a pass is made of.
 
-Tensor chunks run behind products, the context ring behind attention, what goes to
-experts behind all that is left: what hides one does not hide another, so that a layer's
-own groups follow each other. What others do meanwhile (`replicas`, `pipeline`) is told
-by the moments that a pass is made of.
+Tensor chunks run behind products, the context ring behind blocks of attention, what
+goes to experts behind all that is left: what hides one does not hide another, so that a
+layer's own groups follow each other. What others do meanwhile (`replicas`, `pipeline`)
+is told by the moments that a pass is made of.
 """
 
 from accelsim.kernels.experts import exchange_cover
@@ -54,18 +54,21 @@ def add_seen(
 
 @kernel
 def tensor_chunks(
-    row: Record, software: Record, plan: Record, tp: float, experts: float
-) -> float:
+    row: Record, software: Record, plan: Record, tp: float, experts: float,
+    passes: float,
+) -> float:  # fmt: skip
     """Return the tensor traffic of a layer that may hide behind its products [s].
 
     tp : all of it, of which `experts` goes to experts and back and never hides. The
-    first of the tp chunks has nothing to hide behind. A group that leaves the domain
+    first of the tp chunks has nothing to hide behind, and each exchange only its own
+    product. passes : forward, with repeated ones. A group that leaves the domain
     exchanges no chunks; single products hide what they can.
     """
     in_chunks = software.overlap_tp * (1.0 - row.tp_crosses)
     if in_chunks == 0.0:
         return float(row.tp_behind)
-    return float((tp - experts) * (1.0 - 1.0 / plan.tp))
+    chunks = (tp - experts) * (1.0 - 1.0 / plan.tp)
+    return float(min(chunks, passes * row.tp_rings[0] + row.tp_rings[1]))
 
 
 @kernel
@@ -97,10 +100,13 @@ def share_layer(
     ep = (1.0 + again + routed) * row.forward_ep + row.backward_ep
 
     experts = (2.0 + again + routed) * row.tp_experts
-    chunks = tensor_chunks(row, software, plan, tp, experts)
+    passes = 1.0 + again + 0.5 * (block - routed)  # one of a layer's two blocks
+    chunks = tensor_chunks(row, software, plan, tp, experts, passes)
+    products += repeated
     tp_hidden, tp_with, of_tp = hide(chunks, row.tp_use, products, of_products)
+    ring = (1.0 + again) * row.forward_cp_behind + row.backward_cp_behind
     cp_hidden, cp_with, of_cp = hide(
-        software.overlap_cp * cp, row.cp_use, scores, of_scores
+        software.overlap_cp * ring, row.cp_use, scores, of_scores
     )
     left = busy - of_tp - of_cp
     rest = share_of(moved - of_tp * of_products - of_cp * of_scores, left)
@@ -110,7 +116,7 @@ def share_layer(
 
     tp, cp, ep = tp - tp_hidden, cp - cp_hidden, ep - ep_hidden
     keep = count * (1.0 - share_of(of_ep, left))
-    add_computing(moments[PRODUCTS], keep * (products + repeated - of_tp), of_products)
+    add_computing(moments[PRODUCTS], keep * (products - of_tp), of_products)
     add_computing(moments[SCORES], keep * (scores - of_cp), of_scores)
     add_computing(moments[STREAMS], keep * streams, of_streams)
     add_seen(

@@ -22,6 +22,7 @@ LAYER = np.dtype(
             "tp",
             "cp",
             "ep",
+            "cp_behind",  # of cp, what blocks of attention can hide
             *(f"{of}_bytes" for of in ("tp", "cp", "ep")),
         )
     ]
@@ -31,6 +32,7 @@ LAYER = np.dtype(
         ("last_flops", "f8"),
         *((f"{way}_shared", "f8") for way in ("forward", "backward")),  # experts
         ("tp_behind", "f8"),  # of backward_tp, what single products can hide
+        ("tp_rings", "f8", (2,)),  # what products hide of chunks, forward and backward
         ("tp_crosses", "f8"),  # 1 if the group leaves the domain of chunked exchange
         # s of both passes in which these parts move memory at its full rate
         *((f"{of}_moved", "f8") for of in ("matmul", "attention", "elementwise")),
@@ -38,6 +40,7 @@ LAYER = np.dtype(
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone
+        ("outputs", "f8"),  # B of it and of what selective recomputation keeps
         ("workspace", "f8"),  # B that its backward pass needs for a moment
         *((f"block_tp{of}", "f8") for of in ("", "_bytes")),  # of feed-forward, forward
         # by module: seconds, FLOPs and launches of repeating it, B that it then frees

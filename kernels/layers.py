@@ -9,6 +9,7 @@ import math
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective
+from accelsim.kernels.context import add_context_traffic
 from accelsim.kernels.experts import expert_exchange, side_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
@@ -24,6 +25,7 @@ from accelsim.kernels.recompute import (
     forward_sums,
     note_module,
 )
+from accelsim.kernels.rings import hidden_in_rings
 from accelsim.kernels.streams import moved_seconds, stream_seconds
 from accelsim.kernels.tables import (
     ELEMENT_BYTES,
@@ -75,7 +77,7 @@ def time_product(
         time += chip.lag * parts[1]
         bound = counts * parts[4]
         if turn == 0:
-            forward = time
+            forward = op.forward_time = time
             row.forward_memory_bound += bound
         else:
             backward += time
@@ -186,50 +188,30 @@ def add_tensor_traffic(
 
 
 @kernel
-def add_group_traffic(
-    row: Record, model: Record, software: Record, tiers: Rows, group: Record,
-    volumes: Rows,
-) -> None:  # fmt: skip
-    """Add what the context and expert groups exchange.
-
-    volumes : bytes [B] that a worker has of each group: context (keys and values of all
-    ranks, which an all-gather brings), expert (hidden states of its tokens, which are
-    dispatched and combined). Backward, expert groups exchange the same, the context
-    ring twice as much.
-    """
-    cp, ep = float(group.cp), float(group.ep)
-    if cp > 1.0 and volumes[0] > 0.0:
-        time, sent, _, _ = collective(
-            tiers, ALL_GATHER, volumes[0], cp, float(group.tp), software
-        )
-        row.forward_cp += time
-        row.backward_cp += 2.0 * time
-        row.forward_cp_bytes += sent
-        row.backward_cp_bytes += 2.0 * sent
-        row.forward_kernels += software.collective_calls
-        row.backward_kernels += software.collective_calls
-    if ep > 1.0 and volumes[1] > 0.0:
-        time, sent = expert_exchange(tiers, software, group, model, volumes[1])
-        row.forward_ep += 2.0 * time
-        row.backward_ep += 2.0 * time
-        row.forward_ep_bytes += 2.0 * sent
-        row.backward_ep_bytes += 2.0 * sent
-        row.forward_kernels += 2.0 * software.collective_calls
-        row.backward_kernels += 2.0 * software.collective_calls
-        row.forward_routed += 2.0 * software.collective_calls
-        row.backward_routed += 2.0 * software.collective_calls
-        if software.dispatch_once == 0.0 and software.expert_beside[0] > 0.0:
-            add_beside(row, model, software, tiers, group, volumes[1])
-
-
-@kernel
-def add_beside(
+def add_expert_traffic(
     row: Record, model: Record, software: Record, tiers: Rows, group: Record,
     size: float,
 ) -> None:  # fmt: skip
-    """Add the small exchanges beside a dispatch of `size` bytes [B] of hidden states."""
-    forward, backward = software.expert_beside
-    time, sent = side_exchange(tiers, software, group, model, size)
+    """Add what an expert group exchanges, dispatch and combine, and so backward.
+
+    size : bytes [B] of the hidden states of a worker's tokens.
+    """
+    if group.ep == 1:
+        return
+    time, sent = expert_exchange(tiers, software, group, model, size)
+    add_exchanges(row, software, time, sent, 2.0, 2.0)
+    if software.dispatch_once == 0.0:
+        time, sent = side_exchange(tiers, software, group, model, size)
+        forward, backward = software.expert_beside
+        add_exchanges(row, software, time, sent, forward, backward)
+
+
+@kernel
+def add_exchanges(
+    row: Record, software: Record, time: float, sent: float, forward: float,
+    backward: float,
+) -> None:  # fmt: skip
+    """Add so many exchanges of an expert group, each way."""
     row.forward_ep += forward * time
     row.backward_ep += backward * time
     row.forward_ep_bytes += forward * sent
@@ -243,9 +225,9 @@ def add_beside(
 @kernel
 def fill_transformer_layer(
     row: Record, mixture: int, chip: Record, model: Record, software: Record,
-    case: Record, tiers: Rows, shard: Record, ops: Rows, volumes: Rows,
+    case: Record, tiers: Rows, shard: Record, ops: Rows,
 ) -> None:  # fmt: skip
-    """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
+    """Fill the row of a dense or a mixture layer; `ops` is scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
         before, back = forward_sums(row), backward_seconds(row)
@@ -258,10 +240,7 @@ def fill_transformer_layer(
     fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
-    kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
-    volumes[0] = case.activation_bytes * tokens * shard.cp * kv_width
-    volumes[1] = 0.0
-    blocks = 1.0 if mixture else model.blocks
+    mine, blocks = 0.0, 1.0 if mixture else model.blocks
     kept = software.gathered_inputs > 0.0 or model.adapter_rank > 0.0
     again = blocks if shard.sp and not kept else 0.0
     time = add_tensor_traffic(
@@ -271,17 +250,22 @@ def fill_transformer_layer(
     row.block_tp_bytes = row.forward_tp_bytes / blocks
     if mixture:
         # those who cut the same experts share their choices
-        volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
+        mine = case.activation_bytes * shard.own_tokens * model.hidden
+        add_expert_traffic(row, model, software, tiers, shard, mine)
         chosen = case.activation_bytes * gathered_tokens(shard) * model.hidden
         chosen *= model.top_k
         add_tensor_traffic(row, software, tiers, shard, shard.etp, chosen, 1.0, 0.0)
         row.tp_experts = row.block_tp = row.forward_tp - row.block_tp
         row.block_tp_bytes = row.forward_tp_bytes - row.block_tp_bytes
+    if software.overlap_tp > 0.0:
+        row.tp_rings[0], row.tp_rings[1] = hidden_in_rings(
+            ops, count, time * (1.0 - 1.0 / shard.tp), again, float(shard.sp)
+        )
     if software.overlap_tp_backward > 0.0:
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
-    add_group_traffic(row, model, software, tiers, shard, volumes)
-    fill_uses(row, chip, model, software, tiers, shard, size, blocks, volumes)
+    add_context_traffic(row, chip, model, software, case, tiers, shard)
+    fill_uses(row, chip, model, software, tiers, shard, size, blocks, mine)
     row.forward_kernels += software.layer_calls[0]
     row.backward_kernels += software.layer_calls[1]

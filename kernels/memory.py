@@ -107,6 +107,38 @@ def left_here(plan: Record, kept: float, layers: float) -> float:
 
 
 @kernel
+def keeps_tables(software: Record, plan: Record) -> bool:
+    """Return whether the vocabulary's gathered tables live as long as a micro-batch.
+
+    They belong to the model itself, which FSDP does not shard again after its forward
+    pass (torch/distributed/fsdp/_fully_shard, FSDPState._lazy_init); a compiler gathers
+    them where they are read.
+    """
+    whole = software.stage_gathered > 0.0 and plan.pp > 1
+    return bool(software.segments > 0.0 and not whole)
+
+
+@kernel
+def gathered_bytes(
+    case: Record, software: Record, plan: Record, layer: float, ends: float,
+    mine: float,
+) -> float:  # fmt: skip
+    """Return what ZeRO-3 holds of weights and gradients that are not shards [B].
+
+    Two layers; or the whole stage; or the tables of the vocabulary, a layer, and the
+    output of the collective that gathers them, whose stream has memory of its own, and
+    the gradients of a layer, as they form and as they are reduced.
+    """
+    width = float(case.weight_bytes)
+    both = width + float(software.grad_bytes)
+    if software.stage_gathered > 0.0 and plan.pp > 1:
+        return both * mine
+    if not keeps_tables(software, plan):
+        return BUCKETS * both * layer
+    return width * (ends + layer + max(ends, layer)) + both * layer
+
+
+@kernel
 def fill_states(
     memory: Record, case: Record, software: Record, plan: Record, dense: float,
     experts: float, ends: float, layers: float, trained: float,
@@ -129,10 +161,8 @@ def fill_states(
         memory.optimizer = optimizer_bytes(software, plan.optimizer) * held
     memory.buffers = 0.0
     if plan.sharding == ZERO3:
-        whole = BUCKETS * (dense + experts) / max(1.0, layers)
-        if software.stage_gathered > 0.0 and plan.pp > 1:
-            whole = mine
-        memory.buffers = (case.weight_bytes + software.grad_bytes) * whole
+        layer = (dense + experts) / max(1.0, layers)
+        memory.buffers = gathered_bytes(case, software, plan, layer, ends, mine)
     elif plan.sharding == UNSHARDED and plan.dp * plan.cp > 1:
         memory.buffers = software.bucket_bytes * trained * mine
 
@@ -174,6 +204,9 @@ def fill_stage(
     kept = left_here(plan, held.kept, here)
     mine = model.trained * (dense + experts + ends)
     written = software.working_gradient * mine
+    if plan.sharding == ZERO3 and keeps_tables(software, plan):
+        # the tables of the vocabulary are reduced when all else is done
+        written += (case.weight_bytes + software.grad_bytes) * model.trained * ends
     update = 0.0
     if plan.sharding != UNSHARDED and sharers(plan) > 1:
         update = software.update_bytes * mine

@@ -166,6 +166,8 @@ def kept_activations(
         return float(row.saved)
     if plan.modules != 0:
         return float(max(row.input, row.saved - of_modules(plan, row.freed)))
+    if row.outputs > row.input:
+        return float(row.outputs)
     kept = row.saved - row.saved_core
     if chip.attention_forward.block == 0.0:
         return float(

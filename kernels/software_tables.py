@@ -11,6 +11,11 @@ LOSSES = {
     "copied": (2.0, 0.0, 0.0),
     "chain": (2.0, 2.0, 1.0),
 }
+# What of a dense layer may be kept beside its input.
+OUTPUTS = (
+    *("queries", "keys", "values", "context", "attention"),
+    *("gate", "up", "output"),
+)
 ALLOCATORS = ("static", "segments", "expandable")
 
 SOFTWARE = np.dtype(
@@ -19,6 +24,7 @@ SOFTWARE = np.dtype(
         ("shardings", "i8"),
         ("recomputes", "i8"),
         ("schedules", "i8"),
+        ("cp_comm_types", "i8"),
         ("tensor", "i8"),
         ("pipeline", "i8"),
         ("interleaved", "i8"),
@@ -62,6 +68,7 @@ SOFTWARE = np.dtype(
         ("selective_matmul", "f8"),
         ("selective_elementwise", "f8"),
         ("selective_kept", "f8"),
+        ("selective_outputs", "f8", (len(OUTPUTS),)),  # 1 if it is kept
         ("overlap_tp", "f8"),
         ("overlap_tp_inside", "f8"),
         ("overlap_tp_backward", "f8"),
@@ -72,6 +79,15 @@ SOFTWARE = np.dtype(
         ("overlap_cp", "f8"),
         ("overlap_ep", "f8"),
         ("overlap_shared", "f8"),
+        # context parallelism, see `context` and `operators`
+        ("cp_blocks", "f8"),  # 1: attention goes block by block where keys are gathered
+        ("cp_copies", "f8"),  # 1: keys are copied where they are fewer than workers
+        ("cp_gradient_ring", "f8"),  # 1: gradients of gathered keys go round a ring
+        ("cp_gradient_bytes", "f8"),  # of an element, 0 = as activations
+        # B moved to merge a block: for an element of the context, of the gradient of
+        # queries, and of keys and values
+        ("cp_merge", "f8", (3,)),
+        ("cp_merge_kernels", "f8"),  # each way
         ("grad_bytes", "f8"),
         ("reduce_bytes", "f8"),  # of a gradient on its way between replicas
         ("master_bytes", "f8"),

@@ -46,6 +46,8 @@ MAX_TIERS, MAX_DIMS, MAX_STAGES = 6, 3, 256  # of a system, a torus, a pipeline
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
 ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
+CP_COMM_TYPES = ("p2p", "all_gather", "a2a", "a2a+p2p")
+P2P, GATHERED, A2A, A2A_P2P = range(4)  # plan.cp_comm_type
 SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
 ONE_F_ONE_B, INTERLEAVED, GPIPE, ZB_H1, ZB_V, DUALPIPE = range(6)  # plan.schedule
 STATED_PP, STATED_VP, STATED_SHARDING, STATED_SCHEDULE = range(4)  # bits, case.stated
@@ -65,6 +67,7 @@ REASONS = (
     "ep x etp does not divide tp x cp x dp",
     "experts cannot be cut by etp",
     "cp does not divide the sequence",
+    "the all-to-all of cp does not divide the heads",
     "tp x cp x pp x dp is not the number of workers",
     "the software cannot do this plan",
     "the schedule cannot take these stages or micro-batches",
@@ -206,6 +209,8 @@ PLAN = np.dtype(
         ("shard", "i8"),  # row of the layer table, filled by `training.evaluate`
         *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "etp", "dp")),
         *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
+        ("cp_comm_type", "i8"),  # how context parallelism exchanges, see CP_COMM_TYPES
+        ("cp_a2a", "i8"),  # workers of the all-to-all of a2a+p2p, 0 = as heads allow
         ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
         ("modules", "i8"),  # that `selective` repeats, a bit each; 0 = the stack's way
@@ -242,7 +247,10 @@ PIPELINE = np.dtype(
 )
 
 # What of a plan decides the time of one layer on one micro-batch.
-SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "etp", "micro_batch")
+SHARD_FIELDS = (
+    *("case", "tp", "sp", "cp", "ep", "etp", "micro_batch"),
+    *("cp_comm_type", "cp_a2a"),
+)
 SHARD = np.dtype(
     [(name, "i8") for name in SHARD_FIELDS]
     + [
@@ -251,6 +259,11 @@ SHARD = np.dtype(
         ("own_tokens", "f8"),  # of these, one worker's outside tensor-parallel regions
         ("heads", "f8"),  # query heads of one worker
         ("kv_heads", "f8"),  # copied where tp exceeds their number
+        # context parallelism: workers that exchange heads for tokens, and groups of
+        # them among which keys and values go round; heads of keys that are exchanged
+        ("a2a", "f8"),
+        ("ring", "f8"),
+        ("sent_heads", "f8"),
     ]
 )
 
@@ -318,11 +331,12 @@ OPERATOR = np.dtype(
         ("spread", "f8"),  # 1 if the queries are spread over the keys, 0 the last ones
         ("share", "f8"),  # of the layers that have this operator
         ("routed", "f8"),  # 1 if it works on tokens between routing and combining
-        ("gathered", "f8"),  # 1 if a tensor group gathers its input, cut by columns
+        # 1 if a tensor group gathers its input (cut by columns), -1 if it scatters the
+        # output (cut by rows), 0 if nothing is exchanged around it
+        ("gathered", "f8"),
         ("last", "f8"),  # 1 if only the residual takes its output
-        # what its products take, filled when it is timed: gradients of input and weight
-        ("input_time", "f8"),
-        ("weight_time", "f8"),
+        # what its product and the gradients of input and weight take, filled when timed
+        *((f"{of}_time", "f8") for of in ("forward", "input", "weight")),
         # streams: bytes by pass and number of kernels
         ("forward_bytes", "f8"),
         ("backward_bytes", "f8"),
@@ -337,21 +351,10 @@ RESULT = np.dtype(
         (name, "f8")
         for name in (
             # time of a step on the slowest stage, s
-            "matmul",
-            "attention",
-            "elementwise",
-            "head",
-            "recompute",
-            "launch",
-            "tp",
-            "cp",
-            "ep",
-            "pp",
-            "dp",
+            *("matmul", "attention", "elementwise", "head", "recompute", "launch"),
+            *("tp", "cp", "ep", "pp", "dp"),
             "contention",  # computing slowed by what runs behind it
-            "bubble",
-            "optimizer",
-            "host",
+            *("bubble", "optimizer", "host"),
             "step_time",
             "memory_bound",
             # bytes that one worker sends in a step

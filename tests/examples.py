@@ -191,6 +191,8 @@ def software(**changes: Any) -> Record:
         "activation_store": 1.0,
         "selective_core": 1.0,
         "selective_kept": 1.0,
+        "cp_comm_types": 15,
+        "cp_copies": 1.0,
         "repeats_last": 1.0,
         "overlap_scatter": 1.0,
         "grad_bytes": 4.0,

@@ -13,9 +13,14 @@ RecomputeModule = Literal[
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
+CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
 Passes = tuple[Pass, Pass]  # forward, backward
+# What products and attention of a dense layer give: its own and the gated block's.
+KeptOutput = Literal[
+    "queries", "keys", "values", "context", "attention", "gate", "up", "output"
+]
 
 
 class OverlapSpec(Spec):
@@ -27,7 +32,9 @@ class OverlapSpec(Spec):
         product for the input's gradient, and what is reduced behind the weight's.
     dp : gradient reduction behind the backward pass, in buckets.
     gather : parameter all-gather behind the forward pass (ZeRO-1, ZeRO-3).
-    pp, cp, ep : stage hand-over, key/value ring, expert all-to-all.
+    pp, ep : stage hand-over, expert all-to-all.
+    cp : keys that come in behind the attention to those that are there. Where they are
+        all gathered first, and in an all-to-all, nothing is.
     shared : where `ep` is not, the expert all-to-all runs behind shared experts alone.
     """
 
@@ -42,6 +49,31 @@ class OverlapSpec(Spec):
     shared: bool = False
 
 
+class ContextSpec(Spec):
+    """How context parallelism goes.
+
+    types : ways to exchange what attention needs (Megatron-Core's `cp_comm_type`), the
+        usual one first: `p2p` (keys and values in a ring), `all_gather`, `a2a` (heads
+        for tokens: Ulysses), `a2a+p2p` (that within groups, a ring among them).
+    blocks : where keys are gathered, attention goes block by block all the same.
+    copies : keys are copied where an all-to-all has more workers than they have heads.
+    gradient_ring : gradients of gathered keys go round a ring and one hop home; else
+        they are reduced and scattered.
+    gradient_bytes : of an element of these; as activations if left out.
+    merge : bytes moved for each block after the first: for an element of the context,
+        of the gradient of queries, and of keys and values.
+    merge_kernels : of each of these, each way.
+    """
+
+    types: tuple[CpCommType, ...] = Field(default=("p2p",), min_length=1)
+    blocks: bool = False
+    copies: bool = False
+    gradient_ring: bool = False
+    gradient_bytes: float | None = Field(default=None, gt=0, le=MAX_STATE)
+    merge: tuple[Pass, Pass, Pass] = (6.0, 6.0, 3.0)
+    merge_kernels: float = Field(default=2.0, ge=0, le=MAX_PASSES)
+
+
 class SelectiveSpec(Spec):
     """What selective recomputation repeats and what it keeps.
 
@@ -50,6 +82,7 @@ class SelectiveSpec(Spec):
         if left out.
     matmul, elementwise : share of the forward products and streams that is repeated.
     kept : share of the other activations that is still kept.
+    outputs : or what of a dense layer is kept beside its input, in the place of that.
     modules : or the modules that are repeated, in the place of all that.
     """
 
@@ -58,6 +91,7 @@ class SelectiveSpec(Spec):
     matmul: Fraction
     elementwise: Fraction
     kept: Fraction
+    outputs: tuple[KeptOutput, ...] = ()
     modules: tuple[RecomputeModule, ...] = ()
 
 
@@ -209,6 +243,8 @@ class SoftwareSpec(NamedSpec):
     launch : Time
         Host time of one launch: a kernel, or one call to the driver. `graphs` replays
         captured launches.
+    context : ContextSpec
+        How context parallelism goes.
     recompute : tuple of str
         Kinds of activation recomputation that the stack offers.
     recompute_modules : tuple of str
@@ -278,6 +314,7 @@ class SoftwareSpec(NamedSpec):
     launch: Time
     graphs: bool = False
     overlap: OverlapSpec
+    context: ContextSpec = ContextSpec()
     recompute: tuple[Recompute, ...] = Field(min_length=1)
     recompute_modules: tuple[RecomputeModule, ...] = ()
     selective: SelectiveSpec

@@ -15,12 +15,12 @@ from accelsim.chip.lower import fill_chip
 from accelsim.fabric.lower import fill_tiers
 from accelsim.kernels import streams, tables
 from accelsim.kernels.plan_tables import MODULES
-from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, SOFTWARE
+from accelsim.kernels.software_tables import ALLOCATORS, LOSSES, OUTPUTS, SOFTWARE
 from accelsim.kernels.tables import Record, Rows
 from accelsim.question import Question
 from accelsim.specs.chip import ChipSpec
 from accelsim.specs.model import ModelSpec
-from accelsim.specs.software import SoftwareSpec
+from accelsim.specs.software import SelectiveSpec, SoftwareSpec
 from accelsim.stamps import Kept
 from accelsim.training.spread import slowest
 from accelsim.workload.lower import fill_model
@@ -231,6 +231,15 @@ def _fill_case(row: Record, q: Question) -> None:
     row.host_bandwidth = 0.0 if host is None else float(host) / q.chip.workers_per_chip
 
 
+def _fill_context(software: SoftwareSpec, row: Record) -> None:
+    context = software.context
+    row.cp_comm_types = _bits(context.types, tables.CP_COMM_TYPES)
+    row.cp_blocks, row.cp_copies = context.blocks, context.copies
+    row.cp_gradient_ring = context.gradient_ring
+    row.cp_gradient_bytes = context.gradient_bytes or 0.0
+    row.cp_merge, row.cp_merge_kernels = context.merge, context.merge_kernels
+
+
 def _fill_experts(software: SoftwareSpec, row: Record) -> None:
     experts = software.experts
     for kind in ("one_kernel", "waits", "kernels", "bias_kernels"):
@@ -262,6 +271,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.shardings = _bits(software.sharding, SHARDINGS)
     row.recomputes = _bits(software.recompute, RECOMPUTES)
     row.schedules = _bits(software.schedules, tables.SCHEDULES)
+    _fill_context(software, row)
     for name in ("tensor", "pipeline", "interleaved"):
         row[name] = getattr(software, name)
     row.fused_norms = software.fused_norms
@@ -281,11 +291,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.checkpoint = float(software.checkpoint or 0.0)
     row.scatter = software.scatter
     row.launch = float(software.launch)
-    row.selective_core = software.selective.core
-    row.selective_attention = float(software.selective.attention or 0.0)
-    row.selective_matmul = float(software.selective.matmul)
-    row.selective_elementwise = float(software.selective.elementwise)
-    row.selective_kept = float(software.selective.kept)
+    _fill_selective(software.selective, row)
     for kind in type(software.overlap).model_fields:
         row[f"overlap_{kind}"] = getattr(software.overlap, kind)
     row.grad_bytes = row.reduce_bytes = software.grad_bytes
@@ -318,3 +324,12 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     ):
         row[name] = getattr(memory, name)
     row.segments = ALLOCATORS.index(memory.allocator)
+
+
+def _fill_selective(kind: SelectiveSpec, row: Record) -> None:
+    row.selective_core = kind.core
+    row.selective_attention = float(kind.attention or 0.0)
+    row.selective_matmul = float(kind.matmul)
+    row.selective_elementwise = float(kind.elementwise)
+    row.selective_kept = float(kind.kept)
+    row.selective_outputs = [o in kind.outputs for o in OUTPUTS]

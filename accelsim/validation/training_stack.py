@@ -78,6 +78,7 @@ STACKS = (
     (r"^mlcommons", "mlperf"),
     (r"Megatron-Bridge", "megatron-bridge"),
     (r"(?i)neuronx", "neuron"),
+    (r"(?i)ulysses|fpdt", "deepspeed-ulysses"),
     (r"(?i)deepspeed|GPT-NeoX", "megatron-deepspeed"),
     (r"llm-foundry", "llm-foundry"),
     (r"nanotron", "nanotron"),
@@ -182,6 +183,8 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
     name = next((stack for p, stack in STACKS if re.search(p, words)), None)
     if name == "torchtitan" and _eager(row):
         name = "torchtitan-eager"
+    if name == "megatron-deepspeed" and _ulysses(row):
+        name = "deepspeed-ulysses"
     if name is None and "Megatron-LM" in words:
         year = count(row, "year")
         old = year is not None and year <= _LAST_PLAIN_MEGATRON
@@ -193,6 +196,13 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
         name = name or system.software
     spec: SoftwareSpec = catalog.load("software", name)
     return spec
+
+
+def _ulysses(row: Row) -> bool:
+    """Return whether a run of Megatron-DeepSpeed cuts sequences: it says so."""
+    words = f"{row['model']} {row['sharding']} {row.get('notes', '')}"
+    said = re.search(r"(?i)ulysses|fpdt|ds[-_ ]sequence", words) is not None
+    return said or (count(row, "cp") or 1) > 1
 
 
 def _eager(row: Row) -> bool:
@@ -331,12 +341,23 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed["grad_bytes"] = 2.0
     if software == "megatron-deepspeed" and "bf16 optimizer" in words:
         changed["grad_bytes"] = 4.0  # BF16_Optimizer accumulates in fp32
-    if software.startswith("torchtitan") and re.search(r"(?i)async ?TP", words):
-        changed["overlap.tp"] = True
+    changed |= _titan_changes(row, software, words)
     return [
         Override(("software", *path.split(".")), value)
         for path, value in changed.items()
     ]
+
+
+def _titan_changes(row: Row, software: str, words: str) -> dict[str, object]:
+    """Return what a run of torchtitan had otherwise: by its page, or its words."""
+    changed: dict[str, object] = {}
+    if software == "torchtitan" and "h100_202412" in row.get("source", ""):
+        # pytorch/torchtitan pull request 755, December 2024: "turning off compile on
+        # loss function", until 82afc84 of February 2025
+        changed["fused_loss"] = False
+    if software.startswith("torchtitan") and re.search(r"(?i)async ?TP", words):
+        changed["overlap.tp"] = True
+    return changed
 
 
 def _compiled_changes(row: Row, software: str) -> dict[str, object]:

@@ -3,7 +3,8 @@
 import pytest
 
 from accelsim.kernels.activations import STATISTIC, attention_kept
-from accelsim.kernels.tables import DENSE, MOE
+from accelsim.kernels.software_tables import OUTPUTS
+from accelsim.kernels.tables import DENSE, MOE, SELECTIVE
 from tests.examples import (
     NO_FUSED,
     chip,
@@ -72,3 +73,15 @@ def test_what_experts_give_back_and_routing_may_be_kept() -> None:
     assert after - inside == 2 * 2 * SBH
     routed = world(model=mixture(), software=software(router_bytes=20.0))
     assert routed.layers()[MOE].saved - inside == 20 * 8 * SEQ
+
+
+def test_outputs_that_a_stack_names() -> None:
+    # the input, queries, values, context with its statistic, and a half of the gate
+    names = ("queries", "values", "context", "gate")
+    stack = software(selective_outputs=[name in names for name in OUTPUTS])
+    grouped = model(up_matrices=2.0, kv_heads=4.0)
+    made = world(model=grouped, software=stack)
+    row = made.layers()[DENSE]
+    assert row.outputs == 2 * SBH * (1 + 1 + 1 / 4 + 1 + 4) + STATISTIC * SEQ * HEADS
+    kept = made.memory(recompute=SELECTIVE, micro_batches=4).activations
+    assert kept == 8 * row.outputs

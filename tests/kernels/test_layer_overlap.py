@@ -40,6 +40,7 @@ def shared(
     moments, row = table(MOMENT, MOMENTS), table(LAYER, 1)[0]
     for name, value in TIMES.items():
         row[name] = value
+    row.tp_rings[0] = row.tp_rings[1] = 0.3
     for name, use in uses.items():
         row[f"{name}_use"] = use
     busy = BUSY + again * 1.75

@@ -84,14 +84,21 @@ def test_gathered_weights_are_alive_for_two_layers() -> None:
     assert world().memory(dp=64, sharding=ZERO2).buffers == 0.0
 
 
+def test_fsdp_keeps_the_tables_of_the_vocabulary() -> None:
+    # weights of a layer and of both tables, gathered by a collective into a buffer as
+    # large as the larger; a layer's gradients, in 2 B, and in 4 B as they are reduced
+    torch = world(software=software(segments=1.0))
+    layer, ends = 12 * HIDDEN**2, 2 * 32000 * HIDDEN
+    buffers = torch.memory(dp=64, tp=4, sharding=ZERO3).buffers
+    assert buffers == (2 * (layer + 2 * ends) + (2 + 4) * layer) / 4
+
+
 def test_a_stage_may_stay_gathered() -> None:
-    stack = software(stage_gathered=1.0)
+    stack = software(stage_gathered=1.0, segments=1.0)
     memory = world(software=stack).memory(pp=2, dp=64, sharding=ZERO3)
     # four layers and a table of the vocabulary
     mine = 4 * 12 * HIDDEN**2 + 32000 * HIDDEN
     assert memory.buffers == (2 + 4) * mine
-    alone = world(software=stack).memory(dp=64, sharding=ZERO3)
-    assert alone.buffers == BUCKETS * (2 + 4) * 12 * HIDDEN**2
 
 
 def test_micro_batches_in_flight() -> None:

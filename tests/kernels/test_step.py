@@ -53,7 +53,9 @@ TIMES = [
 ]
 
 
-def layers(head: float = 0.0, **dense: float) -> Rows:
+def layers(
+    head: float = 0.0, tp_rings: tuple[float, float] = (0.0, 0.0), **dense: float
+) -> Rows:
     """Return LAYER rows: a layer of 1 s forward and 2 s backward unless stated.
 
     Its tensor traffic holds a tenth of the multiprocessors and nothing else.
@@ -63,6 +65,7 @@ def layers(head: float = 0.0, **dense: float) -> Rows:
     for name, value in one.items():
         rows[DENSE][name] = value
     rows[DENSE]["tp_use"]["units"] = 0.1
+    rows[DENSE].tp_rings[0], rows[DENSE].tp_rings[1] = tp_rings
     rows[HEAD].forward_matmul, rows[HEAD].backward_matmul = head / 3, head * 2 / 3
     return rows
 
@@ -307,21 +310,29 @@ def test_gradients_that_nothing_scatters() -> None:
 
 def test_tensor_parallel_overlap() -> None:
     # 4 chunks: the first has nothing to hide behind; the rest takes 1/10 of the units
-    rows = layers(forward_tp=0.4, backward_tp=0.8)
+    rows = layers(forward_tp=0.4, backward_tp=0.8, tp_rings=(0.3, 0.6))
     step = schedule(rows, software(overlap_tp=1.0), tp=4)
     assert step.tp == pytest.approx(8 * 1.2 * 0.25)
     assert step.contention == pytest.approx(8 * 1.2 * 0.75 * 0.1)
     assert schedule(rows, tp=4).tp == pytest.approx(8 * 1.2)
     # what is longer than its product is seen, and the product is slower meanwhile
-    rows = layers(forward_tp=10.0, backward_tp=10.0)
+    rows = layers(forward_tp=10.0, backward_tp=10.0, tp_rings=(7.5, 7.5))
     step = schedule(rows, software(overlap_tp=1.0), tp=4)
     assert step.tp + step.contention == pytest.approx(8 * (20.0 - 3.0))
     assert step.contention == pytest.approx(8 * 3.0 * (1 / 0.9 - 1.0))
 
 
+def test_an_exchange_hides_behind_its_own_product_alone() -> None:
+    rows = layers(forward_tp=0.4, backward_tp=0.8, tp_rings=(0.1, 0.2))
+    assert schedule(rows, software(overlap_tp=1.0), tp=4).tp == pytest.approx(8 * 0.9)
+    # the repeated pass has the same products as the first one
+    step = schedule(rows, software(overlap_tp=1.0), tp=4, recompute=FULL)
+    assert step.tp == pytest.approx(8 * (1.6 - 2 * 0.1 - 0.2))
+
+
 def test_what_goes_to_experts_is_not_exchanged_in_chunks() -> None:
     # of 0.4 and 0.8 s, 0.3 each way are for experts; 3/4 of the rest hides
-    rows = layers(forward_tp=0.4, backward_tp=0.8, tp_experts=0.3)
+    rows = layers(forward_tp=0.4, backward_tp=0.8, tp_experts=0.3, tp_rings=(0.3, 0.6))
     step = schedule(rows, software(overlap_tp=1.0), tp=4)
     assert step.tp == pytest.approx(8 * (1.2 - 0.75 * 0.6))
 
@@ -336,8 +347,9 @@ def test_tensor_parallel_overlap_outside_one_switch() -> None:
 
 def test_context_ring_hides_behind_attention() -> None:
     rows = layers(
-        forward_attention=1.0, backward_attention=2.0, forward_cp=1.0, backward_cp=3.0
-    )
+        forward_attention=1.0, backward_attention=2.0, forward_cp=1.0, backward_cp=3.0,
+        forward_cp_behind=1.0, backward_cp_behind=2.0,
+    )  # fmt: skip
     assert schedule(rows, software(overlap_cp=1.0), cp=2).cp == 8 * 1.0
     assert schedule(rows, cp=2).cp == 8 * 4.0
 
@@ -345,7 +357,10 @@ def test_context_ring_hides_behind_attention() -> None:
 def test_one_computation_hides_one_communication() -> None:
     # 3 s of products hide 3 s of the 4 s that tp needs beside its first chunk, and
     # leave nothing for the experts
-    rows = layers(forward_tp=2.0, backward_tp=3.0, forward_ep=1.0, backward_ep=1.0)
+    rows = layers(
+        forward_tp=2.0, backward_tp=3.0, forward_ep=1.0, backward_ep=1.0,
+        tp_rings=(1.6, 2.4),
+    )  # fmt: skip
     rows[DENSE]["tp_use"]["units"] = 0.0
     both = schedule(rows, software(overlap_tp=1.0, overlap_ep=1.0), tp=5)
     assert both.tp == 8 * 2.0

@@ -8,10 +8,11 @@ from accelsim.specs.software import SoftwareSpec
 
 STACKS = catalog.names("software")
 NAMED = {
-    "axlearn", "colossalai", "fms-fsdp", "fsdp-pytorch", "hai-llm", "internevo",
-    "levanter", "lit-gpt", "llm-foundry", "maxtext", "megascale", "megatron-2021",
-    "megatron-2022", "megatron-bridge", "megatron-core", "megatron-deepspeed",
-    "metaseq", "mlperf", "nanotron", "nemo", "neuron", "pax", "torchtitan",
+    "axlearn", "colossalai", "deepspeed-ulysses", "fms-fsdp", "fsdp-pytorch",
+    "hai-llm", "internevo", "levanter", "lit-gpt", "llm-foundry", "maxtext",
+    "megascale", "megatron-2021", "megatron-2022", "megatron-bridge", "megatron-core",
+    "megatron-deepspeed", "metaseq", "mlperf", "nanotron", "nemo", "neuron", "pax",
+    "torchtitan",
 }  # fmt: skip
 KERNELS = {
     "unfused",

@@ -76,7 +76,8 @@ def peaks(model: str, layers: int, **plan: object) -> tuple[float, float]:
         "seq_len": TOKENS, "software": "megatron-core",
         "plan": {"micro_batch": 1, "sharding": "zero1", "recompute": "none", **plan},
     }  # fmt: skip
-    found = estimate(run, overrides=[f"model.layers={layers}"]).memory
+    shape = [f"model.layers={layers}", "model.mtp_layers=0"]
+    found = estimate(run, overrides=shape).memory
     states = found.weights + found.gradients + found.optimizer
     return states, found.allocated - states
 

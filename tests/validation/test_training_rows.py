@@ -644,3 +644,25 @@ def test_any_row_is_a_case_or_left_out(
     if None not in (found.tp, found.cp, found.pp, found.dp):
         product = (found.tp or 1) * (found.cp or 1) * (found.pp or 1) * (found.dp or 1)
         assert product == q.workers
+
+
+def test_sequences_that_are_cut(row: MakeRow) -> None:
+    # Ulysses: as many workers of a sequence as the row says, or as fit
+    changed = {"framework": "Megatron-DeepSpeed", "tp": "1", "pp": "1", "dp": ""}
+    changed |= {"recompute": "full", "sharding": "ZeRO-3", "precision": "bf16"}
+    changed |= {"measured_tokens_per_s_per_chip": ""}
+    case = case_of(row("T01095", **changed, cp="8", seq_len="65536"))
+    q = case.question
+    assert q.software.name == "deepspeed-ulysses"
+    assert q.software.context.types == ("a2a",)
+    assert (q.plan.cp, q.plan.sharding) == (8, "zero3")
+    said = case_of(row("T01095", **changed, notes="Ulysses", seq_len="65536"))
+    assert said.question.software.name == "deepspeed-ulysses"
+    assert said.question.plan.cp is None
+    # InternEvo's isp: the tensor size counts workers of a sequence
+    changed |= {"framework": "InternEvo", "tp": "4", "sharding": "ZeRO-1, isp"}
+    plan = case_of(row("T01095", **changed)).question.plan
+    assert (plan.tp, plan.cp, plan.sharding) == (1, 4, "zero1")
+    changed |= {"sharding": "ZeRO-1"}
+    plan = case_of(row("T01095", **changed)).question.plan
+    assert (plan.tp, plan.cp, plan.sp) == (4, 1, False)
