@@ -38,6 +38,7 @@ from accelsim.kernels.tables import (
     Rows,
 )
 from accelsim.kernels.uses import crosses_domain, fill_uses, hidden_backward
+from accelsim.kernels.variation import vary
 from accelsim.kernels.weights import adapter_seconds, add_casts, add_launches, timed
 
 
@@ -140,7 +141,15 @@ def add_operator(
     if op.kind == MATMUL and op.last > 0.0:
         row.last += forward
         row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
+    square = forward * forward * op.share
+    row.forward_squares += square
+    square = backward * backward * op.share
+    if op.kind == MATMUL and not op.frozen:
+        square -= 2.0 * op.input_time * op.weight_time * op.share
+    row.backward_squares += max(0.0, square)
     forward, backward = forward * op.share, backward * op.share
+    row.forward_experts += op.routed * forward
+    row.backward_experts += op.routed * backward
     moved = min(forward + backward, op.share * moved_seconds(chip, op))
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
@@ -267,5 +276,6 @@ def fill_transformer_layer(
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_context_traffic(row, chip, model, software, case, tiers, shard)
     fill_uses(row, chip, model, software, tiers, shard, size, blocks, mine)
+    vary(row, chip, model, software, shard, mixture, blocks)
     row.forward_kernels += software.layer_calls[0]
     row.backward_kernels += software.layer_calls[1]

@@ -102,6 +102,7 @@ SOFTWARE = np.dtype(
         ("communication_share", "f8"),  # less than 0: as the library has it
         ("tp_units", "f8"),  # multiprocessors of its own kernels, less than 0: no such
         ("ep_units", "f8"),
+        ("forced_balance", "f8"),  # 1 if experts are drawn by lot
         ("dispatch_once", "f8"),  # 1: a token goes once to each worker of its experts
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`

@@ -212,6 +212,7 @@ def case(**changes: Any) -> Record:
         "precision": tables.BF16,
         "wide_precision": tables.BF16,
         "attention_precision": tables.BF16,
+        "head_precision": tables.BF16,
         "weight_bytes": 2.0,
         "activation_bytes": 2.0,
         "seq_len": 2048.0,

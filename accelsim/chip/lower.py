@@ -127,6 +127,7 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
     if kernel is not None:
         fill_kernel(row, chip, kernel)
     row.kernel_latency = float(chip.kernel_latency)
+    row.jitter = 0.0 if chip.jitter is None else float(chip.jitter)
     row.busy_power = float(chip.power.tdp) * share
     row.idle_power = float(chip.power.idle) * share
 

@@ -16,6 +16,7 @@ from accelsim.specs.figure import (
     ComputeRate,
     Count,
     EnergyPerFlop,
+    Fraction,
     Frequency,
     NamedSpec,
     PositiveCount,
@@ -254,6 +255,8 @@ class ChipSpec(NamedSpec):
     reduces_behind : bool
         Whether something else than its cores can add up what replicas reduce, so that
         these compute meanwhile (multiprocessors to spare, SparseCores, engines).
+    jitter : Fraction or None
+        Deviation of one kernel's time from run to run on one chip, as a share of it.
     step_error : Ratio or None
         Step times of published runs over ours, 1 and the spread of 90 % of them: no
         time rests on it, but intervals do.
@@ -279,6 +282,7 @@ class ChipSpec(NamedSpec):
     core_link: CoreLinkSpec | None = None
     neuron: NeuronSpec | None = None
     reduces_behind: bool = True
+    jitter: Fraction | None = None
     step_error: Ratio | None = None
     kernel_latency: Time = Field(description="start and drain of one kernel on chip")
     headline: dict[str, Ratio | ComputeRate | Bandwidth | Count | str] = Field(

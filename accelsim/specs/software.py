@@ -221,6 +221,8 @@ class SoftwareSpec(NamedSpec):
         kernel, which the chip's `attention` table may know.
     narrow_attention : bool
         Its products take fp8 where those of the layers are narrow.
+    narrow_head : bool
+        Products of LM heads are as narrow as those of the layers.
     fused_norms, fused_optimizer, fused_loss : bool
         One kernel instead of a chain; what is not fused moves its data again.
     passes : PassesSpec
@@ -287,6 +289,8 @@ class SoftwareSpec(NamedSpec):
     tp_units, ep_units : Count or None
         Multiprocessors that kernels of the stack's own occupy in the place of the
         library's: of chunks behind products, of dispatch and combine.
+    forced_balance : bool
+        Experts are drawn by lot instead of by the router, as benchmarks do.
     dispatch_once : bool
         A token is sent once to each worker, and across nodes once to each node, that
         holds some of its experts (DeepEP, HybridEP); else once to each expert.
@@ -300,6 +304,7 @@ class SoftwareSpec(NamedSpec):
 
     attention: str
     narrow_attention: bool = False
+    narrow_head: bool = False
     fused_norms: bool
     fused_optimizer: bool
     fused_loss: bool
@@ -338,6 +343,7 @@ class SoftwareSpec(NamedSpec):
     communication_share: Fraction | None = None
     tp_units: Count | None = None
     ep_units: Count | None = None
+    forced_balance: bool = False
     dispatch_once: bool = False
     step_overhead: Time
     memory: MemorySpec = MemorySpec()

@@ -202,6 +202,8 @@ def _fill_case(row: Record, q: Question) -> None:
     wide = q.precision in ("fp32", "tf32")
     row.wide_precision = row.precision if wide else tables.BF16
     row.attention_precision = row.wide_precision
+    narrow_head = q.software.narrow_head and _narrow(q)
+    row.head_precision = row.precision if narrow_head else row.wide_precision
     if q.software.narrow_attention and _narrow(q):
         row.attention_precision = tables.FP8
     row.activation_bytes = 4.0 if wide else 2.0
@@ -311,6 +313,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.tp_units = -1.0 if software.tp_units is None else float(software.tp_units)
     row.ep_units = -1.0 if software.ep_units is None else float(software.ep_units)
     row.dispatch_once = software.dispatch_once
+    row.forced_balance = software.forced_balance
     row.step_overhead = float(software.step_overhead)
     _fill_experts(software, row)
     memory = software.memory

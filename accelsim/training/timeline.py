@@ -27,10 +27,13 @@ from accelsim.training.lower import Cases, table
 
 LETTERS = "FBW"  # forward, backward for the inputs or whole, for the weights
 TRAFFIC = ("tp", "cp", "ep")  # what a pass exposes within itself
-# what follows the pipeline; computing that replicas' traffic slows stands there, too
+# What follows the pipeline: parts of the step by engine. Computing that replicas'
+# traffic slows stands with it, the wait for the slowest replica with the host.
 AFTER = {
-    "dp": "dp", "contention": "contention_dp", "optimizer": "optimizer", "host": "host"
-}  # fmt: skip
+    "dp": ("dp", "contention_dp"),
+    "optimizer": ("optimizer",),
+    "host": ("host", "jitter_end"),
+}
 ENGINES = ("compute", *TRAFFIC, "p2p", *AFTER)
 
 
@@ -150,8 +153,8 @@ def timeline_of(rows: Cases, done: Evaluated, i: int) -> Timeline:
     passes, hops = _drawn(plan, schedule, pipe, exposed, sent)
     last = max(one.end for one in passes)
     others = [*hops]
-    for engine, part in AFTER.items():
-        seconds = float(result[part])
+    for engine, parts in AFTER.items():
+        seconds = sum(float(result[part]) for part in parts)
         if seconds > 0.0:
             others += [Span(s, engine, engine, last, last + seconds) for s in range(pp)]
         last += seconds

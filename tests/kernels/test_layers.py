@@ -449,7 +449,8 @@ def test_wide_formats_take_wide_memory() -> None:
     # fp32: activations of 4 B instead of 2; and the head at the rate of fp32
     wide = case(
         precision=tables.FP32, wide_precision=tables.FP32,
-        attention_precision=tables.FP32, activation_bytes=4.0, weight_bytes=4.0,
+        attention_precision=tables.FP32, head_precision=tables.FP32,
+        activation_bytes=4.0, weight_bytes=4.0,
     )  # fmt: skip
     full, half = world(case=wide), world()
     kept = [made.layers()[DENSE].saved - STATISTICS for made in (full, half)]
