@@ -46,7 +46,10 @@ SOFTWARE = np.dtype(
         ("expert_waits", "f8"),
         ("expert_kernels", "f8"),
         ("expert_bias_kernels", "f8"),
-        *((f"expert_{p}", "f8", (2,)) for p in ("scores", "sort", "padding", "bias")),
+        *(
+            (f"expert_{p}", "f8", (2,))
+            for p in ("scores", "sort", "padding", "bias", "beside")
+        ),
         ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
         # B moved beside one fused cast of an activation, and for a weight in each pass
         ("cast_activation", "f8"),

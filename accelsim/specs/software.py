@@ -178,6 +178,8 @@ class ExpertsSpec(Spec):
     sort, padding, bias : passes over the tokens that a worker's experts receive: chunks
         of other workers sorted by expert, rows padded for narrow products, biases.
     bias_kernels : for each expert, each way.
+    beside : small exchanges beside each dispatch by NCCL's all-to-all: counts of tokens
+        and weights of choices.
     """
 
     one_kernel: bool = False
@@ -190,6 +192,7 @@ class ExpertsSpec(Spec):
     padding: Passes = (0.0, 0.0)
     bias: Passes = (0.0, 0.0)
     bias_kernels: float = Field(default=0.0, ge=0, le=MAX_PASSES)
+    beside: Passes = (0.0, 0.0)
 
 
 class DefaultsSpec(Spec):

@@ -246,7 +246,7 @@ def _fill_experts(software: SoftwareSpec, row: Record) -> None:
     experts = software.experts
     for kind in ("one_kernel", "waits", "kernels", "bias_kernels"):
         row[f"expert_{kind}"] = getattr(experts, kind)
-    for kind in ("scores", "sort", "padding", "bias"):
+    for kind in ("scores", "sort", "padding", "bias", "beside"):
         row[f"expert_{kind}"] = getattr(experts, kind)
     launch = experts.launch or software.launch
     row.expert_launch = float(launch)

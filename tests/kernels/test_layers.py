@@ -99,6 +99,12 @@ def test_what_is_started_between_routing_and_combining() -> None:
     apart = world(model=mixture(), software=stack).layers(ep=2)[MOE]
     calls = 2 * stack.collective_calls
     assert apart.forward_routed == 7.0 + calls
+    # and one each for the counts and the weights of the choices
+    stack.expert_beside = (2.0, 1.0)
+    beside = world(model=mixture(), software=stack).layers(ep=2)[MOE]
+    assert beside.forward_routed == 7.0 + 2 * calls
+    assert beside.backward_routed == apart.backward_routed + calls / 2
+    assert beside.forward_ep > apart.forward_ep
 
 
 def test_a_stream_takes_its_bytes_and_its_starts() -> None:
