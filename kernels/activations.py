@@ -7,6 +7,7 @@ activation function in two kernels, keys and values copied before the attention,
 experts give back kept to be weighted, what routing keeps.
 """
 
+from accelsim.kernels.context import context_workspace
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.operators import gathered_tokens
 from accelsim.kernels.tables import ELEMENT_BYTES, Record
@@ -63,6 +64,9 @@ def keep_activations(
     )
     if chip.attention_forward.block == 0.0:
         row.workspace = max(row.workspace, 2.0 * width * scores)
+    if shard.cp > 1:
+        around = context_workspace(model, software, case, shard)
+        row.workspace = max(row.workspace, around)
 
 
 @kernel
@@ -130,6 +134,9 @@ def attention_kept(model: Record, software: Record, shard: Record) -> float:
     kept = shard.heads * (model.head_dim + model.v_dim) + keys
     if software.kv_copied > 0.0 and model.kv_heads == model.heads:
         kept += keys
+    if shard.a2a > 1.0:  # the context before and after it came back; copies of keys
+        kept += shard.heads * model.v_dim
+        kept += (shard.sent_heads - shard.kv_heads) * (model.head_dim + model.v_dim)
     return float(kept)
 
 

@@ -1,9 +1,9 @@
 """One layer's own traffic beside its own computing, and what a pass is made of.
 
-Tensor chunks run behind products, the context ring behind attention, what goes to
-experts behind all that is left: what hides one does not hide another, so that a layer's
-own groups follow each other. What others do meanwhile (`replicas`, `pipeline`) is told
-by the moments that a pass is made of.
+Tensor chunks run behind products, the context ring behind blocks of attention, what
+goes to experts behind all that is left: what hides one does not hide another, so that a
+layer's own groups follow each other. What others do meanwhile (`replicas`, `pipeline`)
+is told by the moments that a pass is made of.
 """
 
 from accelsim.kernels.experts import exchange_cover
@@ -104,8 +104,9 @@ def share_layer(
     chunks = tensor_chunks(row, software, plan, tp, experts, passes)
     products += repeated
     tp_hidden, tp_with, of_tp = hide(chunks, row.tp_use, products, of_products)
+    ring = (1.0 + again) * row.forward_cp_behind + row.backward_cp_behind
     cp_hidden, cp_with, of_cp = hide(
-        software.overlap_cp * cp, row.cp_use, scores, of_scores
+        software.overlap_cp * ring, row.cp_use, scores, of_scores
     )
     left = busy - of_tp - of_cp
     rest = share_of(moved - of_tp * of_products - of_cp * of_scores, left)

@@ -9,7 +9,8 @@ import math
 from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective
-from accelsim.kernels.experts import expert_exchange
+from accelsim.kernels.context import add_context_traffic
+from accelsim.kernels.experts import expert_exchange, side_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_step import rest, stream_on_engines
@@ -37,6 +38,7 @@ from accelsim.kernels.tables import (
     Rows,
 )
 from accelsim.kernels.uses import crosses_domain, fill_uses, hidden_backward
+from accelsim.kernels.variation import vary
 from accelsim.kernels.weights import adapter_seconds, add_casts, add_launches, timed
 
 
@@ -139,7 +141,15 @@ def add_operator(
     if op.kind == MATMUL and op.last > 0.0:
         row.last += forward
         row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
+    square = forward * forward * op.share
+    row.forward_squares += square
+    square = backward * backward * op.share
+    if op.kind == MATMUL and not op.frozen:
+        square -= 2.0 * op.input_time * op.weight_time * op.share
+    row.backward_squares += max(0.0, square)
     forward, backward = forward * op.share, backward * op.share
+    row.forward_experts += op.routed * forward
+    row.backward_experts += op.routed * backward
     moved = min(forward + backward, op.share * moved_seconds(chip, op))
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
@@ -187,46 +197,46 @@ def add_tensor_traffic(
 
 
 @kernel
-def add_group_traffic(
+def add_expert_traffic(
     row: Record, model: Record, software: Record, tiers: Rows, group: Record,
-    volumes: Rows,
+    size: float,
 ) -> None:  # fmt: skip
-    """Add what the context and expert groups exchange.
+    """Add what an expert group exchanges, dispatch and combine, and so backward.
 
-    volumes : bytes [B] that a worker has of each group: context (keys and values of all
-    ranks, which an all-gather brings), expert (hidden states of its tokens, which are
-    dispatched and combined). Backward, expert groups exchange the same, the context
-    ring twice as much.
+    size : bytes [B] of the hidden states of a worker's tokens.
     """
-    cp, ep = float(group.cp), float(group.ep)
-    if cp > 1.0 and volumes[0] > 0.0:
-        time, sent, _, _ = collective(
-            tiers, ALL_GATHER, volumes[0], cp, float(group.tp), software
-        )
-        row.forward_cp += time
-        row.backward_cp += 2.0 * time
-        row.forward_cp_bytes += sent
-        row.backward_cp_bytes += 2.0 * sent
-        row.forward_kernels += software.collective_calls
-        row.backward_kernels += software.collective_calls
-    if ep > 1.0 and volumes[1] > 0.0:
-        time, sent = expert_exchange(tiers, software, group, model, volumes[1])
-        row.forward_ep += 2.0 * time
-        row.backward_ep += 2.0 * time
-        row.forward_ep_bytes += 2.0 * sent
-        row.backward_ep_bytes += 2.0 * sent
-        row.forward_kernels += 2.0 * software.collective_calls
-        row.backward_kernels += 2.0 * software.collective_calls
-        row.forward_routed += 2.0 * software.collective_calls
-        row.backward_routed += 2.0 * software.collective_calls
+    if group.ep == 1:
+        return
+    time, sent = expert_exchange(tiers, software, group, model, size)
+    add_exchanges(row, software, time, sent, 2.0, 2.0)
+    if software.dispatch_once == 0.0:
+        time, sent = side_exchange(tiers, software, group, model, size)
+        forward, backward = software.expert_beside
+        add_exchanges(row, software, time, sent, forward, backward)
+
+
+@kernel
+def add_exchanges(
+    row: Record, software: Record, time: float, sent: float, forward: float,
+    backward: float,
+) -> None:  # fmt: skip
+    """Add so many exchanges of an expert group, each way."""
+    row.forward_ep += forward * time
+    row.backward_ep += backward * time
+    row.forward_ep_bytes += forward * sent
+    row.backward_ep_bytes += backward * sent
+    row.forward_kernels += forward * software.collective_calls
+    row.backward_kernels += backward * software.collective_calls
+    row.forward_routed += forward * software.collective_calls
+    row.backward_routed += backward * software.collective_calls
 
 
 @kernel
 def fill_transformer_layer(
     row: Record, mixture: int, chip: Record, model: Record, software: Record,
-    case: Record, tiers: Rows, shard: Record, ops: Rows, volumes: Rows,
+    case: Record, tiers: Rows, shard: Record, ops: Rows,
 ) -> None:  # fmt: skip
-    """Fill the row of a dense or a mixture layer; `ops` and `volumes` are scratch."""
+    """Fill the row of a dense or a mixture layer; `ops` is scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
     for i in range(count):
         before, back = forward_sums(row), backward_seconds(row)
@@ -239,10 +249,7 @@ def fill_transformer_layer(
     fill_freed(row, mixture, model, software, case, shard)
     tokens = shard.tokens
     size = case.activation_bytes * tokens * model.hidden
-    kv_width = shard.kv_heads * (model.head_dim + model.v_dim)
-    volumes[0] = case.activation_bytes * tokens * shard.cp * kv_width
-    volumes[1] = 0.0
-    blocks = 1.0 if mixture else model.blocks
+    mine, blocks = 0.0, 1.0 if mixture else model.blocks
     kept = software.gathered_inputs > 0.0 or model.adapter_rank > 0.0
     again = blocks if shard.sp and not kept else 0.0
     time = add_tensor_traffic(
@@ -252,7 +259,8 @@ def fill_transformer_layer(
     row.block_tp_bytes = row.forward_tp_bytes / blocks
     if mixture:
         # those who cut the same experts share their choices
-        volumes[1] = case.activation_bytes * shard.own_tokens * model.hidden
+        mine = case.activation_bytes * shard.own_tokens * model.hidden
+        add_expert_traffic(row, model, software, tiers, shard, mine)
         chosen = case.activation_bytes * gathered_tokens(shard) * model.hidden
         chosen *= model.top_k
         add_tensor_traffic(row, software, tiers, shard, shard.etp, chosen, 1.0, 0.0)
@@ -266,7 +274,8 @@ def fill_transformer_layer(
         row.tp_behind = hidden_backward(ops, count, time, again, blocks)
     if software.overlap_tp_inside > 0.0:
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
-    add_group_traffic(row, model, software, tiers, shard, volumes)
-    fill_uses(row, chip, model, software, tiers, shard, size, blocks, volumes)
+    add_context_traffic(row, chip, model, software, case, tiers, shard)
+    fill_uses(row, chip, model, software, tiers, shard, size, blocks, mine)
+    vary(row, chip, model, software, shard, mixture, blocks)
     row.forward_kernels += software.layer_calls[0]
     row.backward_kernels += software.layer_calls[1]

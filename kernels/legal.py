@@ -5,13 +5,16 @@ schedule can take. It knows no seconds and no bytes. A plan fails the first of
 `tables.REASONS` that is true of it.
 """
 
+from accelsim.kernels.context import heads_divide, heads_in_common, keys_divide
 from accelsim.kernels.jit import inlined, kernel
 from accelsim.kernels.tables import (
+    A2A_P2P,
     DUALPIPE,
     FULL,
     INTERLEAVED,
     MAX_STAGES,
     OK,
+    P2P,
     STATED_PP,
     STATED_SCHEDULE,
     STATED_SHARDING,
@@ -25,8 +28,8 @@ from accelsim.kernels.tables import (
 
 (
     TP_HEADS, PP_LAYERS, VP_LAYERS, ROUNDS, BATCH, EP_EXPERTS, EP_REPLICAS,
-    ETP_EXPERTS, CP_SEQUENCE, WORKERS, STACK, SCHEDULE,
-) = range(1, 13)  # fmt: skip
+    ETP_EXPERTS, CP_SEQUENCE, CP_HEADS, WORKERS, STACK, SCHEDULE,
+) = range(1, 14)  # fmt: skip
 ENDS = 2.0  # embedding and head may count as layers where stages are cut
 
 
@@ -40,14 +43,20 @@ def has(bits: int, index: int) -> bool:
 def complete(plan: Record, case: Record, model: Record) -> None:
     """Fill what follows from a plan's sizes.
 
-    dp where it is 0, etp where it is (experts are cut as all else is), the
-    micro-batches, and the share of a stage's layers that are not recomputed where only
-    `recompute_layers` are.
+    dp where it is 0, etp where it is (experts are cut as all else is), who takes part
+    in an all-to-all of context parallelism, the micro-batches, and the share of a
+    stage's layers that are not recomputed where only `recompute_layers` are.
     """
     if plan.etp == 0:
         plan.etp = plan.tp
     if plan.dp == 0:
         plan.dp = max(1, int(case.workers) // (plan.tp * plan.cp * plan.pp))
+    if plan.cp == 1:
+        plan.cp_comm_type = P2P
+    if plan.cp_comm_type != A2A_P2P:
+        plan.cp_a2a = 0
+    elif plan.cp_a2a == 0:
+        plan.cp_a2a = heads_in_common(plan, model)
     batch = int(case.global_batch)
     plan.micro_batches = max(1, batch // (plan.dp * plan.micro_batch))
     plan.kept_share = 0.0
@@ -104,6 +113,7 @@ def stack_can(plan: Record, case: Record, software: Record) -> bool:
         not (lonely and free)
         and has(software.shardings, plan.sharding)
         and has(software.recomputes, plan.recompute)
+        and (plan.cp == 1 or has(software.cp_comm_types, plan.cp_comm_type))
         and (plan.tp == 1 or software.tensor > 0)
         and (plan.pp == 1 or software.pipeline > 0)
         and (plan.vp == 1 or software.interleaved > 0)
@@ -168,6 +178,8 @@ def job_clash(plan: Record, case: Record, model: Record) -> int:
         return ETP_EXPERTS
     if int(case.seq_len) % plan.cp != 0:
         return CP_SEQUENCE
+    if not heads_divide(plan, model):
+        return CP_HEADS
     return OK if plan.pp * sharing == int(case.workers) else WORKERS
 
 
@@ -184,6 +196,8 @@ def options_clash(plan: Record, case: Record, model: Record, software: Record) -
     layers = int(model.layers)
     if not (stack_can(plan, case, software) and options_fit(plan, case, layers)):
         return STACK
+    if not (software.cp_copies > 0.0 or keys_divide(plan, model)):
+        return STACK
     return OK if schedule_fits(plan, layers, case.stated) else SCHEDULE
 
 
@@ -194,6 +208,7 @@ def same_sizes(a: Record, b: Record) -> bool:
         a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
         and a.vp == b.vp and a.ep == b.ep and a.etp == b.etp and a.dp == b.dp
         and a.sp == b.sp and a.micro_batch == b.micro_batch
+        and a.cp_comm_type == b.cp_comm_type and a.cp_a2a == b.cp_a2a
     )  # fmt: skip
 
 

@@ -7,6 +7,12 @@ sec. 3).
 Nothing here knows how long an operator takes.
 """
 
+from accelsim.kernels.attention_operators import (
+    add_context,
+    add_fused_attention,
+    add_unfused_attention,
+)
+from accelsim.kernels.context import place
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
 from accelsim.kernels.plan_tables import (
@@ -23,7 +29,6 @@ from accelsim.kernels.routing import routed_bytes, score_bytes
 from accelsim.kernels.streams import (
     ACTIVATION_INPUT,
     ACTIVATION_OUTPUT,
-    DROPOUT,
     DROPOUT_PASSES,
     GATED_PASSES,
     MASK,
@@ -33,16 +38,11 @@ from accelsim.kernels.streams import (
     RESIDUAL,
     ROTARY,
     ROTARY_PASSES,
-    SOFTMAX,
-    SOFTMAX_PASSES,
     SUM_PASSES,
 )
 from accelsim.kernels.tables import (
     APART,
-    ELEMENT_BYTES,
-    FUSED_ATTENTION,
     ONE_KERNEL,
-    PART_ATTENTION,
     Record,
     Rows,
     codes,
@@ -65,6 +65,7 @@ def localise(shard: Record, model: Record, case: Record) -> None:
     shard.kv_heads = max(1.0, model.kv_heads / shard.tp)
     if model.kv_rank > 0.0:
         shard.kv_heads = shard.heads
+    place(shard)
 
 
 @kernel
@@ -74,76 +75,6 @@ def gathered_tokens(shard: Record) -> float:
     Each brings its own; without sequence parallelism they all bring the same.
     """
     return float(shard.tokens * (shard.etp / shard.tp))
-
-
-@kernel
-def add_unfused_attention(
-    ops: Rows, at: int, model: Record, case: Record, shard: Record
-) -> int:
-    """Append attention as batched products with the scores in memory.
-
-    Scores, softmax with mask, dropout, values. The score matrix is full: masking
-    saves nothing here. Softmax reads and writes the scores; dropout reads them,
-    writes them and a mask of one byte.
-    """
-    batch = shard.micro_batch * shard.heads
-    queries, keys = case.seq_len / shard.cp, case.seq_len
-    first = at
-    precision, width = case.wide_precision, case.activation_bytes
-    at = add_weight(
-        ops, at, precision, queries, keys, model.head_dim, batch, 0.5 * width
-    )
-    at = add_weight(ops, at, precision, queries, model.v_dim, keys, batch, 0.5 * width)
-    scores = width * batch * queries * keys
-    passes = SOFTMAX[0] + DROPOUT[0] * model.dropout
-    kernels = 1.0 + model.dropout
-    at = add_stream(ops, at, passes * scores, 1.5 * passes * scores, kernels)
-    add_passes(ops[at - 1], scores / width, SOFTMAX_PASSES)
-    add_passes(ops[at - 1], model.dropout * scores / width, DROPOUT_PASSES)
-    for i in range(first, at):
-        ops[i].part = PART_ATTENTION
-        ops[i].module = CORE_ATTN
-        ops[i].engines.held = 2.0 * scores  # before and behind the softmax
-    return at
-
-
-@kernel
-def add_fused_attention(
-    ops: Rows, at: int, model: Record, case: Record, shard: Record
-) -> int:
-    """Append attention as one fused kernel (Dao 2023): no score matrix in memory.
-
-    Layers with a sliding window and layers without are two operators, each with the
-    share of the layers that have it. Narrow attention narrows queries, keys and values
-    first, and backward the gradient of the output (Transformer Engine, fp8_dpa).
-    """
-    heads = shard.micro_batch * shard.heads
-    wide, narrow = case.activation_bytes, ELEMENT_BYTES[case.attention_precision]
-    if narrow < wide:
-        width = model.head_dim + model.v_dim
-        context = shard.tokens * shard.heads * model.v_dim
-        inputs = shard.heads * model.head_dim + shard.kv_heads * width
-        inputs *= shard.tokens
-        moved = wide + narrow
-        at = add_stream(ops, at, moved * inputs, moved * context, 1.0)
-    for windowed in range(2):
-        share = model.window_share if windowed else 1.0 - model.window_share
-        if share > 0.0:
-            op = ops[at]
-            op.kind = FUSED_ATTENTION
-            op.part = PART_ATTENTION
-            op.module, op.repeats, op.routed = CORE_ATTN, 1.0, 0.0
-            op.precision = case.attention_precision
-            op.m, op.n = case.seq_len / shard.cp, case.seq_len
-            op.k, op.v = model.head_dim, model.v_dim
-            op.batch = heads
-            op.kv_batch = shard.micro_batch * shard.kv_heads
-            op.spread = 1.0  # the halves of causal context parallelism are balanced
-            op.window = model.window if windowed else 0.0
-            op.causal = model.causal
-            op.share = share
-            at += 1
-    return at
 
 
 @kernel
@@ -320,9 +251,11 @@ def transformer_operators(
     for i in range(first, at):
         ops[i].adapter = model.adapter_rank
     if chip.attention_forward.block > 0.0:
-        at = add_fused_attention(ops, at, model, case, shard)
+        at = add_fused_attention(ops, at, model, software, case, shard)
     else:
         at = add_unfused_attention(ops, at, model, case, shard)
+    if shard.cp > 1:
+        at = add_context(ops, at, model, software, case, shard)
     if mixture:
         at = add_experts(ops, at, model, software, case, shard)
     else:

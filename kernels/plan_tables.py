@@ -43,6 +43,7 @@ EXCHANGE = np.dtype(
         ("scatter", "f8"),  # s of `reduce` in which shards come by reduce-scatter
         ("gather", "f8"),
         ("gathered", "f8"),
+        ("table", "f8"),  # share of all this that is the embedding's table, pp = 1
         ("use", USE),
         # what a second of a pass loses to it and hides of it, see `overlap.beside`, and
         # which of the works of a table of plans that is of

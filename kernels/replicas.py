@@ -94,6 +94,9 @@ def fill_exchange(
     exchange.scatter = 0.0 if whole else exchange.reduce
     if plan.sharding != UNSHARDED and alike(plan) > 1:
         add_alike(exchange, software, tiers, plan, dense * grad, experts * grad, calls)
+    exchange.table = model.embed_parameters / plan.tp / (dense + experts)
+    if plan.pp > 1:
+        exchange.table = 0.0
     exchange.gather, exchange.gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
         weight = case.weight_bytes
@@ -131,7 +134,9 @@ def add_data_parallel(
 ) -> None:  # fmt: skip
     """Add what keeps the data-parallel replicas equal.
 
-    Cores that have to add up shards themselves do not compute meanwhile.
+    Cores that have to add up shards themselves do not compute meanwhile. Nothing hides
+    one layer, or the embedding's table if it is larger: it is gathered first, and its
+    gradient is there last (Li et al. 2020, arXiv:2006.15704, sec. 3.2.3).
 
     exchange : EXCHANGE of the plan. full : layers of the fullest stage. forward,
     backward : its seconds on one micro-batch, to hide behind. ZeRO-3 gathers each
@@ -140,6 +145,8 @@ def add_data_parallel(
     replicas all-reduce once (Rajbhandari et al. 2020, sec. 7).
     """
     layers, longer, done = max(1.0, full), exchange.longer, exchange.done
+    if exchange.table > 0.0:
+        layers = min(layers, 1.0 / exchange.table)
     reduce, gather = exchange.reduce, exchange.gather
     # gradients of a pipeline stage wait for its last micro-batch
     each = plan.sharding == ZERO3 or (plan.sharding == ZERO2 and plan.pp == 1)

@@ -67,11 +67,11 @@ def fill_ends(
 @kernel
 def fill_layers(
     cases: Rows, chips: Rows, models: Rows, software: Rows, tiers: Rows, shards: Rows,
-    layers: Rows, ops: Rows, volumes: Rows,
+    layers: Rows, ops: Rows,
 ) -> None:  # fmt: skip
     """Fill `layers[s, kind]` (LAYER, zeroed) for every row s of `shards` (SHARD).
 
-    ops : scratch, MAX_OPERATORS rows of OPERATOR. volumes : scratch, 2 float64.
+    ops : scratch, MAX_OPERATORS rows of OPERATOR.
     """
     for s in range(len(shards)):
         shard = shards[s]
@@ -84,7 +84,7 @@ def fill_layers(
                 continue
             fill_transformer_layer(
                 layers[s, kind], int(kind == MOE), chip, model, stack, case,
-                tiers[case.tiers], shard, ops, volumes,
+                tiers[case.tiers], shard, ops,
             )  # fmt: skip
         fill_ends(
             layers[s, EMBED], layers[s, HEAD], chip, model, stack, case,

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from accelsim.kernels.tables import N_PRECISIONS
+
 # How a loss treats its logits: fp32 copies that the forward pass makes, fp32 gradients
 # that the backward pass makes before the one of the logits, and whether these are still
 # there when the second copy is made.
@@ -24,6 +26,7 @@ SOFTWARE = np.dtype(
         ("shardings", "i8"),
         ("recomputes", "i8"),
         ("schedules", "i8"),
+        ("cp_comm_types", "i8"),
         ("tensor", "i8"),
         ("pipeline", "i8"),
         ("interleaved", "i8"),
@@ -45,11 +48,14 @@ SOFTWARE = np.dtype(
         ("expert_waits", "f8"),
         ("expert_kernels", "f8"),
         ("expert_bias_kernels", "f8"),
-        *((f"expert_{p}", "f8", (2,)) for p in ("scores", "sort", "padding", "bias")),
+        *(
+            (f"expert_{p}", "f8", (2,))
+            for p in ("scores", "sort", "padding", "bias", "beside")
+        ),
         ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
-        # B moved beside one fused cast of an activation, and for a weight in each pass
-        ("cast_activation", "f8"),
-        ("cast_weight", "f8"),
+        # B moved beside one fused cast of an activation, by precision
+        ("casts", "f8", (N_PRECISIONS,)),
+        ("cast_weight", "f8"),  # B moved for a narrow weight in each pass
         (
             "activation_store",
             "f8",
@@ -75,6 +81,15 @@ SOFTWARE = np.dtype(
         ("overlap_cp", "f8"),
         ("overlap_ep", "f8"),
         ("overlap_shared", "f8"),
+        # context parallelism, see `context` and `operators`
+        ("cp_blocks", "f8"),  # 1: attention goes block by block where keys are gathered
+        ("cp_copies", "f8"),  # 1: keys are copied where they are fewer than workers
+        ("cp_gradient_ring", "f8"),  # 1: gradients of gathered keys go round a ring
+        ("cp_gradient_bytes", "f8"),  # of an element, 0 = as activations
+        # B moved to merge a block: for an element of the context, of the gradient of
+        # queries, and of keys and values
+        ("cp_merge", "f8", (3,)),
+        ("cp_merge_kernels", "f8"),  # each way
         ("grad_bytes", "f8"),
         ("reduce_bytes", "f8"),  # of a gradient on its way between replicas
         ("master_bytes", "f8"),
@@ -89,6 +104,7 @@ SOFTWARE = np.dtype(
         ("communication_share", "f8"),  # less than 0: as the library has it
         ("tp_units", "f8"),  # multiprocessors of its own kernels, less than 0: no such
         ("ep_units", "f8"),
+        ("forced_balance", "f8"),  # 1 if experts are drawn by lot
         ("dispatch_once", "f8"),  # 1: a token goes once to each worker of its experts
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`

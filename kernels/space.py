@@ -57,6 +57,7 @@ def same_shard(a: Record, b: Record) -> bool:
     return bool(
         a.case == b.case and a.tp == b.tp and a.micro_batch == b.micro_batch
         and a.cp == b.cp and a.sp == b.sp and a.ep == b.ep and a.etp == b.etp
+        and a.cp_comm_type == b.cp_comm_type and a.cp_a2a == b.cp_a2a
     )  # fmt: skip
 
 
@@ -89,7 +90,10 @@ def same_replicas(a: Record, b: Record) -> bool:
 def slot_of(plan: Record, size: int) -> int:
     """Return where to look for a plan's shard first, in a table of 2^n slots."""
     mixed = plan.case
-    for part in (plan.tp, plan.sp, plan.cp, plan.ep, plan.etp, plan.micro_batch):
+    for part in (
+        plan.tp, plan.sp, plan.cp, plan.ep, plan.etp, plan.micro_batch,
+        plan.cp_comm_type, plan.cp_a2a,
+    ):  # fmt: skip
         mixed = (mixed * FACTOR + part) & BITS
     return int((mixed ^ (mixed >> 15)) & (size - 1))
 
@@ -115,6 +119,7 @@ def index_shards(plans: Rows, shards: Rows, slots: Rows) -> int:
             shard.case, shard.tp, shard.sp = plan.case, plan.tp, plan.sp
             shard.cp, shard.ep, shard.etp = plan.cp, plan.ep, plan.etp
             shard.micro_batch = plan.micro_batch
+            shard.cp_comm_type, shard.cp_a2a = plan.cp_comm_type, plan.cp_a2a
             count += 1
         plan.shard = slots[slot]
     return count

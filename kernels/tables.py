@@ -46,6 +46,8 @@ MAX_TIERS, MAX_DIMS, MAX_STAGES = 6, 3, 256  # of a system, a torus, a pipeline
 UNSHARDED, ZERO1, ZERO2, ZERO3 = range(4)  # plan.sharding
 KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
 ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
+CP_COMM_TYPES = ("p2p", "all_gather", "a2a", "a2a+p2p")
+P2P, GATHERED, A2A, A2A_P2P = range(4)  # plan.cp_comm_type
 SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
 ONE_F_ONE_B, INTERLEAVED, GPIPE, ZB_H1, ZB_V, DUALPIPE = range(6)  # plan.schedule
 STATED_PP, STATED_VP, STATED_SHARDING, STATED_SCHEDULE = range(4)  # bits, case.stated
@@ -65,6 +67,7 @@ REASONS = (
     "ep x etp does not divide tp x cp x dp",
     "experts cannot be cut by etp",
     "cp does not divide the sequence",
+    "the all-to-all of cp does not divide the heads",
     "tp x cp x pp x dp is not the number of workers",
     "the software cannot do this plan",
     "the schedule cannot take these stages or micro-batches",
@@ -84,6 +87,7 @@ CHIP = np.dtype(
         ("grouped", "f8"),  # share of these that one kernel of many experts reaches
         ("apart", "f8"),  # 1 if kernels of several streams run one after the other
         ("block", "f8"),  # share of these that products with block scales reach
+        ("tuned", "f8"),  # 4-bit products of the vendor's library over these
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
         ("group_rows", "f8"),  # rows that each of their groups costs beyond its own
         ("group_masked", "f8"),  # share of these where a side is no multiple of lanes
@@ -109,6 +113,7 @@ CHIP = np.dtype(
         ("engines", ENGINES_OF),  # NeuronCores only, else 0
         ("kernel_latency", "f8"),  # s
         ("lag", "f8"),  # what products take longer on the slowest chip of the job
+        ("jitter", "f8"),  # deviation of a kernel's time, as a share of it
         ("busy_power", "f8"),  # W
         ("idle_power", "f8"),  # W
     ]
@@ -175,6 +180,7 @@ MODEL = np.dtype(
         ("embed_parameters", "f8"),
         ("head_parameters", "f8"),  # 0 if tied
         *((name, "f8") for name in ("mtp", "mtp_parameters")),  # further heads
+        ("load_spread", "f8"),  # of an expert's tokens; less than 0: all have as many
     ]
 )
 
@@ -185,8 +191,9 @@ CASE = np.dtype(
         ("software", "i8"),
         ("tiers", "i8"),
         ("precision", "i8"),  # of the products in the layers
-        ("wide_precision", "i8"),  # of what is never narrowed: head, router, scores
+        ("wide_precision", "i8"),  # of what is never narrowed: router, scores
         ("attention_precision", "i8"),  # of fused attention
+        ("head_precision", "i8"),  # of LM heads
         ("weight_bytes", "f8"),  # of a stored parameter
         ("activation_bytes", "f8"),
         ("seq_len", "f8"),
@@ -206,6 +213,8 @@ PLAN = np.dtype(
         ("shard", "i8"),  # row of the layer table, filled by `training.evaluate`
         *((size, "i8") for size in ("tp", "sp", "cp", "pp", "vp", "ep", "etp", "dp")),
         *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
+        ("cp_comm_type", "i8"),  # how context parallelism exchanges, see CP_COMM_TYPES
+        ("cp_a2a", "i8"),  # workers of the all-to-all of a2a+p2p, 0 = as heads allow
         ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
         ("modules", "i8"),  # that `selective` repeats, a bit each; 0 = the stack's way
@@ -242,7 +251,10 @@ PIPELINE = np.dtype(
 )
 
 # What of a plan decides the time of one layer on one micro-batch.
-SHARD_FIELDS = ("case", "tp", "sp", "cp", "ep", "etp", "micro_batch")
+SHARD_FIELDS = (
+    *("case", "tp", "sp", "cp", "ep", "etp", "micro_batch"),
+    *("cp_comm_type", "cp_a2a"),
+)
 SHARD = np.dtype(
     [(name, "i8") for name in SHARD_FIELDS]
     + [
@@ -251,6 +263,11 @@ SHARD = np.dtype(
         ("own_tokens", "f8"),  # of these, one worker's outside tensor-parallel regions
         ("heads", "f8"),  # query heads of one worker
         ("kv_heads", "f8"),  # copied where tp exceeds their number
+        # context parallelism: workers that exchange heads for tokens, and groups of
+        # them among which keys and values go round; heads of keys that are exchanged
+        ("a2a", "f8"),
+        ("ring", "f8"),
+        ("sent_heads", "f8"),
     ]
 )
 
@@ -325,8 +342,7 @@ OPERATOR = np.dtype(
         # what its product and the gradients of input and weight take, filled when timed
         *((f"{of}_time", "f8") for of in ("forward", "input", "weight")),
         # streams: bytes by pass and number of kernels
-        ("forward_bytes", "f8"),
-        ("backward_bytes", "f8"),
+        *((f"{way}_bytes", "f8") for way in ("forward", "backward")),
         ("kernels", "f8"),
         ("engines", ON_ENGINES),
         ("product", GEMM),  # scratch: one product of the pass that is being timed
@@ -338,21 +354,12 @@ RESULT = np.dtype(
         (name, "f8")
         for name in (
             # time of a step on the slowest stage, s
-            "matmul",
-            "attention",
-            "elementwise",
-            "head",
-            "recompute",
-            "launch",
-            "tp",
-            "cp",
-            "ep",
-            "pp",
-            "dp",
+            *("matmul", "attention", "elementwise", "head", "recompute", "launch"),
+            *("tp", "cp", "ep", "pp", "dp"),
             "contention",  # computing slowed by what runs behind it
-            "bubble",
-            "optimizer",
-            "host",
+            "jitter",  # waiting for the slowest kernels
+            "imbalance",  # and for the fullest experts
+            *("bubble", "optimizer", "host"),
             "step_time",
             "memory_bound",
             # bytes that one worker sends in a step
@@ -360,6 +367,8 @@ RESULT = np.dtype(
             # FLOPs of one worker in a step
             "hardware_flops",
             "contention_dp",  # s, part of contention: traffic of replicas
+            "jitter_end",  # s, part of jitter: the slowest replica
+            "variance",  # s^2 of what one pipeline takes
             "bound",  # 1 if step_time is a lower bound: no closed form, not settled
         )
     ]

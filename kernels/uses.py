@@ -92,20 +92,18 @@ def fill_use(
 @kernel
 def fill_uses(
     row: Record, chip: Record, model: Record, software: Record, tiers: Rows,
-    shard: Record, size: float, blocks: float, volumes: Rows,
+    shard: Record, size: float, blocks: float, token: float,
 ) -> None:  # fmt: skip
-    """Fill what a layer's tensor, context and expert groups take of their worker.
+    """Fill what a layer's tensor and expert groups take of their worker.
 
-    size : hidden states of a micro-batch [B], around each of `blocks`. volumes : of the
-    context and expert groups, see `layers`.
+    size : hidden states of a micro-batch [B], around each of `blocks`. token : those of
+    a worker's own tokens, where these go to experts [B].
     """
-    tp, cp, ep = float(shard.tp), float(shard.cp), float(shard.ep)
+    tp, ep = float(shard.tp), float(shard.ep)
     call = ALL_GATHER if shard.sp else ALL_REDUCE
     calls = 2.0 * blocks if shard.sp else blocks
     each = (row.forward_tp - row.tp_experts) / calls
     fill_use(row.tp_use, chip, software, tiers, call, size, tp, 1.0, each)
-    each = row.forward_cp
-    fill_use(row.cp_use, chip, software, tiers, ALL_GATHER, volumes[0], cp, tp, each)
     each = 0.5 * row.forward_ep
     copies = model.top_k
     if software.dispatch_once > 0.0 and ep > 1.0:
@@ -113,7 +111,7 @@ def fill_uses(
         groups = model.groups if model.groups > 0.0 else ep / inside
         copies = distinct(ep, model, groups)
     fill_use(
-        row.ep_use, chip, software, tiers, ALL_TO_ALL, copies * volumes[1], ep,
+        row.ep_use, chip, software, tiers, ALL_TO_ALL, copies * token, ep,
         float(shard.etp), each,
     )  # fmt: skip
     if chip.family == GPU:  # kernels of the stack's own, and not the library's

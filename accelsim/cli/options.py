@@ -26,6 +26,7 @@ PRECISIONS = (
     "nvfp4",
     "best",
 )
+CP_COMM_TYPES = ("p2p", "all_gather", "a2a", "a2a+p2p")
 OFFERS = ("on-demand", "capacity-block", "reserved", "spot", "own")
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
 SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
@@ -36,6 +37,8 @@ PLAN_FIELDS = (
     "tp",
     "sp",
     "cp",
+    "cp_comm_type",
+    "cp_a2a",
     "pp",
     "vp",
     "stage_layers",
@@ -142,6 +145,14 @@ plan_options = stack(
     click.option("--tp", type=int, help="Tensor parallelism, in workers."),
     click.option("--sp/--no-sp", default=None, help="Sequence parallelism beside tp."),
     click.option("--cp", type=int, help="Context parallelism."),
+    click.option(
+        "--cp-comm-type",
+        type=click.Choice(CP_COMM_TYPES),
+        help="How context parallelism exchanges keys, or heads for tokens.",
+    ),
+    click.option(
+        "--cp-a2a", type=int, metavar="N", help="Workers of a group of a2a+p2p."
+    ),
     click.option("--pp", type=int, help="Pipeline stages."),
     click.option("--vp", type=int, help="Virtual stages of each pipeline stage."),
     click.option(

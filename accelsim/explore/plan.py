@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from accelsim.kernels.tables import FULL, PLAN, SCHEDULES, Record
+from accelsim.kernels.tables import CP_COMM_TYPES, FULL, PLAN, SCHEDULES, Record
 from accelsim.training.lower import (
     OPTIMIZERS,
     RECOMPUTES,
@@ -31,6 +31,8 @@ class Plan:
     recompute: str
     schedule: str = "1f1b"
     recompute_layers: int | None = None
+    cp_comm_type: str = "p2p"
+    cp_a2a: int | None = None
     recompute_modules: str = ""
     shard_group: int | None = None
     optimizer: str = "adam"
@@ -44,6 +46,8 @@ class Plan:
         words = [f"{name}{size}" for name, size in sizes.items() if size > 1]
         words += [f"etp{self.etp}"] if self.etp != self.tp else []
         words += [f"dp{self.dp}", f"mb{self.micro_batch}"]
+        if self.cp_comm_type != "p2p":
+            words.append(f"cp-{self.cp_comm_type}{self.cp_a2a or ''}")
         plain = self.schedule in ("1f1b", "interleaved")
         words += [] if plain else [self.schedule]
         words += [self.sharding] if self.sharding != "none" else []
@@ -72,6 +76,8 @@ def plan_of(row: Record) -> Plan:
         recompute=RECOMPUTES[plain["recompute"]],
         schedule=SCHEDULES[plain["schedule"]],
         recompute_layers=some or None,
+        cp_comm_type=CP_COMM_TYPES[plain["cp_comm_type"]],
+        cp_a2a=plain["cp_a2a"] or None,
         recompute_modules=module_names(plain["modules"]),
         shard_group=plain["shard_group"] or None,
         optimizer=OPTIMIZERS[plain["optimizer"]],
@@ -90,6 +96,8 @@ def row_of(plan: Plan) -> Record:
     row.sharding = SHARDINGS.index(plan.sharding)
     row.recompute = RECOMPUTES.index(plan.recompute)
     row.schedule = SCHEDULES.index(plan.schedule)
+    row.cp_comm_type = CP_COMM_TYPES.index(plan.cp_comm_type)
+    row.cp_a2a = plan.cp_a2a or 0
     row.shard_group = plan.shard_group or 0
     row.recompute_layers = plan.recompute_layers or 0
     row.modules = module_bits(plan.recompute_modules.split("+"))

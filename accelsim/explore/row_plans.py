@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 AT_ONCE = 65_536  # plans that are tried together
 SIZES = (
     *("tp", "cp", "pp", "ep", "etp", "vp", "dp"),
-    *("micro_batch", "recompute_layers"),
+    *("micro_batch", "recompute_layers", "cp_a2a"),
 )
 KINDS = {
+    "cp_comm_type": tables.CP_COMM_TYPES,
     "sharding": SHARDINGS,
     "recompute": RECOMPUTES,
     "schedule": tables.SCHEDULES,
@@ -77,6 +78,7 @@ def plan_rows(
     for name in ("tp", "cp", "pp", "ep", "vp", "micro_batch"):
         plans[name] = np.maximum(plans[name], 1)
     _fill_schedules(questions, plans)
+    _fill_exchanges(questions, plans)
     usual = np.array([module_bits(q.software.selective.modules) for q in questions])
     untold = np.where(plans.modules == 0, usual[plans.case], plans.modules)
     plans.modules = (plans.recompute == tables.SELECTIVE) * untold
@@ -101,6 +103,13 @@ def _fill_schedules(questions: list[Question], plans: Rows) -> None:
     usual = np.where(plans.vp > 1, tables.INTERLEAVED, np.array(first)[plans.case])
     plans.schedule = np.where(missing, usual, plans.schedule)
     plans.schedule[plans.pp == 1] = tables.ONE_F_ONE_B
+
+
+def _fill_exchanges(questions: list[Question], plans: Rows) -> None:
+    """Fill how context groups exchange where it is not stated: the stack's way."""
+    kinds = [tables.CP_COMM_TYPES.index(q.software.context.types[0]) for q in questions]
+    usual = np.array(kinds)[plans.case]
+    plans.cp_comm_type = np.where(plans.cp_comm_type < 0, usual, plans.cp_comm_type)
 
 
 def _sizes(name: str, column: np.ndarray | None) -> Any:

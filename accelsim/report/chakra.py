@@ -235,7 +235,8 @@ def collectives(one: Pass, plan: Plan) -> Iterator[tuple[str, int, float]]:
         elif kind == "tp":
             yield kind, ALL_REDUCE, whole_size / 2.0
         else:
-            yield kind, ALL_GATHER if kind == "cp" else ALL_TO_ALL, whole_size
+            gathered = kind == "cp" and not plan.cp_comm_type.startswith("a2a")
+            yield kind, ALL_GATHER if gathered else ALL_TO_ALL, whole_size
 
 
 def _add_update(stage: _Stage, found: Timeline, plan: Plan, last: float) -> None:

@@ -16,6 +16,7 @@ from accelsim.specs.figure import (
 )
 from accelsim.specs.price import Offer
 from accelsim.specs.software import (
+    CpCommType,
     Recompute,
     RecomputeModule,
     Schedule,
@@ -37,6 +38,12 @@ class PlanSpec(Spec):
     ----------
     tp, cp, pp, ep, dp : int
         Tensor, context, pipeline, expert and data parallelism.
+    cp_comm_type : str
+        How context parallelism exchanges: `p2p` (keys and values in a ring),
+        `all_gather`, `a2a` (heads for tokens: Ulysses), `a2a+p2p` (that within groups,
+        a ring among them); the software's own if left out.
+    cp_a2a : int
+        Workers of a group of `a2a+p2p`; as many as heads allow if left out.
     etp : int
         Tensor parallelism of the experts' own weights, which lie on the same workers as
         all others: ep x etp of them hold all experts once. What the stack takes if left
@@ -77,6 +84,8 @@ class PlanSpec(Spec):
     tp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     sp: bool | None = None
     cp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    cp_comm_type: CpCommType | None = None
+    cp_a2a: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     pp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     vp: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     schedule: Schedule | None = None

@@ -13,6 +13,8 @@ RecomputeModule = Literal[
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
+Moved = Annotated[float, Field(ge=0, le=MAX_STATE)]
+CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
 Passes = tuple[Pass, Pass]  # forward, backward
@@ -31,7 +33,9 @@ class OverlapSpec(Spec):
         product for the input's gradient, and what is reduced behind the weight's.
     dp : gradient reduction behind the backward pass, in buckets.
     gather : parameter all-gather behind the forward pass (ZeRO-1, ZeRO-3).
-    pp, cp, ep : stage hand-over, key/value ring, expert all-to-all.
+    pp, ep : stage hand-over, expert all-to-all.
+    cp : keys that come in behind the attention to those that are there. Where they are
+        all gathered first, and in an all-to-all, nothing is.
     shared : where `ep` is not, the expert all-to-all runs behind shared experts alone.
     """
 
@@ -44,6 +48,31 @@ class OverlapSpec(Spec):
     cp: bool = False
     ep: bool = False
     shared: bool = False
+
+
+class ContextSpec(Spec):
+    """How context parallelism goes.
+
+    types : ways to exchange what attention needs (Megatron-Core's `cp_comm_type`), the
+        usual one first: `p2p` (keys and values in a ring), `all_gather`, `a2a` (heads
+        for tokens: Ulysses), `a2a+p2p` (that within groups, a ring among them).
+    blocks : where keys are gathered, attention goes block by block all the same.
+    copies : keys are copied where an all-to-all has more workers than they have heads.
+    gradient_ring : gradients of gathered keys go round a ring and one hop home; else
+        they are reduced and scattered.
+    gradient_bytes : of an element of these; as activations if left out.
+    merge : bytes moved for each block after the first: for an element of the context,
+        of the gradient of queries, and of keys and values.
+    merge_kernels : of each of these, each way.
+    """
+
+    types: tuple[CpCommType, ...] = Field(default=("p2p",), min_length=1)
+    blocks: bool = False
+    copies: bool = False
+    gradient_ring: bool = False
+    gradient_bytes: float | None = Field(default=None, gt=0, le=MAX_STATE)
+    merge: tuple[Pass, Pass, Pass] = (6.0, 6.0, 3.0)
+    merge_kernels: float = Field(default=2.0, ge=0, le=MAX_PASSES)
 
 
 class SelectiveSpec(Spec):
@@ -150,6 +179,8 @@ class ExpertsSpec(Spec):
     sort, padding, bias : passes over the tokens that a worker's experts receive: chunks
         of other workers sorted by expert, rows padded for narrow products, biases.
     bias_kernels : for each expert, each way.
+    beside : small exchanges beside each dispatch by NCCL's all-to-all: counts of tokens
+        and weights of choices.
     """
 
     one_kernel: bool = False
@@ -162,6 +193,7 @@ class ExpertsSpec(Spec):
     padding: Passes = (0.0, 0.0)
     bias: Passes = (0.0, 0.0)
     bias_kernels: float = Field(default=0.0, ge=0, le=MAX_PASSES)
+    beside: Passes = (0.0, 0.0)
 
 
 class DefaultsSpec(Spec):
@@ -190,15 +222,19 @@ class SoftwareSpec(NamedSpec):
         kernel, which the chip's `attention` table may know.
     narrow_attention : bool
         Its products take fp8 where those of the layers are narrow.
+    narrow_head : bool
+        Products of LM heads are as narrow as those of the layers.
     fused_norms, fused_optimizer, fused_loss : bool
         One kernel instead of a chain; what is not fused moves its data again.
     passes : PassesSpec
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
-    cast_activation, cast_weight : float
-        Bytes moved for a narrow operand: of an activation beside one kernel that
-        casts and transposes, of a weight in each pass.
+    casts : dict
+        Bytes moved for a narrow activation, by precision, beside one kernel that casts
+        and transposes; none where it is not listed.
+    cast_weight : float
+        Bytes moved for a narrow weight in each pass.
     repeats_last : bool
         Full recomputation repeats a layer's last product, too, whose output nothing
         but the residual takes; a compiler leaves out what nobody reads.
@@ -212,6 +248,8 @@ class SoftwareSpec(NamedSpec):
     launch : Time
         Host time of one launch: a kernel, or one call to the driver. `graphs` replays
         captured launches.
+    context : ContextSpec
+        How context parallelism goes.
     recompute : tuple of str
         Kinds of activation recomputation that the stack offers.
     recompute_modules : tuple of str
@@ -254,6 +292,8 @@ class SoftwareSpec(NamedSpec):
     tp_units, ep_units : Count or None
         Multiprocessors that kernels of the stack's own occupy in the place of the
         library's: of chunks behind products, of dispatch and combine.
+    forced_balance : bool
+        Experts are drawn by lot instead of by the router, as benchmarks do.
     dispatch_once : bool
         A token is sent once to each worker, and across nodes once to each node, that
         holds some of its experts (DeepEP, HybridEP); else once to each expert.
@@ -267,12 +307,13 @@ class SoftwareSpec(NamedSpec):
 
     attention: str
     narrow_attention: bool = False
+    narrow_head: bool = False
     fused_norms: bool
     fused_optimizer: bool
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
-    cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    casts: dict[Literal["fp8", "mxfp8", "nvfp4"], Moved] = Field(default_factory=dict)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
     repeats_last: bool = True
@@ -281,6 +322,7 @@ class SoftwareSpec(NamedSpec):
     launch: Time
     graphs: bool = False
     overlap: OverlapSpec
+    context: ContextSpec = ContextSpec()
     recompute: tuple[Recompute, ...] = Field(min_length=1)
     recompute_modules: tuple[RecomputeModule, ...] = ()
     selective: SelectiveSpec
@@ -304,6 +346,7 @@ class SoftwareSpec(NamedSpec):
     communication_share: Fraction | None = None
     tp_units: Count | None = None
     ep_units: Count | None = None
+    forced_balance: bool = False
     dispatch_once: bool = False
     step_overhead: Time
     memory: MemorySpec = MemorySpec()

@@ -6,8 +6,6 @@ down; what an operator takes is theirs.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from accelsim.kernels import tables
 from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import fill_transformer_layer
@@ -55,7 +53,7 @@ def engines_of(rows: Cases, plan: Record) -> tuple[Engines, Engines] | None:
     ops = table(tables.OPERATOR, tables.MAX_OPERATORS)
     mixture = int(model.moe_layers == model.layers)
     fill_transformer_layer(
-        layer, mixture, chip, model, software, case, tiers, shard, ops, np.zeros(2)
+        layer, mixture, chip, model, software, case, tiers, shard, ops
     )
     spent = (ops.engines.spent * ops.share[:, None, None]).sum(axis=0)
     fused = chip.attention_forward.block > 0.0

@@ -99,7 +99,7 @@ def layers_of(rows: Cases, shards: Rows) -> Rows:
     """Return the four LAYER rows of each shard."""
     layers = bare(LAYER, len(shards), tables.N_LAYER_KINDS)
     operators = bare(tables.OPERATOR, tables.MAX_OPERATORS)
-    fill_layers(*rows.bare, shards.view(np.ndarray), layers, operators, np.zeros(2))
+    fill_layers(*rows.bare, shards.view(np.ndarray), layers, operators)
     return layers.view(np.recarray)
 
 

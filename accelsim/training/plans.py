@@ -11,6 +11,7 @@ import numpy as np
 from accelsim.kernels import tables
 from accelsim.kernels.legal import (
     BATCH,
+    CP_HEADS,
     EP_REPLICAS,
     ETP_EXPERTS,
     ROUNDS,
@@ -38,7 +39,7 @@ def candidates(q: Question, case: int) -> Rows:
     plans = space.plans(0, len(space))
     judge(*lower_rules(q), plans)
     plans.case = case
-    if _option_error(q) or stages_error(q):
+    if _option_error(q) or stages_error(q) or _context_error(q):
         plans.reason[plans.reason == tables.OK] = STACK
     return plans
 
@@ -67,6 +68,8 @@ def why_none(q: Question, plans: Rows) -> str:
         f"micro_batch {row.micro_batch}; {_nearest_batches(q, row)}",
         EP_REPLICAS: _experts_clash(row),
         ETP_EXPERTS: f"plan.etp: {row.etp} beside tp {row.tp} needs sp",
+        CP_HEADS: f"plan.cp: an all-to-all of {row.cp_a2a or row.cp} workers does not "
+        f"cut the {q.model.heads // row.tp} heads that tp {row.tp} leaves",
         WORKERS: f"plan: {sizes} = {int(row.tp * row.cp * row.pp * row.dp)} is not the "
         f"{q.workers} workers of {q.run.chips} chips",
     }
@@ -156,6 +159,7 @@ def _stack_error(q: Question) -> str:
     choices = (
         ("sharding", plan.sharding, stack.sharding),
         ("recompute", plan.recompute, stack.recompute),
+        ("cp_comm_type", plan.cp_comm_type, stack.context.types),
     )
     for name, choice, kinds in choices:
         if choice is not None and choice not in kinds:
@@ -163,7 +167,18 @@ def _stack_error(q: Question) -> str:
                 f"plan.{name}: software {stack.name} offers {', '.join(kinds)}, "
                 f"not {choice}"
             )
-    return schedule_error(q) or stages_error(q) or _option_error(q)
+    return schedule_error(q) or stages_error(q) or _option_error(q) or _context_error(q)
+
+
+def _context_error(q: Question) -> str:
+    """Return what is wrong with how a context group shall exchange."""
+    plan = q.plan
+    if plan.cp_a2a is not None and plan.cp_comm_type != "a2a+p2p":
+        return (
+            f"plan.cp_a2a: {plan.cp_a2a}: groups exchange heads within a ring under "
+            'plan.cp_comm_type = "a2a+p2p" alone'
+        )
+    return ""
 
 
 def _modules_error(q: Question, told: tuple[str, ...]) -> str:

@@ -86,6 +86,7 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
     for name, column in columns.items():
         heads[name] = column
     heads.case = case
+    heads.cp_a2a = q.plan.cp_a2a or 0
     heads.shard_group = q.plan.shard_group or 0
     heads.etp = expert_tensor(q) or heads.tp  # layers are timed before plans are judged
     heads.dp = q.plan.dp or 0  # what is left, see `kernels.legal`
@@ -105,6 +106,8 @@ def _columns(q: Question, *, whole: bool) -> dict[str, np.ndarray]:
     made = _crossed(made, "ep", [_expert_sizes(q, *row) for row in _rows(made)])
     batches = [_micro_batches(q, *row[:3], whole=whole) for row in _rows(made)]
     made = _crossed(made, "micro_batch", batches)
+    context = [_exchanges(q, cp, whole=whole) for cp in made["cp"].tolist()]
+    made = _crossed(made, "cp_comm_type", context)
     tensor = made["tp"].tolist()
     made = _crossed(made, "sp", [_sequences(q, tp, whole=whole) for tp in tensor])
     stages = {pp: _virtual_stages(q, pp, whole=whole) for pp in set(sizes[:, 2])}
@@ -150,6 +153,16 @@ def _sizes(q: Question, *, whole: bool) -> Iterable[tuple[int, int, int]]:
                     fits = inner * plan.dp == q.workers
                 if fits or not free:
                     yield tp, cp, pp
+
+
+def _exchanges(q: Question, cp: int, *, whole: bool) -> list[int]:
+    """Return how a context group may exchange: the stack's way first."""
+    if cp == 1:
+        return [tables.P2P]
+    if q.plan.cp_comm_type:
+        return [tables.CP_COMM_TYPES.index(q.plan.cp_comm_type)]
+    kinds = [tables.CP_COMM_TYPES.index(kind) for kind in q.software.context.types]
+    return kinds if whole else kinds[:1]
 
 
 def expert_tensor(q: Question) -> int:

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from accelsim.chip.attention import PASSES, attention
 from accelsim.chip.lower import fill_chip
 from accelsim.kernels import tables
+from accelsim.kernels.attention_operators import add_unfused_attention
 from accelsim.kernels.layer_tables import LAYER
 from accelsim.kernels.layers import add_operator
-from accelsim.kernels.operators import FIRST, add_unfused_attention
+from accelsim.kernels.operators import FIRST
 from accelsim.kernels.software_tables import SOFTWARE
 from accelsim.validation import table
 from accelsim.validation.attention_rows import EAGER, Measured, check, reader
@@ -152,6 +153,7 @@ def _unfused(each: Measured) -> float:
     case.seq_len, case.activation_bytes = each.seq_q, 2.0
     case.precision = case.wide_precision = tables.BF16
     shard.micro_batch, shard.heads, shard.cp = each.batch, each.heads, 1
+    shard.a2a = shard.ring = 1.0
     ops = np.zeros(tables.MAX_OPERATORS, tables.OPERATOR).view(np.recarray)
     for index in range(add_unfused_attention(ops, FIRST, model, case, shard)):
         add_operator(layer, chip, case, stack, ops[index])

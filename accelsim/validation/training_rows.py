@@ -227,10 +227,12 @@ def _stated_plan(row: Row, software: SoftwareSpec, workers: int) -> dict[str, An
     names = ("tp", "cp", "pp", "dp")
     tp, cp, pp, dp = (count(row, name) for name in names)
     known = tp is not None or pp is not None
+    if _intern_sequence(row, software):
+        tp, cp = 1, cp or tp
     tp = tp or software.defaults.tp
     pp = pp or software.defaults.pp
     if known:  # a table that gives a plan leaves out what is 1
-        cp = cp or software.defaults.cp
+        cp = cp or _usual_context(software)
     if None not in (tp, cp, pp):
         rest, remainder = divmod(workers, (tp or 1) * (cp or 1) * (pp or 1))
         if remainder or (dp is not None and dp != rest):
@@ -243,6 +245,24 @@ def _stated_plan(row: Row, software: SoftwareSpec, workers: int) -> dict[str, An
         "schedule": _schedule(row, software, vp),
         "micro_batch": _micro_batch(row, software, pp),
     }
+
+
+def _intern_sequence(row: Row, software: SoftwareSpec) -> bool:
+    """Return whether InternEvo's tensor size cuts sequences alone: its mode isp.
+
+    InternLM/InternEvo@0067f27 configs/7B_isp_sft.py: "customed intern sequence parallel
+    without tensor parallel".
+    """
+    words = f"{row['framework']} {row['sharding']} {row.get('notes', '')}"
+    return software.name == "internevo" and bool(re.search(r"(?i)\bisp\b", words))
+
+
+def _usual_context(software: SoftwareSpec) -> int | None:
+    """Return what a plan that says nothing of context parallelism has.
+
+    A table of runs whose sequences are cut tells how far, or the search does.
+    """
+    return None if software.name == "deepspeed-ulysses" else software.defaults.cp
 
 
 def _schedule(row: Row, software: SoftwareSpec, vp: int | None) -> str | None:

@@ -19,7 +19,7 @@ from accelsim.validation.left_out import (
     PRECISION,
     LeftOutError,
 )
-from accelsim.validation.mlperf import narrow_attention
+from accelsim.validation.mlperf import narrow_attention, scaled_now
 from accelsim.validation.remat import kept_names
 from accelsim.validation.table import Row, count
 
@@ -78,6 +78,7 @@ STACKS = (
     (r"^mlcommons", "mlperf"),
     (r"Megatron-Bridge", "megatron-bridge"),
     (r"(?i)neuronx", "neuron"),
+    (r"(?i)ulysses|fpdt", "deepspeed-ulysses"),
     (r"(?i)deepspeed|GPT-NeoX", "megatron-deepspeed"),
     (r"llm-foundry", "llm-foundry"),
     (r"nanotron", "nanotron"),
@@ -182,6 +183,8 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
     name = next((stack for p, stack in STACKS if re.search(p, words)), None)
     if name == "torchtitan" and _eager(row):
         name = "torchtitan-eager"
+    if name == "megatron-deepspeed" and _ulysses(row):
+        name = "deepspeed-ulysses"
     if name is None and "Megatron-LM" in words:
         year = count(row, "year")
         old = year is not None and year <= _LAST_PLAIN_MEGATRON
@@ -193,6 +196,13 @@ def software_of(row: Row, system: SystemSpec) -> SoftwareSpec:
         name = name or system.software
     spec: SoftwareSpec = catalog.load("software", name)
     return spec
+
+
+def _ulysses(row: Row) -> bool:
+    """Return whether a run of Megatron-DeepSpeed cuts sequences: it says so."""
+    words = f"{row['model']} {row['sharding']} {row.get('notes', '')}"
+    said = re.search(r"(?i)ulysses|fpdt|ds[-_ ]sequence", words) is not None
+    return said or (count(row, "cp") or 1) > 1
 
 
 def _eager(row: Row) -> bool:
@@ -324,6 +334,8 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed["overlap.dp"] = False
     changed |= _overlap_changes(row, software)
     changed |= {"narrow_attention": True} if narrow_attention(row) else {}
+    if "current scaling" in row["precision"] or scaled_now(row):
+        changed["casts.fp8"] = 2.0  # the largest value first
     if row["family"] == "gkarfakis19/Rapid-LLM":
         # bf16 gradients and optimizer states, no master copy (its validation yaml)
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}

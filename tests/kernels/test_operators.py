@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from accelsim.kernels import tables
 from accelsim.kernels.ends import embedding_operators, head_operators
-from accelsim.kernels.operator_rows import add_stream, add_weight
+from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
 from accelsim.kernels.operators import (
     localise,
     transformer_operators,
@@ -47,6 +47,20 @@ def flops(ops: Rows) -> float:
 
 def streams(ops: Rows) -> Rows:
     return ops[ops.kind == tables.STREAM]
+
+
+def test_rows_that_are_written_again_forget() -> None:
+    ops = table(tables.OPERATOR, 1)
+    ops.share, ops.engines.held, ops.repeats, ops.adapter = 0.5, 1.0, 0.5, 8.0
+    assert add_weight(ops, 0, tables.BF16, 3.0, 4.0, 5.0, 2.0, 4.0) == 1
+    op = ops[0]
+    assert (op.m, op.n, op.k, op.batch, op.share) == (3.0, 4.0, 5.0, 2.0, 1.0)
+    assert (op.engines.held, op.repeats, op.adapter) == (0.0, 1.0, 0.0)
+    ops.engines.forward = 7.0
+    assert add_stream(ops, 0, 10.0, 20.0, 3.0) == 1
+    add_passes(op, 2.0, ((1.0, 0.0, 0.0), (0.0, 3.0, 0.0)))
+    assert list(op.engines.forward) == [2.0, 0.0, 0.0]
+    assert list(op.engines.backward) == [0.0, 6.0, 0.0]
 
 
 def test_what_a_worker_holds() -> None:
@@ -197,8 +211,8 @@ def test_fused_attention_reads_one_operator_a_sort_of_layer() -> None:
 
 
 @given(st.sampled_from([1, 2, 4, 8]), TP)
-def test_ring_of_contexts_shares_queries_not_keys(cp: int, tp: int) -> None:
-    found = operators(model(), cp=cp, tp=tp)
+def test_gathered_contexts_share_queries_not_keys(cp: int, tp: int) -> None:
+    found = operators(model(), cp=cp, tp=tp, cp_comm_type=tables.GATHERED)
     op = found[found.kind == tables.FUSED_ATTENTION][0]
     assert (op.m, op.n) == (2048 / cp, 2048.0)
     assert op.batch == op.kv_batch == 16 / tp

@@ -4,8 +4,13 @@ import pytest
 
 from accelsim.kernels.fabric_tables import ALL_GATHER
 from accelsim.kernels.plan_tables import EXCHANGE
-from accelsim.kernels.replicas import fill_exchange, group_exchange, stage_parameters
-from accelsim.kernels.tables import ZERO1
+from accelsim.kernels.replicas import (
+    add_data_parallel,
+    fill_exchange,
+    group_exchange,
+    stage_parameters,
+)
+from accelsim.kernels.tables import RESULT, ZERO1
 from accelsim.training.lower import table
 from tests.examples import case, chip, mixture, model, plan, software, switch, tiers
 
@@ -51,3 +56,23 @@ def test_groups_that_are_alike_reduce_their_shards(group: int) -> None:
     assert exchange.reduced == pytest.approx(within + among)
     assert exchange.gathered == pytest.approx(within * 2 / stack.grad_bytes)
     assert exchange.reduce == pytest.approx((within + among) / 1e11)
+
+
+@pytest.mark.parametrize(("table_", "alone"), [(1e6, 1e8), (1e9, 1e9)])
+def test_a_large_table_has_nothing_to_hide_behind(table_: float, alone: float) -> None:
+    # the embedding is gathered first, and its gradient is there last (Li et al. 2020,
+    # arXiv:2006.15704, sec. 3.2.3); else one of ten layers is
+    stack = software(overlap_dp=1.0, overlap_gather=1.0, scatter=1.0)
+    one, result = plan(dp=8, sharding=ZERO1), table(RESULT, 1)[0]
+    held = model(
+        layers=10.0, layer_parameters=(1e9 - min(table_, 1e6)) / 10.0,
+        embed_parameters=table_, head_parameters=0.0,
+    )  # fmt: skip
+    exchange = table(EXCHANGE, 1)[0]
+    fill_exchange(
+        exchange, chip(), held, stack, case(), tiers(switch(64)), one, 10.0, 0.0
+    )
+    exchange.longer, exchange.done = 0.0, 1.0  # neither slows the other down
+    add_data_parallel(result, exchange, stack, one, 10.0, 1e9, 1e9)
+    both = stack.grad_bytes + 2.0  # gradients scattered, weights gathered
+    assert result.dp == pytest.approx(alone * both * 7 / 8 / 1e11)

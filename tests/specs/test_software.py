@@ -8,10 +8,11 @@ from accelsim.specs.software import SoftwareSpec
 
 STACKS = catalog.names("software")
 NAMED = {
-    "axlearn", "colossalai", "fms-fsdp", "fsdp-pytorch", "hai-llm", "internevo",
-    "levanter", "lit-gpt", "llm-foundry", "maxtext", "megascale", "megatron-2021",
-    "megatron-2022", "megatron-bridge", "megatron-core", "megatron-deepspeed",
-    "metaseq", "mlperf", "nanotron", "nemo", "neuron", "pax", "torchtitan",
+    "axlearn", "colossalai", "deepspeed-ulysses", "fms-fsdp", "fsdp-pytorch",
+    "hai-llm", "internevo", "levanter", "lit-gpt", "llm-foundry", "maxtext",
+    "megascale", "megatron-2021", "megatron-2022", "megatron-bridge", "megatron-core",
+    "megatron-deepspeed", "metaseq", "mlperf", "nanotron", "nemo", "neuron", "pax",
+    "torchtitan",
 }  # fmt: skip
 KERNELS = {
     "unfused",
@@ -96,7 +97,7 @@ def test_bridge_adds_graphs_to_nemo() -> None:
     assert nemo.memory.expert_outputs
     assert bridge.memory == nemo.memory.model_copy(update={"expert_outputs": False})
     own = {"name", "source", "note", "graphs", "launch", "overlap", "dispatch_once"}
-    own |= {"memory", "defaults", "experts", "ep_units"}
+    own |= {"memory", "defaults", "experts", "ep_units", "forced_balance"}
     # a blank ETP of its performance tables is one
     assert bridge.defaults == nemo.defaults.model_copy(update={"etp": 1})
     assert nemo.model_dump(exclude=own) == bridge.model_dump(exclude=own)

@@ -55,11 +55,20 @@ REFUSED: list[tuple[int, dict[str, Any], list[str]]] = [
     (9, {"seq_len": 2047, "plan": {"cp": 2}}, ["plan.cp: 2", "seq_len 2047"]),
     (
         10,
+        {
+            "software": {"context": {"types": ("a2a",), "copies": True}},
+            "plan": {"tp": 2, "cp": 16, "pp": 1},
+            "chips": 32,
+        },
+        ["plan.cp: an all-to-all of 16 workers", "8 heads", "tp 2"],
+    ),
+    (
+        11,
         {"plan": {"tp": 2, "cp": 1, "pp": 2, "dp": 2, "micro_batch": 1}},
         ["tp 2 x cp 1 x pp 2 x dp 2 = 8", "16 workers", "16 chips"],
     ),
     (
-        11,
+        12,
         {"plan": {"sharding": "zero2"}},
         ["plan.sharding", "none, zero1, zero3", "zero2"],
     ),

@@ -384,6 +384,26 @@ def test_precision_of_a_submission_is_that_of_its_configuration(
     assert case.question.software.narrow_attention is narrow
 
 
+@pytest.mark.parametrize(
+    ("system", "chip", "precision", "moved"),
+    [
+        # FP8_RECIPE=tensorwise in v5.1, delayed scaling with adapters and on AMD
+        ("v5.1: NVIDIA/results/tyche_ngpu512/llama31_8b", "GB200", "fp8", 2.0),
+        ("v5.1: NVIDIA/results/tyche_ngpu8/llama2_70b_lora", "GB200", "fp8", 0.0),
+        ("v5.1: AMD/results/MI355X/llama31_8b", "MI355X", "fp8", 0.0),
+        # a table's own word
+        ("v5.0: Dell/results/XE/gpt3", "H100-SXM", "fp8 (current scaling)", 2.0),
+    ],
+)
+def test_tensors_that_scale_themselves_are_read_once_more(
+    row: MakeRow, system: str, chip: str, precision: str, moved: float
+) -> None:
+    made = submission(row, system, chip, "8") | {"precision": precision}
+    casts = case_of(made).question.software.casts
+    # without Hadamard matrices in MLPerf (NVTE_NVFP4_DISABLE_RHT=1)
+    assert (casts["fp8"], casts["nvfp4"]) == (moved, 2.0)
+
+
 def test_what_a_row_says_of_its_precision_counts(row: MakeRow) -> None:
     made = submission(row, "v5.1: Lenovo/results/SR680aV3/llama31_8b", "B200", "8")
     case = case_of(made | {"precision": "fp8"})
@@ -644,3 +664,25 @@ def test_any_row_is_a_case_or_left_out(
     if None not in (found.tp, found.cp, found.pp, found.dp):
         product = (found.tp or 1) * (found.cp or 1) * (found.pp or 1) * (found.dp or 1)
         assert product == q.workers
+
+
+def test_sequences_that_are_cut(row: MakeRow) -> None:
+    # Ulysses: as many workers of a sequence as the row says, or as fit
+    changed = {"framework": "Megatron-DeepSpeed", "tp": "1", "pp": "1", "dp": ""}
+    changed |= {"recompute": "full", "sharding": "ZeRO-3", "precision": "bf16"}
+    changed |= {"measured_tokens_per_s_per_chip": ""}
+    case = case_of(row("T01095", **changed, cp="8", seq_len="65536"))
+    q = case.question
+    assert q.software.name == "deepspeed-ulysses"
+    assert q.software.context.types == ("a2a",)
+    assert (q.plan.cp, q.plan.sharding) == (8, "zero3")
+    said = case_of(row("T01095", **changed, notes="Ulysses", seq_len="65536"))
+    assert said.question.software.name == "deepspeed-ulysses"
+    assert said.question.plan.cp is None
+    # InternEvo's isp: the tensor size counts workers of a sequence
+    changed |= {"framework": "InternEvo", "tp": "4", "sharding": "ZeRO-1, isp"}
+    plan = case_of(row("T01095", **changed)).question.plan
+    assert (plan.tp, plan.cp, plan.sharding) == (1, 4, "zero1")
+    changed |= {"sharding": "ZeRO-1"}
+    plan = case_of(row("T01095", **changed)).question.plan
+    assert (plan.tp, plan.cp, plan.sp) == (4, 1, False)
