@@ -13,6 +13,7 @@ RecomputeModule = Literal[
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
+Moved = Annotated[float, Field(ge=0, le=MAX_STATE)]
 CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
@@ -229,9 +230,11 @@ class SoftwareSpec(NamedSpec):
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
-    cast_activation, cast_weight : float
-        Bytes moved for a narrow operand: of an activation beside one kernel that
-        casts and transposes, of a weight in each pass.
+    casts : dict
+        Bytes moved for a narrow activation, by precision, beside one kernel that casts
+        and transposes; none where it is not listed.
+    cast_weight : float
+        Bytes moved for a narrow weight in each pass.
     repeats_last : bool
         Full recomputation repeats a layer's last product, too, whose output nothing
         but the residual takes; a compiler leaves out what nobody reads.
@@ -310,7 +313,7 @@ class SoftwareSpec(NamedSpec):
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
-    cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    casts: dict[Literal["fp8", "mxfp8", "nvfp4"], Moved] = Field(default_factory=dict)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
     repeats_last: bool = True

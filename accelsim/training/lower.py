@@ -285,7 +285,8 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
     row.tensor_kernels = software.tensor_kernels
-    row.cast_activation = software.cast_activation
+    for precision, moved in software.casts.items():
+        row.casts[tables.PRECISIONS.index(precision)] = moved
     row.cast_weight = software.cast_weight
     store = software.activation_store
     row.activation_store = 1.0 if store is None else float(store)

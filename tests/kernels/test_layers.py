@@ -1,5 +1,6 @@
 """One layer on one worker: against the papers' totals, and laws of cutting it up."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +74,19 @@ def test_narrow_products_cast_what_they_read() -> None:
     assert layer.backward_elementwise == pytest.approx(4 * 2048 * 4096 / 4e12 + 1e-6)
     assert (layer.forward_kernels, layer.backward_kernels) == (2.0, 3.0)
     assert timed(product()).forward_elementwise == 0.0
+
+
+def test_a_stack_moves_more_to_cast() -> None:
+    # the largest value first: two more bytes, in the precision that needs it alone
+    moved = np.zeros(tables.N_PRECISIONS)
+    moved[tables.FP8] = 2.0
+    for precision, more in ((tables.FP8, 2.0), (tables.MXFP8, 0.0)):
+        layer = table(LAYER, 1)[0]
+        op = product(precision=precision)
+        add_operator(layer, chip(), case(), software(casts=moved), op)
+        plain = timed(product(precision=precision))
+        found = layer.forward_elementwise - plain.forward_elementwise
+        assert found == pytest.approx(more * 2048 * 1024 / 4e12)
 
 
 def test_experts_apart_are_cast_and_started_one_by_one() -> None:
