@@ -10,7 +10,7 @@ from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.context import add_context_traffic
-from accelsim.kernels.experts import expert_exchange
+from accelsim.kernels.experts import expert_exchange, side_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_step import rest, stream_on_engines
@@ -208,14 +208,27 @@ def add_expert_traffic(
     if group.ep == 1:
         return
     time, sent = expert_exchange(tiers, software, group, model, size)
-    row.forward_ep += 2.0 * time
-    row.backward_ep += 2.0 * time
-    row.forward_ep_bytes += 2.0 * sent
-    row.backward_ep_bytes += 2.0 * sent
-    row.forward_kernels += 2.0 * software.collective_calls
-    row.backward_kernels += 2.0 * software.collective_calls
-    row.forward_routed += 2.0 * software.collective_calls
-    row.backward_routed += 2.0 * software.collective_calls
+    add_exchanges(row, software, time, sent, 2.0, 2.0)
+    if software.dispatch_once == 0.0:
+        time, sent = side_exchange(tiers, software, group, model, size)
+        forward, backward = software.expert_beside
+        add_exchanges(row, software, time, sent, forward, backward)
+
+
+@kernel
+def add_exchanges(
+    row: Record, software: Record, time: float, sent: float, forward: float,
+    backward: float,
+) -> None:  # fmt: skip
+    """Add so many exchanges of an expert group, each way."""
+    row.forward_ep += forward * time
+    row.backward_ep += backward * time
+    row.forward_ep_bytes += forward * sent
+    row.backward_ep_bytes += backward * sent
+    row.forward_kernels += forward * software.collective_calls
+    row.backward_kernels += backward * software.collective_calls
+    row.forward_routed += forward * software.collective_calls
+    row.backward_routed += backward * software.collective_calls
 
 
 @kernel

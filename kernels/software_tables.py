@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from accelsim.kernels.tables import N_PRECISIONS
+
 # How a loss treats its logits: fp32 copies that the forward pass makes, fp32 gradients
 # that the backward pass makes before the one of the logits, and whether these are still
 # there when the second copy is made.
@@ -46,11 +48,14 @@ SOFTWARE = np.dtype(
         ("expert_waits", "f8"),
         ("expert_kernels", "f8"),
         ("expert_bias_kernels", "f8"),
-        *((f"expert_{p}", "f8", (2,)) for p in ("scores", "sort", "padding", "bias")),
+        *(
+            (f"expert_{p}", "f8", (2,))
+            for p in ("scores", "sort", "padding", "bias", "beside")
+        ),
         ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
-        # B moved beside one fused cast of an activation, and for a weight in each pass
-        ("cast_activation", "f8"),
-        ("cast_weight", "f8"),
+        # B moved beside one fused cast of an activation, by precision
+        ("casts", "f8", (N_PRECISIONS,)),
+        ("cast_weight", "f8"),  # B moved for a narrow weight in each pass
         (
             "activation_store",
             "f8",

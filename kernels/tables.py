@@ -87,6 +87,7 @@ CHIP = np.dtype(
         ("grouped", "f8"),  # share of these that one kernel of many experts reaches
         ("apart", "f8"),  # 1 if kernels of several streams run one after the other
         ("block", "f8"),  # share of these that products with block scales reach
+        ("tuned", "f8"),  # 4-bit products of the vendor's library over these
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
         ("group_rows", "f8"),  # rows that each of their groups costs beyond its own
         ("group_masked", "f8"),  # share of these where a side is no multiple of lanes
@@ -341,8 +342,7 @@ OPERATOR = np.dtype(
         # what its product and the gradients of input and weight take, filled when timed
         *((f"{of}_time", "f8") for of in ("forward", "input", "weight")),
         # streams: bytes by pass and number of kernels
-        ("forward_bytes", "f8"),
-        ("backward_bytes", "f8"),
+        *((f"{way}_bytes", "f8") for way in ("forward", "backward")),
         ("kernels", "f8"),
         ("engines", ON_ENGINES),
         ("product", GEMM),  # scratch: one product of the pass that is being timed

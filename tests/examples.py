@@ -56,6 +56,7 @@ def chip(**changes: Any) -> Record:
         "sram_bandwidth": np.inf,
         "operand_bandwidth": np.inf,
         "block": 1.0,
+        "tuned": 1.0,
         "tile_step": 16.0,
         "busy_clock": 1.0,
         "hot_clock": 1.0,

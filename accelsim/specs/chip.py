@@ -92,6 +92,9 @@ class GemmSpec(Spec):
         Share of the peak rate at full clock, by precision, else that of bf16.
     block : Share or None
         Share of these rates that products with block scales reach, if less than all.
+    library : dict
+        The same of the vendor's own products, where `issue` was measured with others:
+        of NVFP4, with CUTLASS's largest tile.
     flop_energy : EnergyPerFlop
         What a bf16 FLOP of busy matrix units takes at the full clock, all parts of the
         chip but what it draws idle. The power cap slows the clock to its cube root.
@@ -119,6 +122,7 @@ class GemmSpec(Spec):
     tile_step: int = Field(ge=0, le=256)
     issue: dict[Precision, Share]
     block: Share | None = None
+    library: dict[Literal["nvfp4"], Share] = Field(default_factory=dict)
     flop_energy: EnergyPerFlop
     settle: Time
     hot_clock: Share
@@ -134,6 +138,8 @@ class GemmSpec(Spec):
     def _has_bf16(self) -> "GemmSpec":
         if "bf16" not in self.issue:
             raise ValueError("issue must give bf16")
+        if not set(self.library) <= set(self.issue):
+            raise ValueError("library must be among issue")
         return self
 
 

@@ -13,6 +13,7 @@ RecomputeModule = Literal[
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
+Moved = Annotated[float, Field(ge=0, le=MAX_STATE)]
 CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
@@ -181,6 +182,8 @@ class ExpertsSpec(Spec):
     sort, padding, bias : passes over the tokens that a worker's experts receive: chunks
         of other workers sorted by expert, rows padded for narrow products, biases.
     bias_kernels : for each expert, each way.
+    beside : small exchanges beside each dispatch by NCCL's all-to-all: counts of tokens
+        and weights of choices.
     """
 
     one_kernel: bool = False
@@ -193,6 +196,7 @@ class ExpertsSpec(Spec):
     padding: Passes = (0.0, 0.0)
     bias: Passes = (0.0, 0.0)
     bias_kernels: float = Field(default=0.0, ge=0, le=MAX_PASSES)
+    beside: Passes = (0.0, 0.0)
 
 
 class DefaultsSpec(Spec):
@@ -229,9 +233,11 @@ class SoftwareSpec(NamedSpec):
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
-    cast_activation, cast_weight : float
-        Bytes moved for a narrow operand: of an activation beside one kernel that
-        casts and transposes, of a weight in each pass.
+    casts : dict
+        Bytes moved for a narrow activation, by precision, beside one kernel that casts
+        and transposes; none where it is not listed.
+    cast_weight : float
+        Bytes moved for a narrow weight in each pass.
     repeats_last : bool
         Full recomputation repeats a layer's last product, too, whose output nothing
         but the residual takes; a compiler leaves out what nobody reads.
@@ -310,7 +316,7 @@ class SoftwareSpec(NamedSpec):
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
-    cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    casts: dict[Literal["fp8", "mxfp8", "nvfp4"], Moved] = Field(default_factory=dict)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
     repeats_last: bool = True

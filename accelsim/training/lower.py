@@ -246,7 +246,7 @@ def _fill_experts(software: SoftwareSpec, row: Record) -> None:
     experts = software.experts
     for kind in ("one_kernel", "waits", "kernels", "bias_kernels"):
         row[f"expert_{kind}"] = getattr(experts, kind)
-    for kind in ("scores", "sort", "padding", "bias"):
+    for kind in ("scores", "sort", "padding", "bias", "beside"):
         row[f"expert_{kind}"] = getattr(experts, kind)
     launch = experts.launch or software.launch
     row.expert_launch = float(launch)
@@ -285,7 +285,8 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
     row.tensor_kernels = software.tensor_kernels
-    row.cast_activation = software.cast_activation
+    for precision, moved in software.casts.items():
+        row.casts[tables.PRECISIONS.index(precision)] = moved
     row.cast_weight = software.cast_weight
     store = software.activation_store
     row.activation_store = 1.0 if store is None else float(store)
