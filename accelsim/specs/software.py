@@ -103,6 +103,8 @@ class MemorySpec(Spec):
         the backward pass gathers them again.
     activation_kept : a gated activation is two kernels, and the first's output is kept.
     kv_copied : keys and values are copied out of their packed product.
+    dummy_gradients : a product that adds a weight's gradient up gives one, too, that
+        nothing reads: for ever one for each shape of a weight.
     expert_outputs : what experts give back is kept, to be weighted afterwards; else
         their activation function weights it.
     router_bytes : bytes a token and expert that routing keeps.
@@ -130,6 +132,7 @@ class MemorySpec(Spec):
     gathered_inputs: bool = False
     activation_kept: bool = False
     kv_copied: bool = False
+    dummy_gradients: bool = False
     expert_outputs: bool = True
     router_bytes: float = Field(default=4.0, ge=0, le=MAX_STATE)
     loss: Literal["fused", "in_place", "copied", "chain"] | None = None
