@@ -19,7 +19,7 @@ from accelsim.validation.left_out import (
     PRECISION,
     LeftOutError,
 )
-from accelsim.validation.mlperf import narrow_attention
+from accelsim.validation.mlperf import narrow_attention, scaled_now
 from accelsim.validation.remat import kept_names
 from accelsim.validation.table import Row, count
 
@@ -334,6 +334,8 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
         changed["overlap.dp"] = False
     changed |= _overlap_changes(row, software)
     changed |= {"narrow_attention": True} if narrow_attention(row) else {}
+    if "current scaling" in row["precision"] or scaled_now(row):
+        changed["casts.fp8"] = 2.0  # the largest value first
     if row["family"] == "gkarfakis19/Rapid-LLM":
         # bf16 gradients and optimizer states, no master copy (its validation yaml)
         changed |= {"grad_bytes": 2.0, "master_bytes": 4.0}

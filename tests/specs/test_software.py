@@ -98,7 +98,7 @@ def test_bridge_adds_graphs_to_nemo() -> None:
     assert nemo.memory.expert_outputs
     assert bridge.memory == nemo.memory.model_copy(update={"expert_outputs": False})
     own = {"name", "source", "note", "graphs", "launch", "overlap", "dispatch_once"}
-    own |= {"memory", "defaults", "experts", "ep_units"}
+    own |= {"memory", "defaults", "experts", "ep_units", "forced_balance"}
     # a blank ETP of its performance tables is one
     assert bridge.defaults == nemo.defaults.model_copy(update={"etp": 1})
     assert nemo.model_dump(exclude=own) == bridge.model_dump(exclude=own)
