@@ -180,7 +180,8 @@ class ExpertsSpec(Spec):
     kernels : of the router beside its product, each way.
     scores : bytes that they move for the score of one token for one expert.
     sort, padding, bias : passes over the tokens that a worker's experts receive: chunks
-        of other workers sorted by expert, rows padded for narrow products, biases.
+        of other workers sorted by expert (or what a stack moves beside one gather and
+        one scatter), rows padded for narrow products, biases.
     bias_kernels : for each expert, each way.
     beside : small exchanges beside each dispatch by NCCL's all-to-all: counts of tokens
         and weights of choices.
