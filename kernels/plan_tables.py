@@ -61,6 +61,7 @@ STAGE = np.dtype(
         ("dense", "f8"),  # parameters
         ("experts", "f8"),
         ("ends", "f8"),
+        ("shapes", "f8"),  # of one weight of each shape
         ("depth", "f8"),  # micro-batches in flight
         ("kept", "f8"),  # B of one micro-batch
         ("workspace", "f8"),  # B of one layer

@@ -334,6 +334,13 @@ def test_a_run_that_was_launched_without_overlap(row: MakeRow) -> None:
     assert not any(getattr(overlap, kind) for kind in OVERLAPS)
 
 
+def test_a_launch_script_without_virtual_stages(row: MakeRow) -> None:
+    cells = {"precision": "bf16", "vp": "", "framework": "Megatron-Core"}
+    made = row("T01094", chip="B200", family="SimuMax") | cells
+    assert case_of(made).question.plan.vp == 1
+    assert case_of(made | {"family": "x"}).question.plan.vp is None
+
+
 @pytest.mark.parametrize(
     ("chip", "chips", "cells"),
     [
@@ -440,6 +447,10 @@ def test_experts_and_latent_attention(row: MakeRow) -> None:
     assert mla is not None
     assert (moe.experts, moe.top_k, moe.ffn, moe.shared_experts) == (256, 8, 2048, 1)
     assert (moe.dense_layers, mla.kv_lora_rank) == (3, 512)
+    # figures of the catalog's model stay figures, with their sources
+    own = catalog.model("deepseek-v3").moe
+    assert own is not None
+    assert moe.load_spread == own.load_spread
     assert (q.plan.ep, q.plan.dp, q.precision) == (64, 64, "mxfp8")
     assert q.model.mtp_layers == 1  # its recipe's
     without = row("T00472", source="[25.11] Pre-Training: DeepSeekV3 (w/o MTP)")
