@@ -21,7 +21,7 @@ def head_operators(
     The logits are cut over the vocabulary.
     """
     tokens, columns = shard.tokens, model.vocab / shard.tp
-    precision, grad = case.wide_precision, software.grad_bytes
+    precision, grad = case.head_precision, software.grad_bytes
     at = add_weight(ops, FIRST, precision, tokens, columns, model.hidden, 1.0, grad)
     logits = tokens * columns
     norm = case.activation_bytes * shard.own_tokens * model.hidden

@@ -72,6 +72,22 @@ def exchange_cover(
 
 
 @kernel
+def side_exchange(
+    tiers: Rows, software: Record, group: Record, model: Record, token: float
+) -> tuple[float, float]:
+    """Return (seconds, bytes sent) of an exchange beside that of the hidden states.
+
+    Where tokens go by NCCL's all-to-all, the weights of their choices, in fp32, go by
+    one of their own, and the counts are gathered before; both are mostly start.
+    token : as in `expert_exchange`, of 16 bits.
+    """
+    size = 2.0 * token * model.top_k / model.hidden
+    ranks, inner = float(group.ep), float(group.etp)
+    time, sent, _, _ = collective(tiers, ALL_TO_ALL, size, ranks, inner, software)
+    return time, sent
+
+
+@kernel
 def expert_exchange(
     tiers: Rows, software: Record, group: Record, model: Record, token: float
 ) -> tuple[float, float]:

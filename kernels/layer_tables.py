@@ -24,6 +24,10 @@ LAYER = np.dtype(
             "ep",
             "cp_behind",  # of cp, what blocks of attention can hide
             *(f"{of}_bytes" for of in ("tp", "cp", "ep")),
+            "experts",  # of the times above, what grows with the tokens of experts
+            "squares",  # s^2: sum of the squares of the kernels' times
+            "jitter",  # waiting for the slowest kernels, see `variation`
+            "imbalance",  # waiting for the fullest experts
         )
     ]
     + [
@@ -37,6 +41,7 @@ LAYER = np.dtype(
         # s of both passes in which these parts move memory at its full rate
         *((f"{of}_moved", "f8") for of in ("matmul", "attention", "elementwise")),
         *((f"{of}_use", USE) for of in ("tp", "cp", "ep")),
+        ("variance", "f8"),  # s^2 of both passes, as its groups see it
         ("saved", "f8"),  # B of activations kept with recompute none
         ("saved_core", "f8"),  # B of these that belong to the attention core
         ("input", "f8"),  # B of the layer's input alone

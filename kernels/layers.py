@@ -10,7 +10,7 @@ from accelsim.kernels.activations import keep_activations
 from accelsim.kernels.attention import fused_seconds, useful_scores
 from accelsim.kernels.collectives import collective
 from accelsim.kernels.context import add_context_traffic
-from accelsim.kernels.experts import expert_exchange
+from accelsim.kernels.experts import expert_exchange, side_exchange
 from accelsim.kernels.fabric_tables import ALL_GATHER, ALL_REDUCE
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.neuron_step import rest, stream_on_engines
@@ -38,6 +38,7 @@ from accelsim.kernels.tables import (
     Rows,
 )
 from accelsim.kernels.uses import crosses_domain, fill_uses, hidden_backward
+from accelsim.kernels.variation import vary
 from accelsim.kernels.weights import adapter_seconds, add_casts, add_launches, timed
 
 
@@ -140,7 +141,15 @@ def add_operator(
     if op.kind == MATMUL and op.last > 0.0:
         row.last += forward
         row.last_flops += 2.0 * op.m * op.n * op.k * op.batch
+    square = forward * forward * op.share
+    row.forward_squares += square
+    square = backward * backward * op.share
+    if op.kind == MATMUL and not op.frozen:
+        square -= 2.0 * op.input_time * op.weight_time * op.share
+    row.backward_squares += max(0.0, square)
     forward, backward = forward * op.share, backward * op.share
+    row.forward_experts += op.routed * forward
+    row.backward_experts += op.routed * backward
     moved = min(forward + backward, op.share * moved_seconds(chip, op))
     if op.part == PART_MATMUL:
         row.forward_matmul += forward
@@ -199,14 +208,27 @@ def add_expert_traffic(
     if group.ep == 1:
         return
     time, sent = expert_exchange(tiers, software, group, model, size)
-    row.forward_ep += 2.0 * time
-    row.backward_ep += 2.0 * time
-    row.forward_ep_bytes += 2.0 * sent
-    row.backward_ep_bytes += 2.0 * sent
-    row.forward_kernels += 2.0 * software.collective_calls
-    row.backward_kernels += 2.0 * software.collective_calls
-    row.forward_routed += 2.0 * software.collective_calls
-    row.backward_routed += 2.0 * software.collective_calls
+    add_exchanges(row, software, time, sent, 2.0, 2.0)
+    if software.dispatch_once == 0.0:
+        time, sent = side_exchange(tiers, software, group, model, size)
+        forward, backward = software.expert_beside
+        add_exchanges(row, software, time, sent, forward, backward)
+
+
+@kernel
+def add_exchanges(
+    row: Record, software: Record, time: float, sent: float, forward: float,
+    backward: float,
+) -> None:  # fmt: skip
+    """Add so many exchanges of an expert group, each way."""
+    row.forward_ep += forward * time
+    row.backward_ep += backward * time
+    row.forward_ep_bytes += forward * sent
+    row.backward_ep_bytes += backward * sent
+    row.forward_kernels += forward * software.collective_calls
+    row.backward_kernels += backward * software.collective_calls
+    row.forward_routed += forward * software.collective_calls
+    row.backward_routed += backward * software.collective_calls
 
 
 @kernel
@@ -254,5 +276,6 @@ def fill_transformer_layer(
         row.tp_crosses = crosses_domain(tiers, float(shard.tp))
     add_context_traffic(row, chip, model, software, case, tiers, shard)
     fill_uses(row, chip, model, software, tiers, shard, size, blocks, mine)
+    vary(row, chip, model, software, shard, mixture, blocks)
     row.forward_kernels += software.layer_calls[0]
     row.backward_kernels += software.layer_calls[1]

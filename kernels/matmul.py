@@ -6,7 +6,7 @@ block of the stationary matrix in each array and streams the other one through i
 
 from accelsim.kernels.gpu import gpu_product
 from accelsim.kernels.jit import kernel
-from accelsim.kernels.tables import APART, FP8, GPU, ONE_KERNEL, Record, Rows
+from accelsim.kernels.tables import APART, FP8, GPU, NVFP4, ONE_KERNEL, Record, Rows
 
 # Of the traffic that accumulating into the output adds, this part stands behind the
 # last multiply-add of a systolic array. Fit to the weight gradients of SimuMax's A100
@@ -81,6 +81,7 @@ def product_parts(
     rate *= chip.block if op.block else 1.0
     rate *= chip.promoted if op.promoted and op.precision == FP8 else 1.0
     if chip.family == GPU:
+        rate *= chip.tuned if op.precision == NVFP4 and not op.whole else 1.0
         return gpu_product(chip, rate, op)
     return systolic_product(chip, rate, op)
 

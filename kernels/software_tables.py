@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from accelsim.kernels.tables import N_PRECISIONS
+
 # How a loss treats its logits: fp32 copies that the forward pass makes, fp32 gradients
 # that the backward pass makes before the one of the logits, and whether these are still
 # there when the second copy is made.
@@ -46,11 +48,14 @@ SOFTWARE = np.dtype(
         ("expert_waits", "f8"),
         ("expert_kernels", "f8"),
         ("expert_bias_kernels", "f8"),
-        *((f"expert_{p}", "f8", (2,)) for p in ("scores", "sort", "padding", "bias")),
+        *(
+            (f"expert_{p}", "f8", (2,))
+            for p in ("scores", "sort", "padding", "bias", "beside")
+        ),
         ("tensor_kernels", "f8", (2,)),  # of a parameter tensor: micro-batch, step
-        # B moved beside one fused cast of an activation, and for a weight in each pass
-        ("cast_activation", "f8"),
-        ("cast_weight", "f8"),
+        # B moved beside one fused cast of an activation, by precision
+        ("casts", "f8", (N_PRECISIONS,)),
+        ("cast_weight", "f8"),  # B moved for a narrow weight in each pass
         (
             "activation_store",
             "f8",
@@ -99,12 +104,14 @@ SOFTWARE = np.dtype(
         ("communication_share", "f8"),  # less than 0: as the library has it
         ("tp_units", "f8"),  # multiprocessors of its own kernels, less than 0: no such
         ("ep_units", "f8"),
+        ("forced_balance", "f8"),  # 1 if experts are drawn by lot
         ("dispatch_once", "f8"),  # 1: a token goes once to each worker of its experts
         ("step_overhead", "f8"),  # s
         # memory, see `memory` and `activations`
         ("gathered_inputs", "f8"),
         ("activation_kept", "f8"),
         ("kv_copied", "f8"),
+        ("dummy_gradients", "f8"),  # 1 if there is one of each shape
         ("expert_outputs", "f8"),  # 1 if kept, to be weighted
         ("router_bytes", "f8"),  # B a token and expert
         # fp32 copies of the logits at the loss, in the place of `fused`; see `LOSSES`

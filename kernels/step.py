@@ -35,6 +35,7 @@ from accelsim.kernels.tables import (
     Rows,
 )
 from accelsim.kernels.use_tables import MOMENTS
+from accelsim.kernels.variation import slowest_replica
 
 
 @kernel
@@ -68,7 +69,12 @@ def add_layer(
     result.cp += count * cp
     result.ep += count * ep
     result.contention += count * contention
-    more = tp + cp + ep + contention
+    jitter = (1.0 + again) * row.forward_jitter + row.backward_jitter
+    imbalance = (1.0 + again) * row.forward_imbalance + row.backward_imbalance
+    result.jitter += count * jitter
+    result.imbalance += count * imbalance
+    result.variance += count * row.variance
+    more = tp + cp + ep + contention + jitter + imbalance
     forward = compute + more / (3.0 + again)
     return count * forward, count * (busy + more - forward)
 
@@ -171,6 +177,9 @@ def scale_micro_batches(result: Record, times: float) -> None:
     result.cp *= times
     result.ep *= times
     result.contention *= times
+    result.jitter *= times
+    result.imbalance *= times
+    result.variance *= times
 
 
 @kernel
@@ -367,6 +376,8 @@ def fill_work(
     scale_micro_batches(result, float(plan.micro_batches))
     if plan.pp > 1:
         add_pipeline(result, pipe, plan, slowest, size, sends, sums)
+    result.jitter_end = slowest_replica(result, plan)
+    result.jitter += result.jitter_end
     dense, mixtures = all_kinds(model)
     add_mean_worker(result, layers[DENSE], chip, software, plan, dense)
     add_mean_worker(result, layers[MOE], chip, software, plan, mixtures)

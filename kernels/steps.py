@@ -46,7 +46,7 @@ def add_parts(result: Record) -> None:
         result.matmul + result.attention + result.elementwise + result.head
         + result.recompute + result.launch + result.tp + result.cp + result.ep
         + result.pp + result.dp + result.contention + result.bubble + result.optimizer
-        + result.host
+        + result.host + result.jitter + result.imbalance
     )  # fmt: skip
 
 

@@ -89,6 +89,7 @@ CHIP = np.dtype(
         ("grouped", "f8"),  # share of these that one kernel of many experts reaches
         ("apart", "f8"),  # 1 if kernels of several streams run one after the other
         ("block", "f8"),  # share of these that products with block scales reach
+        ("tuned", "f8"),  # 4-bit products of the vendor's library over these
         ("promoted", "f8"),  # share of these that fp8 products of gradients reach
         ("group_rows", "f8"),  # rows that each of their groups costs beyond its own
         ("group_masked", "f8"),  # share of these where a side is no multiple of lanes
@@ -114,6 +115,7 @@ CHIP = np.dtype(
         ("engines", ENGINES_OF),  # NeuronCores only, else 0
         ("kernel_latency", "f8"),  # s
         ("lag", "f8"),  # what products take longer on the slowest chip of the job
+        ("jitter", "f8"),  # deviation of a kernel's time, as a share of it
         ("busy_power", "f8"),  # W
         ("idle_power", "f8"),  # W
     ]
@@ -180,6 +182,7 @@ MODEL = np.dtype(
         ("embed_parameters", "f8"),
         ("head_parameters", "f8"),  # 0 if tied
         *((name, "f8") for name in ("mtp", "mtp_parameters")),  # further heads
+        ("load_spread", "f8"),  # of an expert's tokens; less than 0: all have as many
     ]
 )
 
@@ -190,8 +193,9 @@ CASE = np.dtype(
         ("software", "i8"),
         ("tiers", "i8"),
         ("precision", "i8"),  # of the products in the layers
-        ("wide_precision", "i8"),  # of what is never narrowed: head, router, scores
+        ("wide_precision", "i8"),  # of what is never narrowed: router, scores
         ("attention_precision", "i8"),  # of fused attention
+        ("head_precision", "i8"),  # of LM heads
         ("weight_bytes", "f8"),  # of a stored parameter
         ("activation_bytes", "f8"),
         ("seq_len", "f8"),
@@ -341,8 +345,7 @@ OPERATOR = np.dtype(
         # what its product and the gradients of input and weight take, filled when timed
         *((f"{of}_time", "f8") for of in ("forward", "input", "weight")),
         # streams: bytes by pass and number of kernels
-        ("forward_bytes", "f8"),
-        ("backward_bytes", "f8"),
+        *((f"{way}_bytes", "f8") for way in ("forward", "backward")),
         ("kernels", "f8"),
         ("engines", ON_ENGINES),
         ("product", GEMM),  # scratch: one product of the pass that is being timed
@@ -357,6 +360,8 @@ RESULT = np.dtype(
             *("matmul", "attention", "elementwise", "head", "recompute", "launch"),
             *("tp", "cp", "ep", "pp", "dp"),
             "contention",  # computing slowed by what runs behind it
+            "jitter",  # waiting for the slowest kernels
+            "imbalance",  # and for the fullest experts
             *("bubble", "optimizer", "host"),
             "step_time",
             "memory_bound",
@@ -365,6 +370,8 @@ RESULT = np.dtype(
             # FLOPs of one worker in a step
             "hardware_flops",
             "contention_dp",  # s, part of contention: traffic of replicas
+            "jitter_end",  # s, part of jitter: the slowest replica
+            "variance",  # s^2 of what one pipeline takes
             "bound",  # 1 if step_time is a lower bound: no closed form, not settled
         )
     ]

@@ -62,7 +62,7 @@ def add_casts(
     row: Record, chip: Record, software: Record, op: Record, wide: float, width: float
 ) -> None:
     """Add the kernels that narrow a product's operands from `wide` to `width` bytes."""
-    cast = op.batch * op.m * (wide + 2.0 * width + software.cast_activation)
+    cast = op.batch * op.m * (wide + 2.0 * width + software.casts[op.precision])
     weights = op.batch * op.n * op.k * software.cast_weight
     own = op.batch if op.grouped == APART else 1.0  # each expert has its own
     row.forward_elementwise += stream_seconds(chip, cast * op.k + weights, own)

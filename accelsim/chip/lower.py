@@ -60,6 +60,8 @@ def fill_gpu(row: Record, chip: ChipSpec, gemm: GemmSpec, share: float) -> None:
     """Fill what only the rows of GPUs have, see `kernels.gpu`."""
     row.busy_clock = busy_clock(chip, gemm)
     row.block = 1.0 if gemm.block is None else float(gemm.block)
+    own = gemm.library.get("nvfp4")
+    row.tuned = 1.0 if own is None else float(own) / float(gemm.issue["nvfp4"])
     row.apart = float(gemm.apart)
     row.tile_step, row.wave_fill = gemm.tile_step, float(gemm.fill)
     row.operand_bandwidth = float(gemm.operand_bytes) * float(chip.clock)
@@ -127,6 +129,7 @@ def fill_chip(row: Record, chip: ChipSpec, attention: str) -> None:
     if kernel is not None:
         fill_kernel(row, chip, kernel)
     row.kernel_latency = float(chip.kernel_latency)
+    row.jitter = 0.0 if chip.jitter is None else float(chip.jitter)
     row.busy_power = float(chip.power.tdp) * share
     row.idle_power = float(chip.power.idle) * share
 

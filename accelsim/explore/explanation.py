@@ -149,6 +149,8 @@ def waterfall(found: Estimate) -> dict[str, float]:
         "host": parts.host,
         **{kind: getattr(parts, kind) for kind in ("tp", "cp", "ep", "pp", "dp")},
         "contention": parts.contention,
+        "jitter": parts.jitter,
+        "imbalance": parts.imbalance,
         "bubble": parts.bubble,
         "optimizer": parts.optimizer,
     }

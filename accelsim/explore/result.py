@@ -39,6 +39,8 @@ class TimeParts:
     launch : waiting for the host to launch kernels.
     tp, cp, ep, pp, dp : communication of each kind that nothing hides.
     contention : computing that is slower for what runs behind it.
+    jitter, imbalance : waiting at collectives for the slowest kernels of a group, and
+        for its fullest experts.
     bubble : pipeline fill and drain.
     optimizer : the update.
     host : what the host does once a step.
@@ -56,6 +58,8 @@ class TimeParts:
     pp: float
     dp: float
     contention: float
+    jitter: float
+    imbalance: float
     bubble: float
     optimizer: float
     host: float

@@ -31,6 +31,8 @@ TIME_WORDS = {
     "pp": "exposed pp traffic",
     "dp": "exposed dp traffic",
     "contention": "slowed by hidden traffic",
+    "jitter": "slowest kernel of a group",
+    "imbalance": "fullest experts",
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
     "host": "host",
@@ -38,7 +40,7 @@ TIME_WORDS = {
 PHASE_WORDS = {
     "compute": "computing",
     "communication": "waiting for links",
-    "idle": "bubble, host",
+    "idle": "bubble, host, stragglers",
 }
 PART_WORDS = {
     "chip": "chips",

@@ -30,6 +30,8 @@ WORDS = {
     "pp": "exposed pp traffic",
     "dp": "exposed dp traffic",
     "contention": "slowed by traffic behind it",
+    "jitter": "the slowest kernel of a group",
+    "imbalance": "the fullest experts",
     "bubble": "pipeline bubble",
     "optimizer": "optimizer",
 }

@@ -72,7 +72,11 @@ def _is_used(path: str, estimate: Estimate) -> bool:
     if path.startswith(("chip.matrix.sustained.", "chip.gemm.issue.")):
         gemm = question.chip.gemm
         known = question.chip.matrix.sustained if gemm is None else gemm.issue
+        if gemm is not None and question.precision in gemm.library:
+            return False
         return word == (question.precision if question.precision in known else "bf16")
+    if path.startswith("chip.gemm.library."):
+        return word == question.precision
     if path.startswith("chip.neuron."):  # one kernel at a time, no step rests on it
         return False
     if path.startswith("chip.attention."):

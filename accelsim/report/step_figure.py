@@ -35,13 +35,14 @@ GROUPS = (
     ("bubble", ("bubble",)),
     ("optimizer", ("optimizer",)),
     ("launches, host", ("launch", "host")),
+    ("stragglers", ("jitter", "imbalance")),
 )
 KINDS = (  # of a waterfall's steps
     ("needed by the model", ("ideal",)),
     ("computing", ("matmul", "memory", "attention", "elementwise", "head", "recompute",
                    "lagging", "contention", "optimizer")),
     ("waiting for links", ("tp", "cp", "ep", "pp", "dp")),
-    ("waiting for stages or host", ("bubble", "launch", "host")),
+    ("waiting for stages or host", ("bubble", "launch", "host", "jitter", "imbalance")),
 )  # fmt: skip
 SERIES = (2, 0, 1, 5)
 

@@ -16,6 +16,7 @@ from accelsim.specs.figure import (
     ComputeRate,
     Count,
     EnergyPerFlop,
+    Fraction,
     Frequency,
     NamedSpec,
     PositiveCount,
@@ -91,6 +92,9 @@ class GemmSpec(Spec):
         Share of the peak rate at full clock, by precision, else that of bf16.
     block : Share or None
         Share of these rates that products with block scales reach, if less than all.
+    library : dict
+        The same of the vendor's own products, where `issue` was measured with others:
+        of NVFP4, with CUTLASS's largest tile.
     flop_energy : EnergyPerFlop
         What a bf16 FLOP of busy matrix units takes at the full clock, all parts of the
         chip but what it draws idle. The power cap slows the clock to its cube root.
@@ -118,6 +122,7 @@ class GemmSpec(Spec):
     tile_step: int = Field(ge=0, le=256)
     issue: dict[Precision, Share]
     block: Share | None = None
+    library: dict[Literal["nvfp4"], Share] = Field(default_factory=dict)
     flop_energy: EnergyPerFlop
     settle: Time
     hot_clock: Share
@@ -133,6 +138,8 @@ class GemmSpec(Spec):
     def _has_bf16(self) -> "GemmSpec":
         if "bf16" not in self.issue:
             raise ValueError("issue must give bf16")
+        if not set(self.library) <= set(self.issue):
+            raise ValueError("library must be among issue")
         return self
 
 
@@ -254,6 +261,8 @@ class ChipSpec(NamedSpec):
     reduces_behind : bool
         Whether something else than its cores can add up what replicas reduce, so that
         these compute meanwhile (multiprocessors to spare, SparseCores, engines).
+    jitter : Fraction or None
+        Deviation of one kernel's time from run to run on one chip, as a share of it.
     step_error : Ratio or None
         Step times of published runs over ours, 1 and the spread of 90 % of them: no
         time rests on it, but intervals do.
@@ -279,6 +288,7 @@ class ChipSpec(NamedSpec):
     core_link: CoreLinkSpec | None = None
     neuron: NeuronSpec | None = None
     reduces_behind: bool = True
+    jitter: Fraction | None = None
     step_error: Ratio | None = None
     kernel_latency: Time = Field(description="start and drain of one kernel on chip")
     headline: dict[str, Ratio | ComputeRate | Bandwidth | Count | str] = Field(

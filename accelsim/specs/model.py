@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.specs.figure import NamedSpec, Spec
+from accelsim.specs.figure import NamedSpec, Ratio, Spec
 
 MAX_SIZE = 10**9  # no width is larger; keeps parameter counts within float64
 MAX_CAPACITY = 1e3  # of an expert, over its share
@@ -36,6 +36,9 @@ class MoeSpec(Spec):
         many; more are dropped. Left out, none is.
     pad_to_capacity : bool
         Each expert is filled up to that.
+    load_spread : Ratio or None
+        Deviation of the tokens that the router prefers to give an expert, over their
+        mean; none if left out, so that choices scatter as draws do and no more.
     """
 
     experts: int = Field(gt=1, le=MAX_SIZE)
@@ -49,6 +52,7 @@ class MoeSpec(Spec):
     groups: int = Field(default=0, ge=0, le=MAX_SIZE)
     capacity_factor: float | None = Field(default=None, gt=0, le=MAX_CAPACITY)
     pad_to_capacity: bool = False
+    load_spread: Ratio | None = None
 
     @property
     def computed(self) -> float:

@@ -13,6 +13,7 @@ RecomputeModule = Literal[
 MAX_PASSES = 1000
 Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
+Moved = Annotated[float, Field(ge=0, le=MAX_STATE)]
 CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
 Order = Literal["tp-cp-dp-pp", "tp-cp-pp-dp"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
@@ -103,6 +104,8 @@ class MemorySpec(Spec):
         the backward pass gathers them again.
     activation_kept : a gated activation is two kernels, and the first's output is kept.
     kv_copied : keys and values are copied out of their packed product.
+    dummy_gradients : a product that adds a weight's gradient up gives one, too, that
+        nothing reads: for ever one for each shape of a weight.
     expert_outputs : what experts give back is kept, to be weighted afterwards; else
         their activation function weights it.
     router_bytes : bytes a token and expert that routing keeps.
@@ -130,6 +133,7 @@ class MemorySpec(Spec):
     gathered_inputs: bool = False
     activation_kept: bool = False
     kv_copied: bool = False
+    dummy_gradients: bool = False
     expert_outputs: bool = True
     router_bytes: float = Field(default=4.0, ge=0, le=MAX_STATE)
     loss: Literal["fused", "in_place", "copied", "chain"] | None = None
@@ -177,8 +181,11 @@ class ExpertsSpec(Spec):
     kernels : of the router beside its product, each way.
     scores : bytes that they move for the score of one token for one expert.
     sort, padding, bias : passes over the tokens that a worker's experts receive: chunks
-        of other workers sorted by expert, rows padded for narrow products, biases.
+        of other workers sorted by expert (or what a stack moves beside one gather and
+        one scatter), rows padded for narrow products, biases.
     bias_kernels : for each expert, each way.
+    beside : small exchanges beside each dispatch by NCCL's all-to-all: counts of tokens
+        and weights of choices.
     """
 
     one_kernel: bool = False
@@ -191,6 +198,7 @@ class ExpertsSpec(Spec):
     padding: Passes = (0.0, 0.0)
     bias: Passes = (0.0, 0.0)
     bias_kernels: float = Field(default=0.0, ge=0, le=MAX_PASSES)
+    beside: Passes = (0.0, 0.0)
 
 
 class DefaultsSpec(Spec):
@@ -220,15 +228,19 @@ class SoftwareSpec(NamedSpec):
         kernel, which the chip's `attention` table may know.
     narrow_attention : bool
         Its products take fp8 where those of the layers are narrow.
+    narrow_head : bool
+        Products of LM heads are as narrow as those of the layers.
     fused_norms, fused_optimizer, fused_loss : bool
         One kernel instead of a chain; what is not fused moves its data again.
     passes : PassesSpec
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
-    cast_activation, cast_weight : float
-        Bytes moved for a narrow operand: of an activation beside one kernel that
-        casts and transposes, of a weight in each pass.
+    casts : dict
+        Bytes moved for a narrow activation, by precision, beside one kernel that casts
+        and transposes; none where it is not listed.
+    cast_weight : float
+        Bytes moved for a narrow weight in each pass.
     repeats_last : bool
         Full recomputation repeats a layer's last product, too, whose output nothing
         but the residual takes; a compiler leaves out what nobody reads.
@@ -286,6 +298,8 @@ class SoftwareSpec(NamedSpec):
     tp_units, ep_units : Count or None
         Multiprocessors that kernels of the stack's own occupy in the place of the
         library's: of chunks behind products, of dispatch and combine.
+    forced_balance : bool
+        Experts are drawn by lot instead of by the router, as benchmarks do.
     dispatch_once : bool
         A token is sent once to each worker, and across nodes once to each node, that
         holds some of its experts (DeepEP, HybridEP); else once to each expert.
@@ -299,12 +313,13 @@ class SoftwareSpec(NamedSpec):
 
     attention: str
     narrow_attention: bool = False
+    narrow_head: bool = False
     fused_norms: bool
     fused_optimizer: bool
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
-    cast_activation: float = Field(default=0.0, ge=0, le=MAX_STATE)
+    casts: dict[Literal["fp8", "mxfp8", "nvfp4"], Moved] = Field(default_factory=dict)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None
     repeats_last: bool = True
@@ -337,6 +352,7 @@ class SoftwareSpec(NamedSpec):
     communication_share: Fraction | None = None
     tp_units: Count | None = None
     ep_units: Count | None = None
+    forced_balance: bool = False
     dispatch_once: bool = False
     step_overhead: Time
     memory: MemorySpec = MemorySpec()

@@ -202,6 +202,8 @@ def _fill_case(row: Record, q: Question) -> None:
     wide = q.precision in ("fp32", "tf32")
     row.wide_precision = row.precision if wide else tables.BF16
     row.attention_precision = row.wide_precision
+    narrow_head = q.software.narrow_head and _narrow(q)
+    row.head_precision = row.precision if narrow_head else row.wide_precision
     if q.software.narrow_attention and _narrow(q):
         row.attention_precision = tables.FP8
     row.activation_bytes = 4.0 if wide else 2.0
@@ -244,7 +246,7 @@ def _fill_experts(software: SoftwareSpec, row: Record) -> None:
     experts = software.experts
     for kind in ("one_kernel", "waits", "kernels", "bias_kernels"):
         row[f"expert_{kind}"] = getattr(experts, kind)
-    for kind in ("scores", "sort", "padding", "bias"):
+    for kind in ("scores", "sort", "padding", "bias", "beside"):
         row[f"expert_{kind}"] = getattr(experts, kind)
     launch = experts.launch or software.launch
     row.expert_launch = float(launch)
@@ -283,7 +285,8 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
     row.tensor_kernels = software.tensor_kernels
-    row.cast_activation = software.cast_activation
+    for precision, moved in software.casts.items():
+        row.casts[tables.PRECISIONS.index(precision)] = moved
     row.cast_weight = software.cast_weight
     store = software.activation_store
     row.activation_store = 1.0 if store is None else float(store)
@@ -311,6 +314,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.tp_units = -1.0 if software.tp_units is None else float(software.tp_units)
     row.ep_units = -1.0 if software.ep_units is None else float(software.ep_units)
     row.dispatch_once = software.dispatch_once
+    row.forced_balance = software.forced_balance
     row.step_overhead = float(software.step_overhead)
     _fill_experts(software, row)
     memory = software.memory
@@ -318,7 +322,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.loss_copies, row.loss_gradients, row.loss_held = LOSSES[loss]
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
-        *("expert_outputs", "router_bytes"),
+        *("dummy_gradients", "expert_outputs", "router_bytes"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
         *("stage_gathered", "lends", "waits"),
     ):

@@ -18,6 +18,7 @@ from accelsim.kernels.orders import WEIGHT, slots_of
 from accelsim.kernels.pipeline import schedule_of
 from accelsim.kernels.recompute import repeated, repeated_traffic
 from accelsim.kernels.schedule import NOWHERE, fill_orders, next_chunk, run_orders
+from accelsim.kernels.stages import stage_kinds
 from accelsim.kernels.step import add_layers, fill_pipeline
 from accelsim.kernels.steps import fill_steps
 from accelsim.kernels.tables import DENSE, EMBED, HEAD, MOE, Record, Rows
@@ -27,10 +28,13 @@ from accelsim.training.lower import Cases, table
 
 LETTERS = "FBW"  # forward, backward for the inputs or whole, for the weights
 TRAFFIC = ("tp", "cp", "ep")  # what a pass exposes within itself
-# what follows the pipeline; computing that replicas' traffic slows stands there, too
+# What follows the pipeline: parts of the step by engine. Computing that replicas'
+# traffic slows stands with it, the wait for the slowest replica with the host.
 AFTER = {
-    "dp": "dp", "contention": "contention_dp", "optimizer": "optimizer", "host": "host"
-}  # fmt: skip
+    "dp": ("dp", "contention_dp"),
+    "optimizer": ("optimizer",),
+    "host": ("host", "jitter_end"),
+}
 ENGINES = ("compute", *TRAFFIC, "p2p", *AFTER)
 
 
@@ -150,8 +154,8 @@ def timeline_of(rows: Cases, done: Evaluated, i: int) -> Timeline:
     passes, hops = _drawn(plan, schedule, pipe, exposed, sent)
     last = max(one.end for one in passes)
     others = [*hops]
-    for engine, part in AFTER.items():
-        seconds = float(result[part])
+    for engine, parts in AFTER.items():
+        seconds = sum(float(result[part]) for part in parts)
         if seconds > 0.0:
             others += [Span(s, engine, engine, last, last + seconds) for s in range(pp)]
         last += seconds
@@ -177,7 +181,7 @@ def _pipelines(
     Of the seconds that are exposed, and of the bytes that a worker sends.
     """
     case, layers = plan.case, done.layers[plan.shard]
-    _, chip, model, software, _ = rows.of(case)
+    row, chip, model, software, _ = rows.of(case)
     one = table(tables.PLAN, 1)
     one[0] = plan
     scratch, result = step_scratch(one), table(tables.RESULT, 1)
@@ -186,55 +190,68 @@ def _pipelines(
         done.layers, np.ones(1, dtype=bool), result, scratch,
     )  # fmt: skip
     pipe = scratch.pipe.view(np.recarray)[0]
-    full, part = (pipe.dense, pipe.mixtures), table(tables.RESULT, 1)[0]
-    forward, backward, *_ = add_layers(
-        part, layers, chip, model, software, plan, table(MOMENT, MOMENTS), *full
-    )
+    dense, mixture, full = table(tables.RESULT, 3)
+    for part, count in ((dense, (1.0, 0.0)), (mixture, (0.0, 1.0))):
+        add_layers(part, layers, chip, model, software, plan, _moments(), *count)
     if plan.pp == 1:
+        count = (pipe.dense, pipe.mixtures)
+        forward, backward, *_ = add_layers(
+            full, layers, chip, model, software, plan, _moments(), *count
+        )
         wait = float(result[0].launch) / plan.micro_batches
         fill_pipeline(pipe, layers, forward, backward, wait)
-    share = 1.0 / (3.0 + repeated(plan))
+    share, stages = 1.0 / (3.0 + repeated(plan)), range(plan.pp)
+    kinds = np.array([stage_kinds(row, model, software, plan, s) for s in stages])
     exposed = {
-        kind: _traffic(kind, layers, float(part[kind]), share, pipe.share)
+        kind: _traffic(kind, layers, kinds @ (dense[kind], mixture[kind]), share)
         for kind in TRAFFIC
     }
-    sent = {k: _sent(k, layers, full, plan, pipe.share) for k in TRAFFIC}
+    sent = {kind: _sent(kind, layers, kinds, plan) for kind in TRAFFIC}
     return pipe, exposed, sent
 
 
-def _sent(
-    kind: str, layers: Rows, full: tuple[float, float], plan: Record, stages: Rows
-) -> Record:
+def _moments() -> Rows:
+    return table(MOMENT, MOMENTS)
+
+
+def _fill_shares(pipe: Record, stages: np.ndarray) -> int:
+    """Fill what stages have over the one that has most; return which that is."""
+    most = int(np.argmax(stages))
+    if stages[most] > 0.0:
+        pipe.share[: len(stages)] = stages / stages[most]
+    return most
+
+
+def _sent(kind: str, layers: Rows, kinds: np.ndarray, plan: Record) -> Record:
     """Return a pipeline whose seconds are the bytes of one kind of traffic.
 
-    full : layers of the fullest stage, dense and mixtures.
+    kinds : dense layers and mixtures of each stage.
     """
     pipe, again = table(tables.PIPELINE, 1)[0], repeated(plan)
-    pipe.share = stages
-    for row, count in zip((layers[DENSE], layers[MOE]), full, strict=True):
+    forward, backward = np.zeros(2), np.zeros(2)
+    for i, row in enumerate((layers[DENSE], layers[MOE])):
         there = float(row[f"forward_{kind}_bytes"])
         block, routed = repeated_traffic(row, plan)
         more = {"tp": block * float(row.block_tp_bytes), "ep": routed * there}
-        pipe.forward += count * there
-        pipe.backward += count * (float(row[f"backward_{kind}_bytes"]) + again * there)
-        pipe.backward += count * more.get(kind, 0.0)
+        forward[i] = there
+        backward[i] = float(row[f"backward_{kind}_bytes"]) + again * there
+        backward[i] += more.get(kind, 0.0)
+    most = kinds[_fill_shares(pipe, kinds @ (forward + backward))]
+    pipe.forward, pipe.backward = most @ forward, most @ backward
     for name, end in (("embed", layers[EMBED]), ("head", layers[HEAD])):
         for way in ("forward", "backward"):
             pipe[f"{name}_{way}"] = end[f"{way}_{kind}_bytes"]
     return pipe
 
 
-def _traffic(
-    kind: str, layers: Rows, seconds: float, share: float, stages: Rows
-) -> Record:
+def _traffic(kind: str, layers: Rows, seconds: np.ndarray, share: float) -> Record:
     """Return a pipeline that does nothing but expose one kind of traffic.
 
-    seconds : of the fullest stage on a micro-batch; share : of these in the forward
-    pass; stages : layers of each over those of the fullest.
+    seconds : of each stage on a micro-batch; share : of these in the forward pass.
     """
     pipe = table(tables.PIPELINE, 1)[0]
-    pipe.share = stages
-    pipe.forward, pipe.backward = share * seconds, (1.0 - share) * seconds
+    most = float(seconds[_fill_shares(pipe, seconds)])
+    pipe.forward, pipe.backward = share * most, (1.0 - share) * most
     for name, end in (("embed", layers[EMBED]), ("head", layers[HEAD])):
         for way in ("forward", "backward"):
             pipe[f"{name}_{way}"] = end[f"{way}_{kind}"] if kind == "tp" else 0.0

@@ -1,10 +1,11 @@
 """What NVIDIA's performance recipes of mixtures switch on, release by release.
 
 This file knows which of Megatron-Bridge's recipes capture what in CUDA graphs, hide the
-experts' exchange, and send a token once. Read from NVIDIA-NeMo/Megatron-Bridge at
-v0.1.0rc4 (release 25.09, scripts/performance/configs/*/*.yaml), v0.2.0 (25.11), v0.3.0
-(26.02), v0.4.0 (26.02.01), v0.5.0 (26.06; */*_workload_base_configs.py and its commits
-in between) and 067f987 (26.08, src/megatron/bridge/perf_recipes).
+experts' exchange, narrow attention and LM head, and send a token once. Read from
+NVIDIA-NeMo/Megatron-Bridge at v0.1.0rc4 (release 25.09, scripts/performance/configs/*/
+*.yaml), v0.2.0 (25.11), v0.3.0 (26.02), v0.4.0 (26.02.01), v0.5.0 (26.06; */
+*_workload_base_configs.py and its commits in between) and 067f987 (26.08, src/megatron/
+bridge/perf_recipes).
 """
 
 import re
@@ -44,6 +45,19 @@ HIDDEN: tuple[Rule, ...] = (
     ((26, 4), LAST, r"B200", r"deepseek", r"mxfp8"),
     ((26, 4), LAST, r"GB200", r"gpt-oss", r"bf16"),
 )
+# fp8_dot_product_attention
+SCORES: tuple[Rule, ...] = (
+    ((26, 6), LAST, r"GB300", r"deepseek-v3", r"mxfp8"),
+    ((26, 8), LAST, r"B300", r"deepseek-v3", r"mxfp8"),
+    ((26, 6), LAST, r"GB[23]00", r"qwen3|gpt-oss", r"mxfp8"),
+    ((26, 6), LAST, r"B300", r"qwen3-30b", r"mxfp8"),
+    ((26, 8), LAST, r"B[23]00", r"qwen3", r"mxfp8"),
+)
+# fp8_output_proj
+HEADS: tuple[Rule, ...] = (
+    ((26, 6), LAST, r"GB[23]00", r"deepseek-v3|gpt-oss", r"mxfp8"),
+    ((26, 8), LAST, r"B300", r"deepseek-v3", r"mxfp8"),
+)
 # NCCL's all-to-all in the place of DeepEP and HybridEP
 PLAIN: tuple[Rule, ...] = (
     (FIRST, (25, 10), r"G?B200", r"", r""),
@@ -73,6 +87,8 @@ def _holds(rules: tuple[Rule, ...], row: Row) -> bool:
 def expert_changes(row: Row) -> dict[str, object]:
     """Return what the recipe behind a row of a mixture changes in the stack."""
     changed: dict[str, object] = {"overlap.ep": _holds(HIDDEN, row)}
+    changed |= {"narrow_attention": True} if _holds(SCORES, row) else {}
+    changed |= {"narrow_head": True} if _holds(HEADS, row) else {}
     if _holds(PLAIN, row):
         changed["dispatch_once"] = False
     if "tokendrop" in row.get("source", ""):

@@ -139,5 +139,16 @@ def narrow_attention(row: Row) -> bool:
     return config is not None and config.narrow
 
 
+def scaled_now(row: Row) -> bool:
+    """Return whether fp8 tensors are scaled by their own largest values.
+
+    FP8_RECIPE="tensorwise" in config_common.sh of llama31_8b and llama31_405b, v5.1.
+    """
+    found = re.search(
+        rf"v5\.1: .*/(?:{SMALL}|llama3_8b|{LARGE})", row.get("source", "")
+    )
+    return found is not None and not row["chip"].startswith("MI")
+
+
 def _behind(row: Row) -> Config | None:
     return next((config for config in CONFIGS if config.fits(row)), None)

@@ -73,7 +73,7 @@ def model_of(row: Row, seq_len: int) -> ModelSpec:
         if SAME_MODEL.get(name, name) not in catalog.names("models"):
             raise LeftOutError(NO_SIZES)
         # a model that the catalog knows by its name alone
-        known = catalog.model(SAME_MODEL.get(name, name)).model_dump()
+        known = dict(catalog.model(SAME_MODEL.get(name, name)))
         stated = {k: v for k, v in sizes.items() if v is not None}
         fields = known | stated | {"seq_len": seq_len, "mtp_layers": 0}
         return _validated(fields | _details(row), name)
@@ -115,14 +115,14 @@ def _known(
 
 
 def _like(spec: ModelSpec, sizes: dict[str, int | None]) -> dict[str, Any]:
-    return spec.model_dump() | {"layers": sizes["layers"], "mtp_layers": 0}
+    return dict(spec) | {"layers": sizes["layers"], "mtp_layers": 0}
 
 
 def _in_style(
     row: Row, sizes: dict[str, int | None], mixture: dict[str, int] | None
 ) -> dict[str, Any]:
     relative = next(like for p, like in STYLES if re.search(p, row["model"]))
-    fields = catalog.model(relative).model_dump()
+    fields = dict(catalog.model(relative))
     stated = re.search(r"head_dim[ =](\d+)", row.get("notes", ""))
     fields.pop("head_dim")
     if stated:

@@ -35,6 +35,9 @@ def fill_model(row: Record, model: ModelSpec) -> None:
         row.experts, row.top_k, row.expert_ffn = moe.experts, moe.computed, moe.ffn
         row.node_limit, row.groups = moe.node_limit, moe.groups
         row.shared_ffn = moe.shared_experts * (moe.shared_ffn or moe.ffn)
+        row.load_spread = 0.0 if moe.load_spread is None else float(moe.load_spread)
+        if moe.pad_to_capacity:
+            row.load_spread = -1.0
         row.expert_parameters = count.experts * count.expert_ffn
         row.moe_parameters = (
             shared + count.router_per_layer + count.shared_ffn_per_layer

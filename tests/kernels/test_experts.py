@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.kernels.experts import distinct, expert_exchange
+from accelsim.kernels.experts import distinct, expert_exchange, side_exchange
 from accelsim.kernels.tables import MOE
 from tests.examples import mixture, shard, software, switch, tiers, world
 
@@ -69,6 +69,14 @@ def test_one_switch_by_hand() -> None:
     each, all_sent = expert_exchange(flat, software(), group, mixture(), 1e6)
     assert all_sent == pytest.approx(2e6 * 3 / 4)
     assert each == pytest.approx(all_sent / 1e11)
+
+
+def test_what_goes_beside_the_hidden_states() -> None:
+    # 4 B for each of two choices of a token, whose hidden state are 2 x 1024 B
+    flat, group = tiers(switch(8, 1e11)), shard(ep=4)
+    time, sent = side_exchange(flat, software(), group, mixture(), 2048e3)
+    assert sent == pytest.approx(1000 * 2 * 4.0 * 3 / 4)
+    assert time == pytest.approx(sent / 1e11)
 
 
 def test_a_node_gets_a_token_once() -> None:

@@ -1,5 +1,6 @@
 """One layer on one worker: against the papers' totals, and laws of cutting it up."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +76,19 @@ def test_narrow_products_cast_what_they_read() -> None:
     assert timed(product()).forward_elementwise == 0.0
 
 
+def test_a_stack_moves_more_to_cast() -> None:
+    # the largest value first: two more bytes, in the precision that needs it alone
+    moved = np.zeros(tables.N_PRECISIONS)
+    moved[tables.FP8] = 2.0
+    for precision, more in ((tables.FP8, 2.0), (tables.MXFP8, 0.0)):
+        layer = table(LAYER, 1)[0]
+        op = product(precision=precision)
+        add_operator(layer, chip(), case(), software(casts=moved), op)
+        plain = timed(product(precision=precision))
+        found = layer.forward_elementwise - plain.forward_elementwise
+        assert found == pytest.approx(more * 2048 * 1024 / 4e12)
+
+
 def test_experts_apart_are_cast_and_started_one_by_one() -> None:
     experts = {"batch": 4.0, "grouped": tables.APART, "precision": tables.FP8}
     layer = timed(product(**experts), chip(kernel_latency=1e-6))
@@ -99,6 +113,12 @@ def test_what_is_started_between_routing_and_combining() -> None:
     apart = world(model=mixture(), software=stack).layers(ep=2)[MOE]
     calls = 2 * stack.collective_calls
     assert apart.forward_routed == 7.0 + calls
+    # and one each for the counts and the weights of the choices
+    stack.expert_beside = (2.0, 1.0)
+    beside = world(model=mixture(), software=stack).layers(ep=2)[MOE]
+    assert beside.forward_routed == 7.0 + 2 * calls
+    assert beside.backward_routed == apart.backward_routed + calls / 2
+    assert beside.forward_ep > apart.forward_ep
 
 
 def test_a_stream_takes_its_bytes_and_its_starts() -> None:
@@ -443,7 +463,8 @@ def test_wide_formats_take_wide_memory() -> None:
     # fp32: activations of 4 B instead of 2; and the head at the rate of fp32
     wide = case(
         precision=tables.FP32, wide_precision=tables.FP32,
-        attention_precision=tables.FP32, activation_bytes=4.0, weight_bytes=4.0,
+        attention_precision=tables.FP32, head_precision=tables.FP32,
+        activation_bytes=4.0, weight_bytes=4.0,
     )  # fmt: skip
     full, half = world(case=wide), world()
     kept = [made.layers()[DENSE].saved - STATISTICS for made in (full, half)]

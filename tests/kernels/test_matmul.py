@@ -21,7 +21,7 @@ from tests.examples import chip, gemm, systolic
 SIZE = st.integers(1, 20_000).map(float)
 BATCH = st.integers(1, 64).map(float)
 FACTOR = st.floats(1.0, 16.0)
-BF16, FP8 = tables.BF16, tables.FP8
+BF16, FP8, NVFP4 = tables.BF16, tables.FP8, tables.NVFP4
 
 
 def seconds(
@@ -39,6 +39,17 @@ def test_fp8_gradients_are_promoted_on_the_way() -> None:
         fast = seconds(worker, *size, precision=precision, bytes_in=1.0)
         full = seconds(worker, *size, precision=precision, bytes_in=1.0, promoted=1)
         assert full == pytest.approx(slower * fast, rel=0.02)
+
+
+def test_library_has_its_own_pace_in_4_bits() -> None:
+    # of the vendor's kernels alone, and of no other precision
+    worker, size = chip(tuned=1.25), (4096.0, 8192.0, 4096.0)
+    for precision, faster in ((NVFP4, 1.25), (BF16, 1.0)):
+        other = seconds(worker, *size, precision=precision, bytes_in=1.0, whole=1)
+        own = seconds(worker, *size, precision=precision, bytes_in=1.0, whole=0)
+        plain = seconds(chip(), *size, precision=precision, bytes_in=1.0, whole=0)
+        assert other == seconds(chip(), *size, precision=precision, bytes_in=1.0)
+        assert plain == pytest.approx(faster * own, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,10 @@ def test_launch_fits_how_kernels_are_started(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kernels", "layer", "collective"),
-    [  # benchmarks/measured/host_nanotron.py and host_megatron.py, on a GPU's host
+    [  # benchmarks/measured/host_{nanotron,megatron,te}.py, on a GPU's host
         ("nanotron", (24, 29), (1.35e-3, 1.68e-3), 152e-6),
         ("megatron-2021", (23, 29), (1.01e-3, 0.99e-3), 23e-6),
+        ("megatron-core", (15, 20), (0.78e-3, 0.69e-3), 76e-6),
     ],
 )
 def test_python_around_a_layer(
@@ -97,7 +98,7 @@ def test_bridge_adds_graphs_to_nemo() -> None:
     assert nemo.memory.expert_outputs
     assert bridge.memory == nemo.memory.model_copy(update={"expert_outputs": False})
     own = {"name", "source", "note", "graphs", "launch", "overlap", "dispatch_once"}
-    own |= {"memory", "defaults", "experts", "ep_units"}
+    own |= {"memory", "defaults", "experts", "ep_units", "forced_balance"}
     # a blank ETP of its performance tables is one
     assert bridge.defaults == nemo.defaults.model_copy(update={"etp": 1})
     assert nemo.model_dump(exclude=own) == bridge.model_dump(exclude=own)

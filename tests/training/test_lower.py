@@ -58,6 +58,11 @@ def test_attention_is_narrow_where_products_are(precision: str, attention: str) 
     asked = question(precision=precision, software={"narrow_attention": True})
     case = lower([asked]).cases[0]
     assert tables.PRECISIONS[case.attention_precision] == attention
+    assert case.head_precision == case.wide_precision
+    stack = {"narrow_head": True}
+    case = lower([question(precision=precision, software=stack)]).cases[0]
+    assert case.head_precision == case.precision
+    assert case.attention_precision == case.wide_precision
 
 
 def test_what_a_stack_does() -> None:

@@ -4,13 +4,14 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from accelsim.explore.estimate import answer
 from accelsim.explore.result import Estimate
 from accelsim.explore.timeline import timeline
 from accelsim.training.timeline import TRAFFIC, Span, Timeline
-from tests.examples import question
+from tests.examples import MOE_SPEC, question
 
 ALL = ("1f1b", "gpipe", "zb-h1", "zb-v", "dualpipe")
 SPLIT = ("zb-h1", "zb-v", "dualpipe")
@@ -97,3 +98,28 @@ def test_one_micro_batch_is_in_one_place_at_a_time() -> None:
     total = sum(one.end - one.start for one in order)
     total += sum(hop.end - hop.start for hop in hops)
     assert order[-1].end == pytest.approx(total, rel=1e-12)
+
+
+@pytest.mark.parametrize("further", [0, 1])
+@pytest.mark.parametrize("vp", [1, 2])
+def test_each_stage_has_its_own_layers(vp: int, further: int) -> None:
+    # 2 of 8 layers are dense: all of the first stage's, or one each of the first two's
+    layers = 8 if not further else 16 - 2 - further
+    shape = {"moe": MOE_SPEC | {"dense_layers": 2}, "layers": layers}
+    asked = question(
+        model=shape | {"mtp_layers": further},
+        software={"interleaved": True, "overlap": {}},
+        plan={"tp": 1, "pp": 4, "vp": vp, "ep": 4, "micro_batch": 1},
+    )
+    (found,) = answer([asked])
+    assert isinstance(found, Estimate), found
+    line = timeline(found)
+    assert line.end == pytest.approx(found.step_time, rel=0.005)
+    sent = np.zeros(4)
+    for one in line.passes:
+        sent[one.stage] += one.sent["ep"]
+    # a worker's mean over the stages, from the estimate and counted pass by pass
+    assert sent.sum() == pytest.approx(4.0 * found.link_bytes["ep"])
+    if not further:
+        mixtures = [0, 2, 2, 2] if vp == 1 else [1, 1, 2, 2]
+        assert sent / sent.max() == pytest.approx(np.array(mixtures) / 2.0)

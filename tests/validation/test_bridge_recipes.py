@@ -51,3 +51,28 @@ def test_dropped_tokens_are_counted_beforehand() -> None:
     dropped["source"] += ": DeepSeekV3 (tokendrop)"
     assert expert_changes(dropped)["experts.waits"] is False
     assert "experts.waits" not in expert_changes(row("25.09", "B200", "x", "fp8"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "scores", "head"),
+    [
+        # v0.5.0 deepseek_llm_pretrain.py: fp8_output_proj for both, mxfp8 alone;
+        # deepseek_workload_base_configs.py: fp8_dot_product_attention of GB300 alone
+        (("26.06", "GB300", "deepseek-v3", "mxfp8"), True, True),
+        (("26.06", "GB200", "deepseek-v3", "mxfp8"), False, True),
+        (("26.06", "GB200", "deepseek-v3", "bf16"), False, False),
+        (("26.06", "B300", "deepseek-v3", "mxfp8"), False, False),
+        # v0.6.0 perf_recipes/deepseek/b300/deepseek_v3.py
+        (("26.08", "B300", "deepseek-v3", "mxfp8"), True, True),
+        (("26.06", "GB200", "qwen3-30b-a3b", "mxfp8"), True, False),
+        (("26.04", "GB300", "gpt-oss-120b", "mxfp8"), False, False),
+    ],
+)
+def test_what_a_recipe_narrows(
+    asked: tuple[str, str, str, str], *, scores: bool, head: bool
+) -> None:
+    found = expert_changes(row(*asked))
+    assert (found.get("narrow_attention", False), found.get("narrow_head", False)) == (
+        scores,
+        head,
+    )

@@ -334,6 +334,13 @@ def test_a_run_that_was_launched_without_overlap(row: MakeRow) -> None:
     assert not any(getattr(overlap, kind) for kind in OVERLAPS)
 
 
+def test_a_launch_script_without_virtual_stages(row: MakeRow) -> None:
+    cells = {"precision": "bf16", "vp": "", "framework": "Megatron-Core"}
+    made = row("T01094", chip="B200", family="SimuMax") | cells
+    assert case_of(made).question.plan.vp == 1
+    assert case_of(made | {"family": "x"}).question.plan.vp is None
+
+
 @pytest.mark.parametrize(
     ("chip", "chips", "cells"),
     [
@@ -384,6 +391,26 @@ def test_precision_of_a_submission_is_that_of_its_configuration(
     assert case.question.software.narrow_attention is narrow
 
 
+@pytest.mark.parametrize(
+    ("system", "chip", "precision", "moved"),
+    [
+        # FP8_RECIPE=tensorwise in v5.1, delayed scaling with adapters and on AMD
+        ("v5.1: NVIDIA/results/tyche_ngpu512/llama31_8b", "GB200", "fp8", 2.0),
+        ("v5.1: NVIDIA/results/tyche_ngpu8/llama2_70b_lora", "GB200", "fp8", 0.0),
+        ("v5.1: AMD/results/MI355X/llama31_8b", "MI355X", "fp8", 0.0),
+        # a table's own word
+        ("v5.0: Dell/results/XE/gpt3", "H100-SXM", "fp8 (current scaling)", 2.0),
+    ],
+)
+def test_tensors_that_scale_themselves_are_read_once_more(
+    row: MakeRow, system: str, chip: str, precision: str, moved: float
+) -> None:
+    made = submission(row, system, chip, "8") | {"precision": precision}
+    casts = case_of(made).question.software.casts
+    # without Hadamard matrices in MLPerf (NVTE_NVFP4_DISABLE_RHT=1)
+    assert (casts["fp8"], casts["nvfp4"]) == (moved, 2.0)
+
+
 def test_what_a_row_says_of_its_precision_counts(row: MakeRow) -> None:
     made = submission(row, "v5.1: Lenovo/results/SR680aV3/llama31_8b", "B200", "8")
     case = case_of(made | {"precision": "fp8"})
@@ -420,6 +447,10 @@ def test_experts_and_latent_attention(row: MakeRow) -> None:
     assert mla is not None
     assert (moe.experts, moe.top_k, moe.ffn, moe.shared_experts) == (256, 8, 2048, 1)
     assert (moe.dense_layers, mla.kv_lora_rank) == (3, 512)
+    # figures of the catalog's model stay figures, with their sources
+    own = catalog.model("deepseek-v3").moe
+    assert own is not None
+    assert moe.load_spread == own.load_spread
     assert (q.plan.ep, q.plan.dp, q.precision) == (64, 64, "mxfp8")
     assert q.model.mtp_layers == 1  # its recipe's
     without = row("T00472", source="[25.11] Pre-Training: DeepSeekV3 (w/o MTP)")
