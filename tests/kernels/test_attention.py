@@ -113,10 +113,12 @@ def test_keys_walked_block_by_block(
 
 def test_a_window_in_whole_blocks_of_keys() -> None:
     # of 4 blocks of 2048 all but the first walk their own keys and those before
-    total, _, longest = key_walk(operator(m=8192.0, n=8192.0, window=128.0), 2048, 2048)
+    op = operator(m=8192.0, n=8192.0, window=128.0)
+    total, _, longest = key_walk(op, 2048.0, 2048.0)
     assert (total, longest) == (2048 + 3 * 4096, 4096)
     # 4096 keys before 2048 queries are two blocks
-    total, _, longest = key_walk(operator(m=8192.0, n=8192.0, window=4096.0), 2048, 2048)
+    op = operator(m=8192.0, n=8192.0, window=4096.0)
+    total, _, longest = key_walk(op, 2048.0, 2048.0)
     assert (total, longest) == (2048 + 4096 + 2 * 6144, 6144)
 
 
