@@ -13,7 +13,7 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
-from accelsim.kernels.stages import head_parameters
+from accelsim.kernels.stages import head_parameters, tied_table
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
     STATE_PASSES,
@@ -97,6 +97,7 @@ def fill_exchange(
     exchange.table = model.embed_parameters / plan.tp / (dense + experts)
     if plan.pp > 1:
         exchange.table = 0.0
+    exchange.tied, exchange.tied_bytes = tied_exchange(tiers, software, model, plan)
     exchange.gather, exchange.gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
         weight = case.weight_bytes
@@ -125,6 +126,21 @@ def add_alike(
     )
     exchange.reduce += calls * time
     exchange.reduced += calls * sent
+
+
+@kernel
+def tied_exchange(
+    tiers: Rows, software: Record, model: Record, plan: Record
+) -> tuple[float, float]:
+    """Return (seconds, bytes) of adding up the gradients of a table held twice.
+
+    Bytes as the mean over the stages. The first and the last stage reduce it for each
+    other once a step, behind nothing (Megatron-Core, finalize_model_grads.py).
+    """
+    size = software.grad_bytes * tied_table(model, plan)
+    stride = float(plan.tp * plan.cp * plan.dp * (plan.pp - 1))
+    time, sent, _, _ = collective(tiers, ALL_REDUCE, size, 2.0, stride, software)
+    return time, 2.0 * sent / plan.pp
 
 
 @kernel
@@ -165,11 +181,12 @@ def add_data_parallel(
     hides = software.overlap_dp * (plan.sharding == UNSHARDED or software.scatter > 0)
     alone = 0.0 if software.overlap_scatter > 0.0 else exchange.scatter
     seen, more, _ = bucketed(hides, reduce - alone, behind, layers, longer, done)
-    result.dp += time + times * (alone + seen)
+    result.dp += time + times * (alone + seen) + exchange.tied
     lost += times * more
     result.contention += lost
     result.contention_dp += lost
     result.dp_bytes += times * exchange.reduced + gathers * exchange.gathered
+    result.dp_bytes += exchange.tied_bytes
 
 
 @kernel
