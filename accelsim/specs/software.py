@@ -59,6 +59,7 @@ class ContextSpec(Spec):
         for tokens: Ulysses), `a2a+p2p` (that within groups, a ring among them).
     blocks : where keys are gathered, attention goes block by block all the same.
     copies : keys are copied where an all-to-all has more workers than they have heads.
+    repeats : keys get as many heads as queries have before they are exchanged.
     gradient_ring : gradients of gathered keys go round a ring and one hop home; else
         they are reduced and scattered.
     gradient_bytes : of an element of these; as activations if left out.
@@ -70,6 +71,7 @@ class ContextSpec(Spec):
     types: tuple[CpCommType, ...] = Field(default=("p2p",), min_length=1)
     blocks: bool = False
     copies: bool = False
+    repeats: bool = False
     gradient_ring: bool = False
     gradient_bytes: float | None = Field(default=None, gt=0, le=MAX_STATE)
     merge: tuple[Pass, Pass, Pass] = (6.0, 6.0, 3.0)
