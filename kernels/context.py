@@ -87,7 +87,7 @@ def place(shard: Record) -> None:
 
 @kernel
 def repeat_keys(software: Record, shard: Record) -> None:
-    """Give a context group as many heads of keys as of queries, if the stack does so."""
+    """Give a context group as many heads of keys as of queries, if the stack does."""
     if shard.cp > 1 and software.cp_repeats > 0.0:
         shard.sent_heads = shard.heads
 
