@@ -168,6 +168,32 @@ def fill_states(
 
 
 @kernel
+def one_of_each(
+    model: Record, plan: Record, dense: float, mixtures: float, stage: int
+) -> float:
+    """Return the parameters of one weight of each shape that a stage trains.
+
+    Of a dense layer and of a mixture, whose attention is the same; of one expert; of
+    the LM head.
+    """
+    if model.adapter_rank > 0.0:  # the weights themselves are frozen
+        return 0.0
+    matrices = (model.up_matrices + 1.0) * model.hidden
+    total = model.layer_parameters if dense > 0.0 else 0.0
+    if mixtures > 0.0:
+        shared = matrices * model.shared_ffn
+        total += shared
+        if model.shared_ffn != model.expert_ffn or plan.etp != plan.tp:
+            each = model.expert_parameters / max(1.0, model.experts)
+            total += each * plan.tp / plan.etp
+        if dense == 0.0:
+            total += model.moe_parameters - shared - model.hidden * model.experts
+    if stage == plan.pp - 1:
+        total += model.vocab * model.hidden
+    return float(total / plan.tp)
+
+
+@kernel
 def fill_held(
     held: Record, layers: Rows, case: Record, chip: Record, model: Record,
     software: Record, plan: Record, stage: int,
@@ -178,6 +204,7 @@ def fill_held(
     held.dense, held.experts, held.ends = parameters_at(
         model, plan, dense, mixtures, stage
     )
+    held.shapes = one_of_each(model, plan, dense, mixtures, stage)
     held.kept, held.workspace = stage_activations(
         layers, chip, software, plan, dense, mixtures
     )
@@ -197,6 +224,7 @@ def fill_stage(
         memory.weights *= 2.0
         memory.gradients *= 2.0
     memory.stage, memory.layers, memory.depth = stage, here, held.depth
+    memory.buffers += software.dummy_gradients * case.weight_bytes * held.shapes
     if plan.tp > 1:
         tokens = plan.micro_batch * case.seq_len / plan.cp
         size = case.activation_bytes * tokens * model.hidden

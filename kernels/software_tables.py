@@ -111,6 +111,7 @@ SOFTWARE = np.dtype(
         ("gathered_inputs", "f8"),
         ("activation_kept", "f8"),
         ("kv_copied", "f8"),
+        ("dummy_gradients", "f8"),  # 1 if there is one of each shape
         ("expert_outputs", "f8"),  # 1 if kept, to be weighted
         ("router_bytes", "f8"),  # B a token and expert
         # fp32 copies of the logits at the loss, in the place of `fused`; see `LOSSES`

@@ -15,6 +15,7 @@ Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
 Moved = Annotated[float, Field(ge=0, le=MAX_STATE)]
 CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
+Order = Literal["tp-cp-dp-pp", "tp-cp-pp-dp"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
 Passes = tuple[Pass, Pass]  # forward, backward
@@ -103,6 +104,8 @@ class MemorySpec(Spec):
         the backward pass gathers them again.
     activation_kept : a gated activation is two kernels, and the first's output is kept.
     kv_copied : keys and values are copied out of their packed product.
+    dummy_gradients : a product that adds a weight's gradient up gives one, too, that
+        nothing reads: for ever one for each shape of a weight.
     expert_outputs : what experts give back is kept, to be weighted afterwards; else
         their activation function weights it.
     router_bytes : bytes a token and expert that routing keeps.
@@ -130,6 +133,7 @@ class MemorySpec(Spec):
     gathered_inputs: bool = False
     activation_kept: bool = False
     kv_copied: bool = False
+    dummy_gradients: bool = False
     expert_outputs: bool = True
     router_bytes: float = Field(default=4.0, ge=0, le=MAX_STATE)
     loss: Literal["fused", "in_place", "copied", "chain"] | None = None
@@ -177,7 +181,8 @@ class ExpertsSpec(Spec):
     kernels : of the router beside its product, each way.
     scores : bytes that they move for the score of one token for one expert.
     sort, padding, bias : passes over the tokens that a worker's experts receive: chunks
-        of other workers sorted by expert, rows padded for narrow products, biases.
+        of other workers sorted by expert (or what a stack moves beside one gather and
+        one scatter), rows padded for narrow products, biases.
     bias_kernels : for each expert, each way.
     beside : small exchanges beside each dispatch by NCCL's all-to-all: counts of tokens
         and weights of choices.
@@ -209,6 +214,7 @@ class DefaultsSpec(Spec):
     vp: int | None = None
     schedule: Schedule | None = None
     sp: bool = True
+    order: Order = "tp-cp-dp-pp"
     precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
 
 

@@ -322,7 +322,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     row.loss_copies, row.loss_gradients, row.loss_held = LOSSES[loss]
     for name in (
         *("gathered_inputs", "activation_kept", "kv_copied", "working_gradient"),
-        *("expert_outputs", "router_bytes"),
+        *("dummy_gradients", "expert_outputs", "router_bytes"),
         *("bucket_bytes", "update_bytes", "gather_buffers", "head_counts"),
         *("stage_gathered", "lends", "waits"),
     ):

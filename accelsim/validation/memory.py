@@ -39,8 +39,7 @@ APART = "pipeline bug: reported only"
 class Judged:
     """A row and our answer.
 
-    peak : our figure [B] for what was measured, on a rank of the first stage: a log is
-    written by rank 0.
+    peak : our figure [B] for what was measured, on the rank that it was measured on.
     """
 
     seen: Seen
@@ -122,8 +121,9 @@ def _judge(seen: dict[int, Seen], reasons: dict[int, str]) -> dict[int, Judged]:
 
 def _peak(seen: Seen, found: Estimate) -> float:
     if seen.meaning == "reserved":
-        return reserved(found, 0, seen.pace)
-    return found.stages[0].memory.allocated
+        return reserved(found, None if seen.fullest else 0, seen.pace)
+    stages = found.stages if seen.fullest else found.stages[:1]
+    return max(stage.memory.allocated for stage in stages)
 
 
 def _share(truths: Any) -> float | None:

@@ -49,11 +49,15 @@ STACK = "huggingface/nanotron"  # of a sweep that does not name its stack
 # The feed-forward width of a sweep's row without one: that of the same Llama.
 WIDTHS = {2048: 8192, 3072: 8192, 4096: 14336, 8192: 28672, 16384: 53248}
 TIED_BELOW = 10_000  # feed-forward width, in the sweep's own script
-# What a source means by its memory: (pattern of family, quantity, unit).
+# What a source means by its memory: (pattern of family, quantity, unit, whether it is
+# that of the fullest worker; else the first one's, who writes a log).
 MEANINGS = (
-    (r"nanotron", "reserved", GIB),  # torch.cuda.max_memory_reserved() / 1024**3
-    (r"torchtitan", "reserved", GIB),  # max_reserved_gib of its metrics
-    (r"(?i)simumax", "allocated", GIB),  # torch.cuda.max_memory_allocated
+    # torch.cuda.max_memory_reserved() / 1024**3
+    (r"nanotron", "reserved", GIB, False),
+    # max_reserved_gib; "the maximum across all GPUs" (llama3_h100_202412_torchtitan.md)
+    (r"torchtitan", "reserved", GIB, True),
+    # torch.cuda.max_memory_allocated, "maximum over all ranks" (its guide for B200)
+    (r"(?i)simumax", "allocated", GIB, True),
 )
 
 
@@ -70,6 +74,8 @@ class Seen:
         the framework, or `allocated` of that.
     suspect : bool
         The run had a fault that the table tells of: reported apart.
+    fullest : bool
+        The peak is the fullest worker's; else the first one's.
     pace : float or None
         What a micro-batch took [s], if the table says that the machine was slowed down.
     """
@@ -83,6 +89,7 @@ class Seen:
     meaning: str
     suspect: bool
     pace: float | None = None
+    fullest: bool = False
 
 
 def is_sweep(header: Row) -> bool:
@@ -109,7 +116,7 @@ def _of_training(row: Row) -> Seen:
     if size is None:
         raise LeftOutError(NO_MEMORY)
     known = (m for m in MEANINGS if re.search(m[0], row["family"]))
-    _, meaning, unit = next(known, ("", "", 0.0))
+    _, meaning, unit, fullest = next(known, ("", "", 0.0, False))
     if not meaning:
         raise LeftOutError(NO_MEANING)
     return Seen(
@@ -121,6 +128,7 @@ def _of_training(row: Row) -> Seen:
         peak=size * unit,
         meaning=meaning,
         suspect=False,
+        fullest=fullest,
     )
 
 

@@ -34,6 +34,7 @@ from accelsim.validation.training_model import model_of
 from accelsim.validation.training_stack import (
     COMPILED,
     changes,
+    machine_of,
     modules_of,
     precision_of,
     recompute_of,
@@ -278,7 +279,12 @@ def _virtual_stages(row: Row, software: SoftwareSpec, pp: int | None) -> int | N
         return 1
     if software.name.startswith("torchtitan") and "Interleaved" in row.get("notes", ""):
         return None
-    return count(row, "vp") or software.defaults.vp
+    stated = count(row, "vp") or software.defaults.vp
+    if stated is None and machine_of(row) is not None:
+        # MooreThreads/SimuMax simu_tools/megatron_scripts/scripts: VP_SIZE is 1 unless
+        # it is given
+        return 1
+    return stated
 
 
 def _micro_batch(row: Row, software: SoftwareSpec, pp: int | None) -> int | None:

@@ -154,7 +154,7 @@ def system_of(row: Row) -> SystemSpec:
     that its name holds.
     """
     name = NETWORKS.get((row["family"], row["chip"])) or SYSTEMS.get(row["chip"])
-    name = _machine(row) or name
+    name = machine_of(row) or name
     if name is None:
         plain = re.sub(r"[^a-z0-9]", "", row["chip"].lower())
         name = next((system for p, system in WORDS if re.search(p, plain)), None)
@@ -164,7 +164,7 @@ def system_of(row: Row) -> SystemSpec:
     return spec
 
 
-def _machine(row: Row) -> str | None:
+def machine_of(row: Row) -> str | None:
     """Return the system of a source that measured its own chips, if it is one."""
     said = row["family"] + row.get("source", "")
     for source, chip, own in MACHINES:
@@ -387,7 +387,7 @@ def _overlap_changes(row: Row, software: str) -> dict[str, object]:
         # (moe_shared_expert_overlap)
         hopper = row["chip"].startswith("H100")
         return {"dispatch_once" if hopper else "overlap.shared": True}
-    if software.startswith("megatron") and _machine(row):
+    if software.startswith("megatron") and machine_of(row):
         # MooreThreads/SimuMax@4dcaae5 docs/b200/b200_real_repro_guide.md, section 3.3,
         # and simu_tools/megatron_scripts: launched without any overlap, and experts
         # padded to a capacity that the host knows (moe-pad-expert-input-to-capacity)

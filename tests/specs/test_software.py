@@ -61,9 +61,10 @@ def test_launch_fits_how_kernels_are_started(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kernels", "layer", "collective"),
-    [  # benchmarks/measured/host_nanotron.py and host_megatron.py, on a GPU's host
+    [  # benchmarks/measured/host_{nanotron,megatron,te}.py, on a GPU's host
         ("nanotron", (24, 29), (1.35e-3, 1.68e-3), 152e-6),
         ("megatron-2021", (23, 29), (1.01e-3, 0.99e-3), 23e-6),
+        ("megatron-core", (15, 20), (0.78e-3, 0.69e-3), 76e-6),
     ],
 )
 def test_python_around_a_layer(

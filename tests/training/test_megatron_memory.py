@@ -82,6 +82,11 @@ def peaks(model: str, layers: int, **plan: object) -> tuple[float, float]:
     return states, found.allocated - states
 
 
+def dummies(*weights: int) -> int:
+    """Return TransformerEngine's dummy gradients in bf16, one of each shape [B]."""
+    return sum(2 * size for size in weights)
+
+
 def head(hidden: int, vocab: int) -> int:
     """Return the last norm's input and output, logits in bf16 and once in fp32."""
     return 2 * hidden + 2 * hidden + (2 + 4) * vocab
@@ -97,7 +102,11 @@ def test_llama_on_replicas() -> None:
     # bf16, gradients summed in fp32, and a share of the master copy and two moments
     assert states == pytest.approx((2 + 4 + 12 / 8) * weights, rel=1e-4)
     kept = 12 * llama_layer() + head(hidden, 128256)
-    assert step == pytest.approx(TOKENS * kept, rel=1e-3)
+    more = dummies(
+        hidden * (heads + 2 * kv) * width, heads * width * hidden, 2 * hidden * ffn,
+        ffn * hidden, hidden * 128256,
+    )  # fmt: skip
+    assert step == pytest.approx(TOKENS * kept + more, rel=1e-3)
 
 
 def test_mixture_of_deepseek() -> None:
@@ -106,4 +115,12 @@ def test_mixture_of_deepseek() -> None:
     # three dense layers before the mixtures
     dense = latent_attention() + block(hidden, DEEPSEEK["ffn"])
     kept = 3 * dense + (layers - 3) * mixture_layer() + head(hidden, 129280)
-    assert step == pytest.approx(TOKENS * kept, rel=3e-3)
+    m = DEEPSEEK
+    wide, heads = m["head"] + m["rope"], m["heads"]
+    more = dummies(
+        hidden * m["q_rank"], m["q_rank"] * heads * wide,
+        hidden * (m["kv_rank"] + m["rope"]), m["kv_rank"] * heads * 2 * m["head"],
+        heads * m["head"] * hidden, 3 * hidden * m["ffn"], 3 * hidden * m["expert"],
+        hidden * 129280,
+    )  # fmt: skip
+    assert step == pytest.approx(TOKENS * kept + more, rel=3e-3)

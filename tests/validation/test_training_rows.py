@@ -334,6 +334,13 @@ def test_a_run_that_was_launched_without_overlap(row: MakeRow) -> None:
     assert not any(getattr(overlap, kind) for kind in OVERLAPS)
 
 
+def test_a_launch_script_without_virtual_stages(row: MakeRow) -> None:
+    cells = {"precision": "bf16", "vp": "", "framework": "Megatron-Core"}
+    made = row("T01094", chip="B200", family="SimuMax") | cells
+    assert case_of(made).question.plan.vp == 1
+    assert case_of(made | {"family": "x"}).question.plan.vp is None
+
+
 @pytest.mark.parametrize(
     ("chip", "chips", "cells"),
     [
