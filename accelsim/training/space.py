@@ -87,7 +87,8 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
     for name, column in columns.items():
         heads[name] = column
     heads.case = case
-    heads.cp_a2a = q.plan.cp_a2a or 0
+    heads.cp_a2a = _exchangers(q, heads)
+    heads.order = tables.ORDERS.index(q.plan.order or q.software.defaults.order)
     heads.shard_group = q.plan.shard_group or 0
     heads.etp = expert_tensor(q) or heads.tp  # layers are timed before plans are judged
     heads.dp = q.plan.dp or 0  # what is left, see `kernels.legal`
@@ -173,6 +174,18 @@ def expert_tensor(q: Question) -> int:
     """
     usual = q.software.defaults.etp if q.model.moe is not None else None
     return q.plan.etp or usual or 0
+
+
+def _exchangers(q: Question, heads: Rows) -> np.ndarray:
+    """Return the workers of the all-to-all of `a2a+p2p`, see `kernels.legal`.
+
+    Layers are timed before plans are judged.
+    """
+    model = q.model
+    keys = model.heads if model.mla is not None else model.kv_heads
+    cut = np.gcd(model.heads // heads.tp, np.maximum(1, keys // heads.tp))
+    most = np.gcd(heads.cp, cut) if q.plan.cp_a2a is None else q.plan.cp_a2a
+    return np.asarray(np.where(heads.cp_comm_type == tables.A2A_P2P, most, 0))
 
 
 def _expert_sizes(q: Question, tp: int, cp: int, pp: int) -> list[int]:
