@@ -189,6 +189,8 @@ def _exchangers(q: Question, heads: Rows) -> np.ndarray:
 
 
 def _expert_sizes(q: Question, tp: int, cp: int, pp: int) -> list[int]:
+    if q.model.moe is None and (q.plan.etp or 1) > 1:
+        return []  # no experts to be cut
     if q.plan.ep:
         return [q.plan.ep]
     if q.model.moe is None:
