@@ -15,6 +15,7 @@ Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
 Moved = Annotated[float, Field(ge=0, le=MAX_STATE)]
 CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
+Order = Literal["tp-cp-dp-pp", "tp-cp-pp-dp"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
 Passes = tuple[Pass, Pass]  # forward, backward
@@ -213,6 +214,7 @@ class DefaultsSpec(Spec):
     vp: int | None = None
     schedule: Schedule | None = None
     sp: bool = True
+    order: Order = "tp-cp-dp-pp"
     precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
 
 
