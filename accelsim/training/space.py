@@ -19,6 +19,7 @@ from accelsim.chip.lower import attention_kernel
 from accelsim.kernels import tables
 from accelsim.kernels.plan_tables import OPTION
 from accelsim.kernels.space import fill_plans
+from accelsim.kernels.stages import HEADS
 from accelsim.kernels.tables import Rows
 from accelsim.question import Question
 from accelsim.training.lower import (
@@ -188,6 +189,8 @@ def _exchangers(q: Question, heads: Rows) -> np.ndarray:
 
 
 def _expert_sizes(q: Question, tp: int, cp: int, pp: int) -> list[int]:
+    if q.model.moe is None and (q.plan.etp or 1) > 1:
+        return []  # no experts to be cut
     if q.plan.ep:
         return [q.plan.ep]
     if q.model.moe is None:
@@ -227,11 +230,14 @@ def _virtual_stages(q: Question, pp: int, *, whole: bool) -> list[int]:
     wanted = q.plan.schedule or "interleaved"
     if wanted != "interleaved" or pp == 1 or not q.software.interleaved:
         return [1]
-    if q.model.layers % pp:
+    layers = q.model.layers
+    if q.model.mtp_layers:  # they and all heads are cut with the layers
+        layers += q.model.mtp_layers + int(HEADS)
+    if layers % pp:
         return [1]
     least = 2 if q.plan.schedule else 1
     most = q.model.layers if whole else MAX_VP
-    return [v for v in divisors(q.model.layers // int(pp)) if least <= v <= most]
+    return [v for v in divisors(layers // int(pp)) if least <= v <= most]
 
 
 def _options(q: Question, *, whole: bool) -> Rows:
