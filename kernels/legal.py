@@ -215,7 +215,8 @@ def options_clash(plan: Record, case: Record, model: Record, software: Record) -
         return STACK
     if plan.order == REPLICAS_LAST and not stages_agree(plan, model):
         return STACK
-    if not (software.cp_copies > 0.0 or keys_divide(plan, model)):
+    copied = software.cp_copies > 0.0 or software.cp_repeats > 0.0
+    if not (copied or keys_divide(plan, model)):
         return STACK
     return OK if schedule_fits(plan, layers, case.stated) else SCHEDULE
 

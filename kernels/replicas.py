@@ -13,7 +13,12 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
-from accelsim.kernels.placement import alike_stride, expert_stride, replica_stride
+from accelsim.kernels.placement import (
+    alike_stride,
+    expert_stride,
+    replica_stride,
+    stage_stride,
+)
 from accelsim.kernels.stages import head_parameters, tied_table
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
@@ -141,7 +146,7 @@ def tied_exchange(
     other once a step, behind nothing (Megatron-Core, finalize_model_grads.py).
     """
     size = software.grad_bytes * tied_table(model, plan)
-    stride = float(plan.tp * plan.cp * plan.dp * (plan.pp - 1))
+    stride = stage_stride(plan) * (plan.pp - 1)
     time, sent, _, _ = collective(tiers, ALL_REDUCE, size, 2.0, stride, software)
     return time, 2.0 * sent / plan.pp
 
