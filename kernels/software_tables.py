@@ -41,6 +41,7 @@ SOFTWARE = np.dtype(
         ("extra_kernels", "f8"),
         ("fused_loss", "f8"),
         ("fused_accumulation", "f8"),
+        ("copied_accumulation", "f8"),
         # mixture layers, see `specs.software.ExpertsSpec` and `routing`
         ("expert_one_kernel", "f8"),  # 1 if one kernel multiplies all of a worker
         ("expert_launch", "f8"),  # s

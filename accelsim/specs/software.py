@@ -238,6 +238,8 @@ class SoftwareSpec(NamedSpec):
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
+    copied_accumulation : bool
+        What that kernel adds was first copied in the sum's format, by another.
     casts : dict
         Bytes moved for a narrow activation, by precision, beside one kernel that casts
         and transposes; none where it is not listed.
@@ -321,6 +323,7 @@ class SoftwareSpec(NamedSpec):
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
+    copied_accumulation: bool = False
     casts: dict[Literal["fp8", "mxfp8", "nvfp4"], Moved] = Field(default_factory=dict)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None

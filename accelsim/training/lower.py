@@ -285,6 +285,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for kind in ("activation", "rotary", "layout", "residual", "kernels"):
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
+    row.copied_accumulation = software.copied_accumulation
     row.tensor_kernels = software.tensor_kernels
     for precision, moved in software.casts.items():
         row.casts[tables.PRECISIONS.index(precision)] = moved
