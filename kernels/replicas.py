@@ -13,6 +13,12 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
+from accelsim.kernels.placement import (
+    alike_stride,
+    expert_stride,
+    replica_stride,
+    stage_stride,
+)
 from accelsim.kernels.stages import head_parameters, tied_table
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
@@ -49,14 +55,16 @@ def group_exchange(
 ) -> tuple[float, float]:  # fmt: skip
     """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
 
-    Dense weights are exchanged among so many `ranks` at stride tp, experts among those
-    that hold the same ones, at stride etp x ep. calls : collectives that share the
+    Dense weights are exchanged among so many `ranks`, experts among those that hold the
+    same ones, where `placement` has them. calls : collectives that share the
     bytes (one a layer where layers are gathered one by one).
     """
     a, sent, _, _ = collective(
-        tiers, kind, dense / calls, float(ranks), float(plan.tp), software
-    )
-    same, stride = expert_sharers(plan, ranks), float(plan.etp * plan.ep)
+        tiers, kind, dense / calls, float(ranks),
+        replica_stride(tiers, plan, float(ranks)), software,
+    )  # fmt: skip
+    same = expert_sharers(plan, ranks)
+    stride = expert_stride(tiers, plan, same)
     b, more, _, _ = collective(tiers, kind, experts / calls, same, stride, software)
     return calls * (a + b), calls * (sent + more)
 
@@ -89,7 +97,7 @@ def fill_exchange(
     )
     fill_use(
         exchange.use, chip, software, tiers, kind, (dense + experts) * grad, ranks,
-        float(plan.tp), exchange.reduce,
+        replica_stride(tiers, plan, float(ranks)), exchange.reduce,
     )  # fmt: skip
     exchange.scatter = 0.0 if whole else exchange.reduce
     if plan.sharding != UNSHARDED and alike(plan) > 1:
@@ -120,9 +128,9 @@ def add_alike(
     """
     shard, groups = float(sharers(plan)), float(alike(plan))
     each = dense / shard + experts / expert_sharers(plan, sharers(plan))
-    tp = float(plan.tp)
+    stride = alike_stride(tiers, plan, groups, shard)
     time, sent, _, _ = collective(
-        tiers, ALL_REDUCE, each / calls, groups, tp * shard, software
+        tiers, ALL_REDUCE, each / calls, groups, stride, software
     )
     exchange.reduce += calls * time
     exchange.reduced += calls * sent
@@ -138,7 +146,7 @@ def tied_exchange(
     other once a step, behind nothing (Megatron-Core, finalize_model_grads.py).
     """
     size = software.grad_bytes * tied_table(model, plan)
-    stride = float(plan.tp * plan.cp * plan.dp * (plan.pp - 1))
+    stride = stage_stride(plan) * (plan.pp - 1)
     time, sent, _, _ = collective(tiers, ALL_REDUCE, size, 2.0, stride, software)
     return time, 2.0 * sent / plan.pp
 

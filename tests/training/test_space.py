@@ -118,3 +118,13 @@ def test_selective_recomputation_that_repeats_nothing_is_none() -> None:
     for attention, kinds in (("fast", {0, 2}), ("unfused", {0, 1, 2})):
         q = question(software=stack | {"attention": attention})
         assert {int(plan[8]) for plan in legal_plans(q)} == kinds
+
+
+def test_further_layers_and_heads_are_cut_with_the_others() -> None:
+    # DeepSeek-V3: 61 layers and a further one are cut as 64
+    shape = {"layers": 61, "mtp_layers": 1}
+    stack = {"interleaved": True}
+    plain = question(model={"layers": 61}, software=stack, plan={"pp": 8})
+    assert set(space_of(plain, whole=True).heads.vp) == {1}
+    asked = question(model=shape, software=stack, plan={"pp": 8})
+    assert set(space_of(asked, whole=True).heads.vp) == {1, 2, 4, 8}
