@@ -57,8 +57,10 @@ RAMULATOR = (249_900, 108_700, 132_300), (76_000, 28_200, 41_500)
 ROOFLINE = "NumPy, roofline of two constants"
 FLOWS = "flows::test_events"
 SPEEDS = (
-    Speed("training", "one estimate, warm", "estimate::test_warm_estimates[1]",
-          peer=CALCULON),
+    Speed("training", "one estimate of a stated plan, warm",
+          "estimate::test_one_estimate", peer=CALCULON),
+    Speed("training", "one estimate, its tables filled anew",
+          "estimate::test_warm_estimates[1]"),
     Speed("training", "64 estimates together", "estimate::test_warm_estimates[64]", 64,
           SIMUMAX),
     Speed("training", "one step of GPT-3 175B, plan given", "peers::test_step",

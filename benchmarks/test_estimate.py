@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from accelsim.explore.estimate import answer
+from accelsim.explore.estimate import answer, estimate
 from accelsim.explore.result import Estimate
 from accelsim.kernels import tables
 from accelsim.kernels.steps import fill_steps
@@ -48,6 +48,18 @@ def timed(
     if benchmark.stats is not None:  # not while benchmarks are disabled
         benchmark.extra_info[f"{what}_per_s"] = count / benchmark.stats.stats.median
     return result
+
+
+@pytest.mark.benchmark(group="estimate")
+def test_one_estimate(benchmark: BenchmarkFixture) -> None:
+    # a run in words, its plan stated; its files are looked at anew in each call
+    plan = {"tp": 8, "cp": 1, "pp": 4, "vp": 1, "micro_batch": 1}
+    plan |= {"sharding": "zero1", "recompute": "none", "schedule": "1f1b"}
+    run = {"model": "llama3-70b", "system": "dgx-h100", "chips": 256, "plan": plan}
+    found = timed(benchmark, 1, "answers", lambda: estimate(run))
+    alone = answer([found.question])[0]
+    assert isinstance(alone, Estimate)
+    assert found.to_dict() == alone.to_dict()
 
 
 @pytest.mark.benchmark(group="estimate")
