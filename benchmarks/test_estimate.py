@@ -53,7 +53,7 @@ def timed(
 @pytest.mark.benchmark(group="estimate")
 def test_one_estimate(benchmark: BenchmarkFixture) -> None:
     # a run in words, its plan stated; its files are looked at anew in each call
-    plan = {"tp": 8, "cp": 1, "pp": 4, "vp": 1, "micro_batch": 1}
+    plan: dict[str, Any] = {"tp": 8, "cp": 1, "pp": 4, "vp": 1, "micro_batch": 1}
     plan |= {"sharding": "zero1", "recompute": "none", "schedule": "1f1b"}
     run = {"model": "llama3-70b", "system": "dgx-h100", "chips": 256, "plan": plan}
     found = timed(benchmark, 1, "answers", lambda: estimate(run))
