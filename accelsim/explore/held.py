@@ -28,6 +28,8 @@ def held(estimate: Estimate) -> Question:
     q, plan = estimate.question, estimate.plan
     sizes = {f: getattr(plan, f, getattr(q.plan, f)) for f in PlanSpec.model_fields}
     told = {name: value for name, value in sizes.items() if value is not None}
+    if q.model.moe is None:
+        told.pop("etp", None)  # no experts to be cut
     return replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**told)}))
 
 
