@@ -136,3 +136,12 @@ def test_groups_of_a_trace_follow_the_order() -> None:
     usual = asked(tp=2, cp=2, pp=2, dp=2).plan
     assert stage_ranks(usual, 1) == list(range(8, 16))
     assert group_of("dp", usual, 9) == (9, 11, 13, 15)
+
+
+@pytest.mark.parametrize("plan", [{"tp": 2, "cp": 2}, {"tp": 2, "cp": 1, "dp": 8}])
+def test_an_answer_can_be_asked_again(plan: dict[str, int]) -> None:
+    from accelsim.explore.held import asked_again
+
+    found = asked(stack={"context": {"types": ("a2a",)}}, **{"dp": 4} | plan)
+    _, done = asked_again(found)
+    assert float(done.results[0].step_time) == pytest.approx(found.step_time)
