@@ -88,6 +88,8 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
         heads[name] = column
     heads.case = case
     heads.cp_a2a = _exchangers(q, heads)
+    if whole and q.plan.cp_comm_type is None:
+        heads = heads[_differ(heads)]
     heads.order = tables.ORDERS.index(q.plan.order or q.software.defaults.order)
     heads.shard_group = q.plan.shard_group or 0
     heads.etp = expert_tensor(q) or heads.tp  # layers are timed before plans are judged
@@ -165,6 +167,12 @@ def _exchanges(q: Question, cp: int, *, whole: bool) -> list[int]:
         return [tables.CP_COMM_TYPES.index(q.plan.cp_comm_type)]
     kinds = [tables.CP_COMM_TYPES.index(kind) for kind in q.software.context.types]
     return kinds if whole else kinds[:1]
+
+
+def _differ(heads: Rows) -> np.ndarray:
+    """Return which heads are no ring or all-to-all by another name."""
+    mixed = (heads.cp_a2a > 1) & (heads.cp_a2a < heads.cp)
+    return np.asarray(mixed | (heads.cp_comm_type != tables.A2A_P2P))
 
 
 def expert_tensor(q: Question) -> int:
