@@ -77,7 +77,12 @@ def test_a_search_takes_every_way_of_the_stack() -> None:
         for cp in np.unique(whole.heads.cp)
     }
     assert kinds[1] == {0}
-    assert all(found == set(range(4)) for cp, found in kinds.items() if cp > 1)
+    # all of the 16 heads can be cut: both ways at once would be all-to-alls alone
+    assert all(found == {0, 1, 2} for cp, found in kinds.items() if cp > 1)
+    few = question(software=STACK, plan={"tp": 1, "pp": 1}, model={"kv_heads": 2})
+    mixed = space_of(few, whole=True).heads
+    assert set(mixed.cp_comm_type[mixed.cp == 4]) == {0, 1, 2, 3}
+    assert set(mixed.cp_a2a[mixed.cp_comm_type == tables.A2A_P2P]) == {2}
     assert set(usual.heads.cp_comm_type) == {tables.P2P}
 
 
