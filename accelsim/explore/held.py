@@ -28,8 +28,10 @@ def held(estimate: Estimate) -> Question:
     q, plan = estimate.question, estimate.plan
     sizes = {f: getattr(plan, f, getattr(q.plan, f)) for f in PlanSpec.model_fields}
     if q.model.moe is None:
-        sizes["etp"] = None  # no experts to be cut
+        sizes["etp"] = None  # there are no experts to cut
     told = {name: value for name, value in sizes.items() if value is not None}
+    if q.model.moe is None:
+        told.pop("etp", None)  # no experts to be cut
     return replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**told)}))
 
 
