@@ -30,8 +30,6 @@ def held(estimate: Estimate) -> Question:
     if q.model.moe is None:
         sizes["etp"] = None  # there are no experts to cut
     told = {name: value for name, value in sizes.items() if value is not None}
-    if q.model.moe is None:
-        told.pop("etp", None)  # no experts to be cut
     return replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**told)}))
 
 
