@@ -134,8 +134,9 @@ def attention_kept(model: Record, software: Record, shard: Record) -> float:
     kept = shard.heads * (model.head_dim + model.v_dim) + keys
     if software.kv_copied > 0.0 and model.kv_heads == model.heads:
         kept += keys
-    if shard.a2a > 1.0:  # the context before and after it came back; copies of keys
+    if shard.a2a > 1.0:  # the context before and after it came back
         kept += shard.heads * model.v_dim
+    if shard.cp > 1:
         kept += (shard.sent_heads - shard.kv_heads) * (model.head_dim + model.v_dim)
     return float(kept)
 

@@ -86,16 +86,20 @@ def score_seconds(
 
 
 @kernel
-def key_walk(op: Record, rows: float) -> tuple[float, float, float]:
+def key_walk(
+    op: Record, rows: float, columns: float = 1.0
+) -> tuple[float, float, float]:
     """Return (sum, sum of squares, longest) of the keys that blocks of queries walk.
 
-    rows : queries of a block. Under a causal mask block j ends where its last row
-    does; what it computes beyond the diagonal is thrown away. Keys come in multiples
-    of GRANULE.
+    rows : queries of a block, columns : keys that are taken or left out as one. Under a
+    causal mask block j ends where its last row does; what it computes beyond the
+    diagonal is thrown away. Keys come in multiples of GRANULE.
     """
     blocks = math.ceil(op.m / rows)
     keys = GRANULE * math.ceil(op.n / GRANULE)
-    inside = op.window if 0.0 < op.window < op.n else keys
+    inside = keys
+    if 0.0 < op.window < op.n:
+        inside = columns * math.ceil(op.window / columns)
     if not op.causal:
         most = min(keys, 2.0 * inside + rows)
         return blocks * most, blocks * most * most, most
@@ -145,7 +149,9 @@ def block_times(
     """
     rows = part.wide_block if op.k >= part.wide_head else part.block
     rows = min(rows, GRANULE * math.ceil(op.m / GRANULE))
-    total, squares, longest = key_walk(op, rows)
+    # splash attention skips whole blocks as wide as high, and computes all of others
+    columns = 1.0 if chip.family == GPU else rows
+    total, squares, longest = key_walk(op, rows, columns)
     passes = math.ceil(op.v / VALUE_COLUMNS)  # each of them a block of its own
     heads = op.batch * passes
     blocks = heads * math.ceil(op.m / rows)

@@ -86,6 +86,13 @@ def place(shard: Record) -> None:
 
 
 @kernel
+def repeat_keys(software: Record, shard: Record) -> None:
+    """Give a context group as many heads of keys as of queries, if the stack does."""
+    if shard.cp > 1 and software.cp_repeats > 0.0:
+        shard.sent_heads = shard.heads
+
+
+@kernel
 def in_blocks(software: Record, shard: Record) -> bool:
     """Return whether attention goes block by block, as keys come in."""
     gathered = shard.cp_comm_type == GATHERED

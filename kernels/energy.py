@@ -4,6 +4,7 @@ This file knows bytes, groups and joules a byte; what links draw is the fabric's
 """
 
 from accelsim.kernels.jit import kernel
+from accelsim.kernels.placement import replica_span, stage_stride
 from accelsim.kernels.tables import MAX_TIERS, Rows
 
 
@@ -34,11 +35,11 @@ def fill_link_joules(
         plan, result = plans[i], results[i]
         case = cases[plan.case]
         own = tiers[case.tiers]
-        tp, dp = plan.tp, plan.tp * plan.cp * plan.dp
+        tp, between = plan.tp, stage_stride(plan)
         joules[i] = case.workers * (
             result.tp_bytes * byte_joules(own, max(tp, plan.etp))
             + result.cp_bytes * byte_joules(own, tp * plan.cp)
             + result.ep_bytes * byte_joules(own, plan.etp * plan.ep)
-            + result.dp_bytes * byte_joules(own, dp)
-            + result.pp_bytes * byte_joules(own, dp * plan.pp)
+            + result.dp_bytes * byte_joules(own, replica_span(plan))
+            + result.pp_bytes * byte_joules(own, between * plan.pp)
         )

@@ -110,7 +110,9 @@ def cut_seconds(
     # panels again, as far as the cache does not hold the operands.
     across = min(columns, max(1.0, math.sqrt(active / batch * tile_m / tile_n)))
     down = min(rows, max(1.0, active / batch / across))
-    lost = 1.0 - min(1.0, chip.l2_capacity / (a + b))
+    # of a batch, only the products that a wave works on
+    near = min(1.0, max(1.0, active * batch / blocks) / batch)
+    lost = 1.0 - min(1.0, chip.l2_capacity / (near * (a + b)))
     a_reads = 1.0 + (columns / across - 1.0) * lost
     b_reads = 1.0 + (rows / down - 1.0) * lost
     traffic = min(

@@ -94,8 +94,9 @@ def time_product(
             else:
                 op.weight_time = time
     if not fused and not op.frozen:
-        moved = op.batch * op.n * op.k * (out + wide)
-        row.backward_elementwise += stream_seconds(chip, moved, 1.0)
+        copied = software.copied_accumulation
+        moved = op.batch * op.n * op.k * (out + copied * out + wide)
+        row.backward_elementwise += stream_seconds(chip, moved, 1.0 + copied)
     if width < wide:
         add_casts(row, chip, software, op, wide, width)
     flops = 2.0 * op.m * op.n * op.k * op.batch

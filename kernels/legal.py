@@ -15,6 +15,8 @@ from accelsim.kernels.tables import (
     MAX_STAGES,
     OK,
     P2P,
+    REPLICAS_LAST,
+    STAGES_LAST,
     STATED_PP,
     STATED_SCHEDULE,
     STATED_SHARDING,
@@ -51,6 +53,8 @@ def complete(plan: Record, case: Record, model: Record) -> None:
         plan.etp = plan.tp
     if plan.dp == 0:
         plan.dp = max(1, int(case.workers) // (plan.tp * plan.cp * plan.pp))
+    if plan.pp == 1:
+        plan.order = STAGES_LAST
     if plan.cp == 1:
         plan.cp_comm_type = P2P
     if plan.cp_comm_type != A2A_P2P:
@@ -191,12 +195,28 @@ def sizes_clash(plan: Record, case: Record, model: Record) -> int:
 
 
 @kernel
+def stages_agree(plan: Record, model: Record) -> bool:
+    """Return whether stages inside replicas are the same for experts as for the rest.
+
+    As many replicas of both must be left outside them (parallel_state.py of
+    Megatron-Core: "data parallel size of the attention and moe layers must be the
+    same").
+    """
+    if plan.pp == 1 or model.moe_layers == 0.0:
+        return True
+    return bool(plan.etp * plan.ep == plan.tp * plan.cp)
+
+
+@kernel
 def options_clash(plan: Record, case: Record, model: Record, software: Record) -> int:
     """Return the first test that a plan of good sizes fails, OK if none."""
     layers = int(model.layers)
     if not (stack_can(plan, case, software) and options_fit(plan, case, layers)):
         return STACK
-    if not (software.cp_copies > 0.0 or keys_divide(plan, model)):
+    if plan.order == REPLICAS_LAST and not stages_agree(plan, model):
+        return STACK
+    copied = software.cp_copies > 0.0 or software.cp_repeats > 0.0
+    if not (copied or keys_divide(plan, model)):
         return STACK
     return OK if schedule_fits(plan, layers, case.stated) else SCHEDULE
 

@@ -12,7 +12,7 @@ from accelsim.kernels.attention_operators import (
     add_fused_attention,
     add_unfused_attention,
 )
-from accelsim.kernels.context import place
+from accelsim.kernels.context import place, repeat_keys
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.operator_rows import add_passes, add_stream, add_weight
 from accelsim.kernels.plan_tables import (
@@ -244,6 +244,7 @@ def transformer_operators(
     case: Record, shard: Record,
 ) -> int:  # fmt: skip
     """Write the operators of a dense or mixture layer; returns their number."""
+    repeat_keys(software, shard)
     at = add_norms(ops, FIRST, model, software, case, shard)
     at = add_unfused(ops, at, mixture, model, software, case, shard)
     first = at

@@ -9,6 +9,7 @@ from accelsim.kernels.fabric_tables import SEND
 from accelsim.kernels.jit import kernel
 from accelsim.kernels.makespan import closed, least_seconds, makespan
 from accelsim.kernels.overlap import beside
+from accelsim.kernels.placement import stage_stride
 from accelsim.kernels.tables import INTERLEAVED, ONE_F_ONE_B, Record, Rows
 from accelsim.kernels.uses import fill_use
 
@@ -34,7 +35,7 @@ def fill_hand_over(
     """
     tokens = plan.micro_batch * case.seq_len / plan.cp
     size = case.activation_bytes * tokens * model.hidden / plan.tp
-    stride = float(plan.tp * plan.cp * plan.dp)
+    stride = stage_stride(plan)
     pipe.hop = send(tiers, size, stride, float(plan.pp))
     pipe.hides = software.overlap_pp
     if schedule_of(plan) == ONE_F_ONE_B:

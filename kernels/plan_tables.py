@@ -44,6 +44,7 @@ EXCHANGE = np.dtype(
         ("gather", "f8"),
         ("gathered", "f8"),
         ("table", "f8"),  # share of all this that is the embedding's table, pp = 1
+        *((of, "f8") for of in ("tied", "tied_bytes")),  # s and B, see `tied_exchange`
         ("use", USE),
         # what a second of a pass loses to it and hides of it, see `overlap.beside`, and
         # which of the works of a table of plans that is of

@@ -13,7 +13,13 @@ from accelsim.kernels.jit import kernel
 from accelsim.kernels.offload import update_on_host
 from accelsim.kernels.optimizer import optimizer_bytes, update_flops
 from accelsim.kernels.overlap import bucketed
-from accelsim.kernels.stages import head_parameters
+from accelsim.kernels.placement import (
+    alike_stride,
+    expert_stride,
+    replica_stride,
+    stage_stride,
+)
+from accelsim.kernels.stages import head_parameters, tied_table
 from accelsim.kernels.streams import (
     GRADIENT_PASSES,
     STATE_PASSES,
@@ -49,14 +55,16 @@ def group_exchange(
 ) -> tuple[float, float]:  # fmt: skip
     """Return (seconds, bytes) to reduce or gather dense and expert bytes [B].
 
-    Dense weights are exchanged among so many `ranks` at stride tp, experts among those
-    that hold the same ones, at stride etp x ep. calls : collectives that share the
+    Dense weights are exchanged among so many `ranks`, experts among those that hold the
+    same ones, where `placement` has them. calls : collectives that share the
     bytes (one a layer where layers are gathered one by one).
     """
     a, sent, _, _ = collective(
-        tiers, kind, dense / calls, float(ranks), float(plan.tp), software
-    )
-    same, stride = expert_sharers(plan, ranks), float(plan.etp * plan.ep)
+        tiers, kind, dense / calls, float(ranks),
+        replica_stride(tiers, plan, float(ranks)), software,
+    )  # fmt: skip
+    same = expert_sharers(plan, ranks)
+    stride = expert_stride(tiers, plan, same)
     b, more, _, _ = collective(tiers, kind, experts / calls, same, stride, software)
     return calls * (a + b), calls * (sent + more)
 
@@ -89,7 +97,7 @@ def fill_exchange(
     )
     fill_use(
         exchange.use, chip, software, tiers, kind, (dense + experts) * grad, ranks,
-        float(plan.tp), exchange.reduce,
+        replica_stride(tiers, plan, float(ranks)), exchange.reduce,
     )  # fmt: skip
     exchange.scatter = 0.0 if whole else exchange.reduce
     if plan.sharding != UNSHARDED and alike(plan) > 1:
@@ -97,6 +105,7 @@ def fill_exchange(
     exchange.table = model.embed_parameters / plan.tp / (dense + experts)
     if plan.pp > 1:
         exchange.table = 0.0
+    exchange.tied, exchange.tied_bytes = tied_exchange(tiers, software, model, plan)
     exchange.gather, exchange.gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:
         weight = case.weight_bytes
@@ -119,12 +128,27 @@ def add_alike(
     """
     shard, groups = float(sharers(plan)), float(alike(plan))
     each = dense / shard + experts / expert_sharers(plan, sharers(plan))
-    tp = float(plan.tp)
+    stride = alike_stride(tiers, plan, groups, shard)
     time, sent, _, _ = collective(
-        tiers, ALL_REDUCE, each / calls, groups, tp * shard, software
+        tiers, ALL_REDUCE, each / calls, groups, stride, software
     )
     exchange.reduce += calls * time
     exchange.reduced += calls * sent
+
+
+@kernel
+def tied_exchange(
+    tiers: Rows, software: Record, model: Record, plan: Record
+) -> tuple[float, float]:
+    """Return (seconds, bytes) of adding up the gradients of a table held twice.
+
+    Bytes as the mean over the stages. The first and the last stage reduce it for each
+    other once a step, behind nothing (Megatron-Core, finalize_model_grads.py).
+    """
+    size = software.grad_bytes * tied_table(model, plan)
+    stride = stage_stride(plan) * (plan.pp - 1)
+    time, sent, _, _ = collective(tiers, ALL_REDUCE, size, 2.0, stride, software)
+    return time, 2.0 * sent / plan.pp
 
 
 @kernel
@@ -165,11 +189,12 @@ def add_data_parallel(
     hides = software.overlap_dp * (plan.sharding == UNSHARDED or software.scatter > 0)
     alone = 0.0 if software.overlap_scatter > 0.0 else exchange.scatter
     seen, more, _ = bucketed(hides, reduce - alone, behind, layers, longer, done)
-    result.dp += time + times * (alone + seen)
+    result.dp += time + times * (alone + seen) + exchange.tied
     lost += times * more
     result.contention += lost
     result.contention_dp += lost
     result.dp_bytes += times * exchange.reduced + gathers * exchange.gathered
+    result.dp_bytes += exchange.tied_bytes
 
 
 @kernel

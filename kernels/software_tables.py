@@ -41,6 +41,7 @@ SOFTWARE = np.dtype(
         ("extra_kernels", "f8"),
         ("fused_loss", "f8"),
         ("fused_accumulation", "f8"),
+        ("copied_accumulation", "f8"),
         # mixture layers, see `specs.software.ExpertsSpec` and `routing`
         ("expert_one_kernel", "f8"),  # 1 if one kernel multiplies all of a worker
         ("expert_launch", "f8"),  # s
@@ -85,6 +86,7 @@ SOFTWARE = np.dtype(
         # context parallelism, see `context` and `operators`
         ("cp_blocks", "f8"),  # 1: attention goes block by block where keys are gathered
         ("cp_copies", "f8"),  # 1: keys are copied where they are fewer than workers
+        ("cp_repeats", "f8"),  # 1: keys get as many heads as queries have
         ("cp_gradient_ring", "f8"),  # 1: gradients of gathered keys go round a ring
         ("cp_gradient_bytes", "f8"),  # of an element, 0 = as activations
         # B moved to merge a block: for an element of the context, of the gradient of

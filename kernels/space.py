@@ -71,7 +71,7 @@ def same_work(a: Record, b: Record) -> bool:
         a.shard == b.shard and a.case == b.case and a.recompute == b.recompute
         and a.modules == b.modules
         and a.kept_share == b.kept_share and a.pp == b.pp and a.vp == b.vp
-        and a.schedule == b.schedule and a.dp == b.dp
+        and a.schedule == b.schedule and a.dp == b.dp and a.order == b.order
         and a.micro_batches == b.micro_batches
     )  # fmt: skip
 
@@ -83,6 +83,7 @@ def same_replicas(a: Record, b: Record) -> bool:
         a.case == b.case and a.tp == b.tp and a.cp == b.cp and a.pp == b.pp
         and a.vp == b.vp and a.ep == b.ep and a.etp == b.etp and a.dp == b.dp
         and a.shard_group == b.shard_group and a.schedule == b.schedule
+        and a.order == b.order
     )  # fmt: skip
 
 

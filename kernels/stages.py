@@ -172,6 +172,19 @@ def head_parameters(model: Record, plan: Record) -> float:
 
 
 @kernel
+def tied_table(model: Record, plan: Record) -> float:
+    """Return the parameters of a table that the first stage and the last both hold.
+
+    A tied head's, or the one that further heads look tokens up in; frozen ones do not
+    count, nor does zero bubble's V, which has both ends on its first stage.
+    """
+    table = min(model.vocab * model.hidden, model.embed_parameters)
+    tied = model.head_parameters < table or model.mtp > 0.0
+    apart = plan.pp > 1 and plan.schedule != ZB_V and model.adapter_rank == 0.0
+    return float(table / plan.tp) if tied and apart else 0.0
+
+
+@kernel
 def all_kinds(model: Record) -> tuple[float, float]:
     """Return the layers of the model, further ones among them: (dense, mixtures)."""
     dense, mixtures = model.layers - model.moe_layers, model.moe_layers

@@ -48,6 +48,8 @@ KEEP, SELECTIVE, FULL = range(3)  # plan.recompute
 ADAM, ADAM_8BIT, SGD, MUON = range(4)  # plan.optimizer
 CP_COMM_TYPES = ("p2p", "all_gather", "a2a", "a2a+p2p")
 P2P, GATHERED, A2A, A2A_P2P = range(4)  # plan.cp_comm_type
+ORDERS = ("tp-cp-dp-pp", "tp-cp-pp-dp")  # of ranks, inside out
+STAGES_LAST, REPLICAS_LAST = range(2)  # plan.order
 SCHEDULES = ("1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe")
 ONE_F_ONE_B, INTERLEAVED, GPIPE, ZB_H1, ZB_V, DUALPIPE = range(6)  # plan.schedule
 STATED_PP, STATED_VP, STATED_SHARDING, STATED_SCHEDULE = range(4)  # bits, case.stated
@@ -215,6 +217,7 @@ PLAN = np.dtype(
         *((name, "i8") for name in ("micro_batch", "micro_batches", "sharding")),
         ("cp_comm_type", "i8"),  # how context parallelism exchanges, see CP_COMM_TYPES
         ("cp_a2a", "i8"),  # workers of the all-to-all of a2a+p2p, 0 = as heads allow
+        ("order", "i8"),  # in which groups are laid out over ranks, see ORDERS
         ("shard_group", "i8"),  # workers that share one copy, 0 = all dp x cp
         ("recompute", "i8"),
         ("modules", "i8"),  # that `selective` repeats, a bit each; 0 = the stack's way

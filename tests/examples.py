@@ -188,6 +188,7 @@ def software(**changes: Any) -> Record:
         "fused_loss": 1.0,
         "loss": FUSED_LOSS,
         "fused_accumulation": 1.0,
+        "copied_accumulation": 0.0,
         "scatter": 1.0,
         "activation_store": 1.0,
         "selective_core": 1.0,

@@ -95,8 +95,9 @@ def _plans(q: Question) -> list[dict[str, Any]]:
         ] * ("full" in stack.recompute)
         if "recompute" in given:
             again = [{"recompute": given["recompute"]}]
-        for sp, sharding, kind, moved, kept in product(
+        for sp, way, sharding, kind, moved, kept in product(
             axis("sp", (False, True)) if tp > 1 else [False],
+            axis("cp_comm_type", stack.context.types) if cp > 1 else [None],
             axis("sharding", stack.sharding), again,
             axis("offload_activations", host), axis("offload_optimizer", host),
         ):  # fmt: skip
@@ -107,6 +108,7 @@ def _plans(q: Question) -> list[dict[str, Any]]:
                 continue
             sizes_now = {"tp": tp, "cp": cp, "pp": pp, "ep": ep, "dp": dp, "vp": vp}
             options = {"sp": sp, "sharding": sharding, "micro_batch": size}
+            options |= {"cp_comm_type": way} if way else {}
             host_now = {"offload_activations": moved, "offload_optimizer": bool(kept)}
             found.append(sizes_now | options | kind | host_now)
     return found

@@ -26,6 +26,7 @@ PRECISIONS = (
     "nvfp4",
     "best",
 )
+ORDERS = ("tp-cp-dp-pp", "tp-cp-pp-dp")
 CP_COMM_TYPES = ("p2p", "all_gather", "a2a", "a2a+p2p")
 OFFERS = ("on-demand", "capacity-block", "reserved", "spot", "own")
 SHARDINGS = ("none", "zero1", "zero2", "zero3")
@@ -37,6 +38,7 @@ PLAN_FIELDS = (
     "tp",
     "sp",
     "cp",
+    "order",
     "cp_comm_type",
     "cp_a2a",
     "pp",
@@ -154,6 +156,9 @@ plan_options = stack(
         "--cp-a2a", type=int, metavar="N", help="Workers of a group of a2a+p2p."
     ),
     click.option("--pp", type=int, help="Pipeline stages."),
+    click.option(
+        "--order", type=click.Choice(ORDERS), help="Of groups on ranks, inside out."
+    ),
     click.option("--vp", type=int, help="Virtual stages of each pipeline stage."),
     click.option(
         "--stage-layers",

@@ -13,6 +13,7 @@ from typing import Any
 from accelsim import catalog, units
 from accelsim.errors import AccelsimError, InputError, NoAnswerError, nearest
 from accelsim.explore.estimate import answer
+from accelsim.explore.held import held
 from accelsim.explore.result import Estimate
 from accelsim.link.path import too_long
 from accelsim.link.remedy import AS_IT_IS, Way, remedies, way
@@ -20,7 +21,7 @@ from accelsim.link.wire import link_of
 from accelsim.overrides import Overrides, read_overrides
 from accelsim.question import Question, resolve, run_from
 from accelsim.specs.link import LinkSpec
-from accelsim.specs.run import PlanSpec, RunSpec
+from accelsim.specs.run import RunSpec
 
 POINTS = 9
 RESTART = 600.0  # s that a failure of a link costs the job, our guess
@@ -203,10 +204,7 @@ def _specs(spec: LinkSpec, field: str, value: str) -> LinkSpec:
 
 
 def _with_plan(q: Question, base: Estimate) -> Question:
-    names = set(PlanSpec.model_fields)
-    chosen = {n: getattr(base.plan, n) for n in base.plan.__slots__ if n in names}
-    plan = PlanSpec.model_validate(chosen)
-    return replace(q, run=q.run.model_copy(update={"plan": plan}))
+    return replace(q, run=q.run.model_copy(update={"plan": held(base).plan}))
 
 
 def _points(

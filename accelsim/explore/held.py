@@ -27,6 +27,8 @@ def held(estimate: Estimate) -> Question:
     """Return an estimate's question with the plan that it found."""
     q, plan = estimate.question, estimate.plan
     sizes = {f: getattr(plan, f, getattr(q.plan, f)) for f in PlanSpec.model_fields}
+    if q.model.moe is None:
+        sizes["etp"] = None  # there are no experts to cut
     told = {name: value for name, value in sizes.items() if value is not None}
     return replace(q, run=q.run.model_copy(update={"plan": PlanSpec(**told)}))
 

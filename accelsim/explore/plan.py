@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from accelsim.kernels.tables import CP_COMM_TYPES, FULL, PLAN, SCHEDULES, Record
+from accelsim.kernels.tables import CP_COMM_TYPES, FULL, ORDERS, PLAN, SCHEDULES, Record
 from accelsim.training.lower import (
     OPTIMIZERS,
     RECOMPUTES,
@@ -31,6 +31,7 @@ class Plan:
     recompute: str
     schedule: str = "1f1b"
     recompute_layers: int | None = None
+    order: str = "tp-cp-dp-pp"
     cp_comm_type: str = "p2p"
     cp_a2a: int | None = None
     recompute_modules: str = ""
@@ -48,6 +49,7 @@ class Plan:
         words += [f"dp{self.dp}", f"mb{self.micro_batch}"]
         if self.cp_comm_type != "p2p":
             words.append(f"cp-{self.cp_comm_type}{self.cp_a2a or ''}")
+        words += [self.order] if self.order != ORDERS[0] else []
         plain = self.schedule in ("1f1b", "interleaved")
         words += [] if plain else [self.schedule]
         words += [self.sharding] if self.sharding != "none" else []
@@ -76,6 +78,7 @@ def plan_of(row: Record) -> Plan:
         recompute=RECOMPUTES[plain["recompute"]],
         schedule=SCHEDULES[plain["schedule"]],
         recompute_layers=some or None,
+        order=ORDERS[plain["order"]],
         cp_comm_type=CP_COMM_TYPES[plain["cp_comm_type"]],
         cp_a2a=plain["cp_a2a"] or None,
         recompute_modules=module_names(plain["modules"]),
@@ -96,6 +99,7 @@ def row_of(plan: Plan) -> Record:
     row.sharding = SHARDINGS.index(plan.sharding)
     row.recompute = RECOMPUTES.index(plan.recompute)
     row.schedule = SCHEDULES.index(plan.schedule)
+    row.order = ORDERS.index(plan.order)
     row.cp_comm_type = CP_COMM_TYPES.index(plan.cp_comm_type)
     row.cp_a2a = plan.cp_a2a or 0
     row.shard_group = plan.shard_group or 0

@@ -40,6 +40,7 @@ SIZES = (
     *("micro_batch", "recompute_layers", "cp_a2a"),
 )
 KINDS = {
+    "order": tables.ORDERS,
     "cp_comm_type": tables.CP_COMM_TYPES,
     "sharding": SHARDINGS,
     "recompute": RECOMPUTES,
@@ -79,6 +80,7 @@ def plan_rows(
         plans[name] = np.maximum(plans[name], 1)
     _fill_schedules(questions, plans)
     _fill_exchanges(questions, plans)
+    _fill_orders(questions, plans)
     usual = np.array([module_bits(q.software.selective.modules) for q in questions])
     untold = np.where(plans.modules == 0, usual[plans.case], plans.modules)
     plans.modules = (plans.recompute == tables.SELECTIVE) * untold
@@ -103,6 +105,12 @@ def _fill_schedules(questions: list[Question], plans: Rows) -> None:
     usual = np.where(plans.vp > 1, tables.INTERLEAVED, np.array(first)[plans.case])
     plans.schedule = np.where(missing, usual, plans.schedule)
     plans.schedule[plans.pp == 1] = tables.ONE_F_ONE_B
+
+
+def _fill_orders(questions: list[Question], plans: Rows) -> None:
+    """Fill the order of groups on ranks where it is not stated: the stack's."""
+    usual = [tables.ORDERS.index(q.software.defaults.order) for q in questions]
+    plans.order = np.where(plans.order < 0, np.array(usual)[plans.case], plans.order)
 
 
 def _fill_exchanges(questions: list[Question], plans: Rows) -> None:

@@ -133,7 +133,7 @@ def _own(
     node: Node, plan: Plan, stage: int, rank: int, groups: dict[tuple[int, ...], int]
 ) -> bytes:
     """Return what a node says of this rank alone."""
-    other = rank + (node.peer - stage) * plan.tp * plan.cp * plan.dp
+    other = rank + (node.peer - stage) * stage_stride(plan)
     if node.kind == SEND:
         return attribute("comm_src", short=rank) + attribute("comm_dst", short=other)
     if node.kind == RECEIVE:
@@ -144,10 +144,17 @@ def _own(
     return attribute("pg_name", words=str(groups.setdefault(group, len(groups))))
 
 
-def stage_ranks(plan: Plan, stage: int) -> range:
-    """Return the ranks of a stage: tp is innermost, then cp, dp and pp."""
-    each = plan.tp * plan.cp * plan.dp
-    return range(stage * each, (stage + 1) * each)
+def stage_stride(plan: Plan) -> int:
+    """Return how many ranks apart neighbours of a pipeline are."""
+    inside = plan.tp * plan.cp
+    return inside * (1 if plan.order == "tp-cp-pp-dp" else plan.dp)
+
+
+def stage_ranks(plan: Plan, stage: int) -> list[int]:
+    """Return the ranks of a stage, in the plan's order."""
+    each = stage_stride(plan)
+    ranks = range(plan.tp * plan.cp * plan.dp * plan.pp)
+    return [rank for rank in ranks if rank // each % plan.pp == stage]
 
 
 def group_of(kind: str, plan: Plan, rank: int) -> tuple[int, ...]:
@@ -160,6 +167,10 @@ def group_of(kind: str, plan: Plan, rank: int) -> tuple[int, ...]:
         "ep": (plan.etp, plan.ep),
         "dp": (plan.tp, plan.cp * plan.dp),
     }[kind]
+    if plan.order == "tp-cp-pp-dp" and kind == "dp":
+        stage = rank // stage_stride(plan) % plan.pp
+        same = rank % plan.tp
+        return tuple(r for r in stage_ranks(plan, stage) if r % plan.tp == same)
     first = rank - rank // inner % count * inner
     return tuple(range(first, first + count * inner, inner))
 

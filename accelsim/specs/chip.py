@@ -132,7 +132,7 @@ class GemmSpec(Spec):
     operand_bytes: PositiveCount
     memory_ramp: Time
     cache_share: Share
-    apart: bool
+    apart: bool = True
 
     @model_validator(mode="after")
     def _has_bf16(self) -> "GemmSpec":

@@ -17,6 +17,7 @@ from accelsim.specs.figure import (
 from accelsim.specs.price import Offer
 from accelsim.specs.software import (
     CpCommType,
+    Order,
     Recompute,
     RecomputeModule,
     Schedule,
@@ -60,6 +61,10 @@ class PlanSpec(Spec):
         with the embedding alone, or the last with the LM head.
     micro_batch : int
         Sequences of one micro-batch on one data-parallel rank.
+    order : str
+        In which groups are laid out over ranks, inside out: `tp-cp-dp-pp`, or
+        `tp-cp-pp-dp` where a pipeline's stages are neighbours (Megatron-LM's
+        --use-tp-pp-dp-mapping); the software's own if left out.
     sharding : str
         `none`, `zero1` (optimizer), `zero2` (gradients too), `zero3` (weights too).
     shard_group : int
@@ -96,6 +101,7 @@ class PlanSpec(Spec):
         default=None, min_length=2, max_length=MAX_STAGES
     )
     micro_batch: int | None = Field(default=None, gt=0, le=MAX_SIZE)
+    order: Order | None = None
     sharding: Sharding | None = None
     shard_group: int | None = Field(default=None, gt=0, le=MAX_SIZE)
     recompute: Recompute | None = None

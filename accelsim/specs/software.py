@@ -15,6 +15,7 @@ Schedule = Literal["1f1b", "interleaved", "gpipe", "zb-h1", "zb-v", "dualpipe"]
 MAX_STATE = 64  # bytes of a parameter; no optimizer keeps more
 Moved = Annotated[float, Field(ge=0, le=MAX_STATE)]
 CpCommType = Literal["p2p", "all_gather", "a2a", "a2a+p2p"]
+Order = Literal["tp-cp-dp-pp", "tp-cp-pp-dp"]
 Sharding = Literal["none", "zero1", "zero2", "zero3"]
 Pass = Annotated[float, Field(ge=0, le=MAX_PASSES)]
 Passes = tuple[Pass, Pass]  # forward, backward
@@ -61,6 +62,7 @@ class ContextSpec(Spec):
         for tokens: Ulysses), `a2a+p2p` (that within groups, a ring among them).
     blocks : where keys are gathered, attention goes block by block all the same.
     copies : keys are copied where an all-to-all has more workers than they have heads.
+    repeats : keys get as many heads as queries have before they are exchanged.
     gradient_ring : gradients of gathered keys go round a ring and one hop home; else
         they are reduced and scattered.
     gradient_bytes : of an element of these; as activations if left out.
@@ -72,6 +74,7 @@ class ContextSpec(Spec):
     types: tuple[CpCommType, ...] = Field(default=("p2p",), min_length=1)
     blocks: bool = False
     copies: bool = False
+    repeats: bool = False
     gradient_ring: bool = False
     gradient_bytes: float | None = Field(default=None, gt=0, le=MAX_STATE)
     merge: tuple[Pass, Pass, Pass] = (6.0, 6.0, 3.0)
@@ -216,6 +219,7 @@ class DefaultsSpec(Spec):
     vp: int | None = None
     schedule: Schedule | None = None
     sp: bool = True
+    order: Order = "tp-cp-dp-pp"
     precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
 
 
@@ -237,6 +241,8 @@ class SoftwareSpec(NamedSpec):
         What its element-wise work moves beyond that.
     fused_accumulation : bool
         The product adds a weight's gradient to the sum; else a kernel does.
+    copied_accumulation : bool
+        What that kernel adds was first copied in the sum's format, by another.
     casts : dict
         Bytes moved for a narrow activation, by precision, beside one kernel that casts
         and transposes; none where it is not listed.
@@ -320,6 +326,7 @@ class SoftwareSpec(NamedSpec):
     fused_loss: bool
     passes: PassesSpec = PassesSpec()
     fused_accumulation: bool = True
+    copied_accumulation: bool = False
     casts: dict[Literal["fp8", "mxfp8", "nvfp4"], Moved] = Field(default_factory=dict)
     cast_weight: float = Field(default=0.0, ge=0, le=MAX_STATE)
     activation_store: Fraction | None = None

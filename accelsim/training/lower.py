@@ -237,6 +237,7 @@ def _fill_context(software: SoftwareSpec, row: Record) -> None:
     context = software.context
     row.cp_comm_types = _bits(context.types, tables.CP_COMM_TYPES)
     row.cp_blocks, row.cp_copies = context.blocks, context.copies
+    row.cp_repeats = context.repeats
     row.cp_gradient_ring = context.gradient_ring
     row.cp_gradient_bytes = context.gradient_bytes or 0.0
     row.cp_merge, row.cp_merge_kernels = context.merge, context.merge_kernels
@@ -284,6 +285,7 @@ def _fill_software(software: SoftwareSpec, row: Record) -> None:
     for kind in ("activation", "rotary", "layout", "residual", "kernels"):
         row[f"extra_{kind}"] = getattr(software.passes, kind)
     row.fused_accumulation = software.fused_accumulation
+    row.copied_accumulation = software.copied_accumulation
     row.tensor_kernels = software.tensor_kernels
     for precision, moved in software.casts.items():
         row.casts[tables.PRECISIONS.index(precision)] = moved

@@ -178,6 +178,12 @@ def _context_error(q: Question) -> str:
             f"plan.cp_a2a: {plan.cp_a2a}: groups exchange heads within a ring under "
             'plan.cp_comm_type = "a2a+p2p" alone'
         )
+    tp, cp, ep = plan.tp or 0, plan.cp or 0, plan.ep or 0
+    etp, told = plan.etp or tp, min(tp, cp, ep) > 0 and q.model.moe is not None
+    near = plan.order == tables.ORDERS[tables.REPLICAS_LAST] and (plan.pp or 1) > 1
+    if told and near and etp * ep != tp * cp:
+        rule = f"needs ep {ep} x etp {etp} to be tp {tp} x cp {cp}"
+        return f"plan.order: {plan.order} {rule}"
     return ""
 
 

@@ -19,6 +19,7 @@ from accelsim.chip.lower import attention_kernel
 from accelsim.kernels import tables
 from accelsim.kernels.plan_tables import OPTION
 from accelsim.kernels.space import fill_plans
+from accelsim.kernels.stages import HEADS
 from accelsim.kernels.tables import Rows
 from accelsim.question import Question
 from accelsim.training.lower import (
@@ -86,7 +87,10 @@ def space_of(q: Question, case: int = 0, *, whole: bool) -> Space:
     for name, column in columns.items():
         heads[name] = column
     heads.case = case
-    heads.cp_a2a = q.plan.cp_a2a or 0
+    heads.cp_a2a = _exchangers(q, heads)
+    if whole and q.plan.cp_comm_type is None:
+        heads = heads[_differ(heads)]
+    heads.order = tables.ORDERS.index(q.plan.order or q.software.defaults.order)
     heads.shard_group = q.plan.shard_group or 0
     heads.etp = expert_tensor(q) or heads.tp  # layers are timed before plans are judged
     heads.dp = q.plan.dp or 0  # what is left, see `kernels.legal`
@@ -165,6 +169,12 @@ def _exchanges(q: Question, cp: int, *, whole: bool) -> list[int]:
     return kinds if whole else kinds[:1]
 
 
+def _differ(heads: Rows) -> np.ndarray:
+    """Return which heads are no ring or all-to-all by another name."""
+    mixed = (heads.cp_a2a > 1) & (heads.cp_a2a < heads.cp)
+    return np.asarray(mixed | (heads.cp_comm_type != tables.A2A_P2P))
+
+
 def expert_tensor(q: Question) -> int:
     """Return how far experts are cut, as told or the stack's way; 0 is as tp.
 
@@ -174,7 +184,21 @@ def expert_tensor(q: Question) -> int:
     return q.plan.etp or usual or 0
 
 
+def _exchangers(q: Question, heads: Rows) -> np.ndarray:
+    """Return the workers of the all-to-all of `a2a+p2p`, see `kernels.legal`.
+
+    Layers are timed before plans are judged.
+    """
+    model = q.model
+    keys = model.heads if model.mla is not None else model.kv_heads
+    cut = np.gcd(model.heads // heads.tp, np.maximum(1, keys // heads.tp))
+    most = np.gcd(heads.cp, cut) if q.plan.cp_a2a is None else q.plan.cp_a2a
+    return np.asarray(np.where(heads.cp_comm_type == tables.A2A_P2P, most, 0))
+
+
 def _expert_sizes(q: Question, tp: int, cp: int, pp: int) -> list[int]:
+    if q.model.moe is None and (q.plan.etp or 1) > 1:
+        return []  # no experts to be cut
     if q.plan.ep:
         return [q.plan.ep]
     if q.model.moe is None:
@@ -214,11 +238,14 @@ def _virtual_stages(q: Question, pp: int, *, whole: bool) -> list[int]:
     wanted = q.plan.schedule or "interleaved"
     if wanted != "interleaved" or pp == 1 or not q.software.interleaved:
         return [1]
-    if q.model.layers % pp:
+    layers = q.model.layers
+    if q.model.mtp_layers:  # they and all heads are cut with the layers
+        layers += q.model.mtp_layers + int(HEADS)
+    if layers % pp:
         return [1]
     least = 2 if q.plan.schedule else 1
     most = q.model.layers if whole else MAX_VP
-    return [v for v in divisors(q.model.layers // int(pp)) if least <= v <= most]
+    return [v for v in divisors(layers // int(pp)) if least <= v <= most]
 
 
 def _options(q: Question, *, whole: bool) -> Rows:

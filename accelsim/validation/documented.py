@@ -161,6 +161,12 @@ def _experts_whole(_row: Row) -> Mapping[str, str]:
     return {"etp": "1"}
 
 
+def _dgxc_deepseek(row: Row) -> Mapping[str, str]:
+    # NVIDIA/dgxc-benchmarking@1f6d9f4 deepseek_v3/pretraining/launch.sh (RM)
+    module = "mla_up_proj" if row["chip"].startswith("H100") else "core_attn"
+    return {"recompute": f"selective ({module})"}
+
+
 def _predicts_further(_row: Row) -> Mapping[str, str]:
     # NVIDIA-NeMo/Megatron-Bridge@067f987 src/megatron/bridge/recipes/deepseek/h100/
     # deepseek_v3.py (mtp_num_layers = 1), which its performance recipes start from, and
@@ -247,6 +253,7 @@ RECIPES = (
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchmarking", "vp", _dgxc_340b),
     Recipe(r"NeMo", r"^nemotron4-340b$", r"dgxc-benchm", "recompute", _dgxc_340b),
     Recipe(r"Bridge|^NeMo", DEEPSEEK, WITH_MTP, "mtp_layers", _predicts_further),
+    Recipe(r"^NeMo", DEEPSEEK, r"@1f6d9f4", "recompute", _dgxc_deepseek),
     Recipe(r"", DEEPSEEK, r"ModelZoo", "mtp_layers", _predicts_further),
     Recipe(r"NeMo", WHOLE, r"", "etp", _experts_whole),
     Recipe(r"", r"", r"ModelZoo", "etp", _experts_whole),

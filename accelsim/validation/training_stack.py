@@ -342,7 +342,10 @@ def _stack_changes(row: Row, software: str) -> list[Override]:
     if "mixed_precision=PURE" in words or "bf16 (pure)" in words:
         changed["grad_bytes"] = 2.0
     if software == "megatron-deepspeed" and "bf16 optimizer" in words:
-        changed["grad_bytes"] = 4.0  # BF16_Optimizer accumulates in fp32
+        # BF16_Optimizer accumulates in fp32 what it has copied to that (update_hp_grads
+        # of microsoft/DeepSpeed v0.7.0 deepspeed/runtime/bf16_optimizer.py)
+        changed |= {"grad_bytes": 4.0, "copied_accumulation": True}
+        changed["tensor_kernels"] = (2.0, 0.0)
     changed |= _titan_changes(row, software, words)
     return [
         Override(("software", *path.split(".")), value)

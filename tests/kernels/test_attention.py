@@ -111,6 +111,17 @@ def test_keys_walked_block_by_block(
     assert longest == pytest.approx(max(ends))
 
 
+def test_a_window_in_whole_blocks_of_keys() -> None:
+    # of 4 blocks of 2048 all but the first walk their own keys and those before
+    op = operator(m=8192.0, n=8192.0, window=128.0)
+    total, _, longest = key_walk(op, 2048.0, 2048.0)
+    assert (total, longest) == (2048 + 3 * 4096, 4096)
+    # 4096 keys before 2048 queries are two blocks
+    op = operator(m=8192.0, n=8192.0, window=4096.0)
+    total, _, longest = key_walk(op, 2048.0, 2048.0)
+    assert (total, longest) == (2048 + 4096 + 2 * 6144, 6144)
+
+
 def test_queries_spread_over_the_keys_walk_as_many() -> None:
     # one of four ranks of a context ring: a quarter of the queries, keys as of all
     total = key_walk(operator(), 128.0)[0]

@@ -152,6 +152,20 @@ def test_attention_hides_a_ring_but_for_the_last_block() -> None:
     assert blocks.forward_cp_behind == min(blocks.forward_cp, first)
 
 
+def test_keys_that_are_repeated_before_they_are_sent() -> None:
+    stack = software(cp_repeats=1.0)
+    for way in (P2P, GATHERED, A2A):
+        few, many = (
+            layer(cp=4, cp_comm_type=way, software=s) for s in (software(), stack)
+        )
+        if way != A2A:
+            assert many.forward_cp_bytes == 2 * few.forward_cp_bytes
+        extra = 2 * SEQ / 4 * 2 * (HEADS - 8) * SIZE
+        assert many.saved - few.saved == extra
+    assert {call.kv_batch for call in calls(stack, cp=4)} == {HEADS}
+    assert {call.kv_batch for call in calls(stack)} == {8}
+
+
 def test_gradients_in_a_ring_of_their_own() -> None:
     # PyTorch: keys are gathered, their fp32 gradients make cp hops
     stack = software(cp_gradient_ring=1.0, cp_gradient_bytes=4.0)

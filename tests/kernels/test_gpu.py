@@ -69,6 +69,15 @@ def test_a_split_sum_by_hand() -> None:
     assert found[0] == pytest.approx(found[1] + 1e-9)
 
 
+def test_a_batch_needs_the_cache_one_wave_at_a_time() -> None:
+    # 64 products of 128 tiles: operands of 2 MB each, 128 MB in all, in 10 MB of cache
+    worker = chip(matrix_rate=np.full(tables.N_PRECISIONS, 1e20), l2_capacity=1e7)
+    size = 2 * 2048 * 256 * 2.0 + 2048 * 2048 * 2.0
+    assert seconds(worker, gemm(2048, 2048, 256, 64, whole=1)) == pytest.approx(
+        64 * size / 4e12, rel=0.05
+    )
+
+
 def test_a_cache_holds_what_fits() -> None:
     assert held(1e6, 1e6) == 1.0
     assert held(1e6, 2e6) == pytest.approx(0.5**2.3)

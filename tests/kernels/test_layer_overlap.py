@@ -25,6 +25,7 @@ TIMES = {
     "forward_matmul": 1.0, "backward_matmul": 2.0, "forward_attention": 0.5,
     "backward_attention": 1.0, "forward_elementwise": 0.25, "backward_elementwise": 0.5,
     "forward_tp": 0.4, "backward_tp": 0.4, "forward_cp": 0.5, "backward_cp": 1.5,
+    "forward_cp_behind": 0.5, "backward_cp_behind": 1.5,
     "forward_ep": 0.3, "backward_ep": 0.3, "matmul_moved": 0.6,
     "elementwise_moved": 0.75,
 }  # fmt: skip

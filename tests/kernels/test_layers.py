@@ -168,6 +168,18 @@ def test_a_gradient_that_a_kernel_adds() -> None:
     assert layer[0].backward_kernels == 2.0  # `tensor_kernels` counts all tensors' own
 
 
+def test_a_gradient_that_is_copied_before_it_is_added() -> None:
+    seen = []
+    for copied in (0.0, 1.0):
+        stack = software(fused_accumulation=0.0, copied_accumulation=copied)
+        layer = table(LAYER, 1)
+        add_operator(layer[0], chip(), case(), stack, product())
+        seen.append(layer[0].backward_elementwise)
+    # 10 B an element; copied, 2 read and 4 written, then three times 4
+    more = stream_seconds(chip(), 18.0 * 4096 * 1024, 2.0)
+    assert seen == [stream_seconds(chip(), 10.0 * 4096 * 1024, 1.0), more]
+
+
 def test_a_stacks_python_counts_for_the_host_alone() -> None:
     plain, own = (
         world(software=software(layer_calls=calls)).layers()[DENSE]

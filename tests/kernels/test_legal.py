@@ -119,7 +119,8 @@ def test_every_reason_has_its_words() -> None:
 
 REASONED = (
     "TP_HEADS", "PP_LAYERS", "VP_LAYERS", "ROUNDS", "BATCH", "EP_EXPERTS",
-    "EP_REPLICAS", "ETP_EXPERTS", "CP_SEQUENCE", "WORKERS", "STACK", "SCHEDULE",
+    "EP_REPLICAS", "ETP_EXPERTS", "CP_SEQUENCE", "CP_HEADS", "WORKERS", "STACK",
+    "SCHEDULE",
 )  # fmt: skip
 
 

@@ -9,10 +9,21 @@ from accelsim.kernels.replicas import (
     fill_exchange,
     group_exchange,
     stage_parameters,
+    tied_exchange,
 )
-from accelsim.kernels.tables import RESULT, ZERO1
+from accelsim.kernels.tables import RESULT, ZB_V, ZERO1
 from accelsim.training.lower import table
-from tests.examples import case, chip, mixture, model, plan, software, switch, tiers
+from tests.examples import (
+    case,
+    chip,
+    mixture,
+    model,
+    plan,
+    software,
+    switch,
+    tiers,
+    world,
+)
 
 
 def test_parameters_of_the_fullest_stage() -> None:
@@ -76,3 +87,24 @@ def test_a_large_table_has_nothing_to_hide_behind(table_: float, alone: float) -
     add_data_parallel(result, exchange, stack, one, 10.0, 1e9, 1e9)
     both = stack.grad_bytes + 2.0  # gradients scattered, weights gathered
     assert result.dp == pytest.approx(alone * both * 7 / 8 / 1e11)
+
+
+def test_a_table_that_two_stages_hold() -> None:
+    # 32000 x 1024 of 2 B, cut over tp 2, among two workers at 100 GB/s: all of it, once
+    flat, stack = tiers(switch(64)), software(grad_bytes=2.0)
+    size = 2.0 * 32000 * 1024 / 2
+    tied, one = model(head_parameters=0.0), plan(tp=2, pp=4, dp=2)
+    seconds, sent = tied_exchange(flat, stack, tied, one)
+    assert seconds == pytest.approx(size / 1e11)
+    assert sent == pytest.approx(size * 2 / 4)
+    assert tied_exchange(flat, stack, model(mtp=1.0), one) == (seconds, sent)
+    alone = (0.0, 0.0)
+    assert tied_exchange(flat, stack, model(), one) == alone
+    assert tied_exchange(flat, stack, tied, plan(tp=2, dp=8)) == alone
+    turned = plan(tp=2, pp=4, dp=2, schedule=ZB_V)
+    assert tied_exchange(flat, stack, tied, turned) == alone
+    own = world(model=model()).step(pp=4, dp=1)
+    shared = world(model=tied).step(pp=4, dp=1)
+    assert (own.dp, own.dp_bytes) == alone
+    assert shared.dp_bytes > 0.0
+    assert shared.dp > 0.0

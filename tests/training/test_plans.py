@@ -262,3 +262,18 @@ def test_options_of_memory_reach_the_plan() -> None:
     assert set(plans.kept_share) == {0.5}  # of 2 layers in each of 4 stages
     assert set(plans.optimizer) == {tables.MUON}
     assert set(plans.offload) == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("model", "etp", "words"),
+    [({}, 2, "plan.etp: 2: example-model has no experts"), (MIXTURE, 7, "plan.etp: 7")],
+)
+def test_experts_that_no_plan_can_cut(
+    model: dict[str, Any], etp: int, words: str
+) -> None:
+    q = question(model=model, plan={"etp": etp})
+    assert not len(candidates(q, 0))
+    assert words in why_none(q, candidates(q, 0))
+    failure = answer([q])[0]
+    assert isinstance(failure, InputError)
+    assert words in str(failure)

@@ -1,5 +1,6 @@
 """Spaces: every legal plan once, against loops over all numbers."""
 
+import math
 from collections import Counter
 from itertools import product
 from typing import Any
@@ -86,14 +87,17 @@ def test_gpt3_on_4096_a100() -> None:
         dp, rest = divmod(4096, tp * cp * pp)
         if rest:
             continue
+        # a ring, an all-gather, an all-to-all, one within groups and a ring of these
+        heads, inner = 96 // tp, math.gcd(cp, 96 // tp)
+        ways = 1 if cp == 1 else 2 + (heads % cp == 0) + (1 < inner < cp)
         for size in (p for p in powers if (4096 // dp) % p == 0):
             rounds = (4096 // dp // size) % pp == 0
             stages = [v for v in range(1, 97) if 96 % (pp * v) == 0 and pp > 1]
             for vp in [1, *(v for v in stages if v > 1 and rounds)]:
                 again = 1 + -(-96 // (pp * vp)) * vp
                 shared = 1 if dp * cp == 1 else 3 if pp == 1 else 2
-                count += again * shared * (2 if tp > 1 else 1) * 4
-    assert count == 5_795_576
+                count += ways * again * shared * (2 if tp > 1 else 1) * 4
+    assert count == 15_903_232
     rows, space, legal = lower([q]), space_of(q, whole=True), 0
     for start in range(0, len(space), 1 << 18):
         plans = space.plans(start, min(start + (1 << 18), len(space)))
@@ -118,3 +122,13 @@ def test_selective_recomputation_that_repeats_nothing_is_none() -> None:
     for attention, kinds in (("fast", {0, 2}), ("unfused", {0, 1, 2})):
         q = question(software=stack | {"attention": attention})
         assert {int(plan[8]) for plan in legal_plans(q)} == kinds
+
+
+def test_further_layers_and_heads_are_cut_with_the_others() -> None:
+    # DeepSeek-V3: 61 layers and a further one are cut as 64
+    shape = {"layers": 61, "mtp_layers": 1}
+    stack = {"interleaved": True}
+    plain = question(model={"layers": 61}, software=stack, plan={"pp": 8})
+    assert set(space_of(plain, whole=True).heads.vp) == {1}
+    asked = question(model=shape, software=stack, plan={"pp": 8})
+    assert set(space_of(asked, whole=True).heads.vp) == {1, 2, 4, 8}

@@ -462,8 +462,12 @@ def test_how_nemo_sends_tokens_of_deepseek(
     row: MakeRow, chip: str, *, once: bool
 ) -> None:
     cells = {"framework": "NeMo / Megatron-Core", "precision": "bf16", "chip": chip}
-    stack = case_of(row("T00472", **cells, family="dgxc", source="")).question.software
+    cells |= {"family": "dgxc", "source": "dgxc@1f6d9f4", "recompute": ""}
+    q = case_of(row("T00472", **cells)).question
+    stack = q.software
     assert (stack.dispatch_once, stack.overlap.shared) == (once, not once)
+    modules = ("mla_up_proj",) if once else ("core_attn",)
+    assert (q.plan.recompute, q.plan.recompute_modules) == ("selective", modules)
 
 
 @pytest.mark.parametrize(
