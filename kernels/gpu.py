@@ -226,16 +226,28 @@ def gpu_product(
     Where the library gives each expert a kernel of its own (APART), each cuts its
     output for the whole chip. On several streams they could share it, as they do on
     Ampere; on Hopper and Blackwell they take as long as one after the other, starts
-    included (`chip.apart`; see the sources in the chip files).
+    included (`chip.apart`; see the sources in the chip files). So do the `pieces` of
+    one product that others send or fetch; where they share the chip, they fill its
+    waves as the whole does.
     """
-    kernels = op.batch if op.grouped == APART and chip.apart > 0.0 else 1.0
+    experts, rows, columns = 1.0, 1.0, 1.0
+    if chip.apart > 0.0:
+        experts = op.batch if op.grouped == APART else 1.0
+        rows, columns = max(1.0, op.pieces[0]), max(1.0, op.pieces[1])
+    kernels = experts * rows * columns
     a = op.batch * op.m * op.k * op.bytes_in
     b = op.batch * op.k * op.n * op.bytes_in
     out = op.batch * op.m * op.n * op.bytes_out
     warm = held(chip.l2_capacity, a + b + out)
     found = held(chip.l2_capacity, a + out + op.weight_sets * b)
-    sizes = (op.m, op.n, op.k, op.batch / kernels, op.bytes_in, op.bytes_out)
-    product = (*sizes, a / kernels, b / kernels, out / kernels, warm, found, warm)
+    # what a piece has read whole is still there for the next, as far as one piece fits
+    a, b, out = a / (experts * rows), b / (experts * columns), out / kernels
+    kept = held(chip.l2_capacity, a + b + out)
+    a_found = (warm + (columns - 1.0) * kept) / columns
+    b_found = (found + (rows - 1.0) * kept) / rows
+    m, n, batch = op.m / rows, op.n / columns, op.batch / experts
+    sizes = (m, n, op.k, batch, op.bytes_in, op.bytes_out)
+    product = (*sizes, a, b, out, a_found, b_found, warm)
     pace = (
         2.0 * chip.units / rate,
         1.0 / chip.operand_bandwidth,

@@ -25,7 +25,7 @@ from accelsim.kernels.recompute import (
     forward_sums,
     note_module,
 )
-from accelsim.kernels.rings import hidden_in_rings
+from accelsim.kernels.rings import cut_products, hidden_in_rings, pieces_of
 from accelsim.kernels.streams import moved_seconds, stream_seconds
 from accelsim.kernels.tables import (
     ELEMENT_BYTES,
@@ -39,7 +39,12 @@ from accelsim.kernels.tables import (
 )
 from accelsim.kernels.uses import crosses_domain, fill_uses, hidden_backward
 from accelsim.kernels.variation import vary
-from accelsim.kernels.weights import adapter_seconds, add_casts, add_launches, timed
+from accelsim.kernels.weights import (
+    adapter_seconds,
+    add_casts,
+    add_launches,
+    timed_in_pieces,
+)
 
 
 @kernel
@@ -73,7 +78,8 @@ def time_product(
         elif turn == 2:
             product.m, product.n, product.k = op.n, op.k, op.m
             product.bytes_out = out if fused else wide
-        parts = timed(chip, op, turn)
+        rows, columns = pieces_of(op, turn)
+        parts = timed_in_pieces(chip, op, turn, rows, columns)
         time = parts[0] + chip.kernel_latency if parts[0] > 0.0 else 0.0
         time += chip.lag * parts[1]
         bound = counts * parts[4]
@@ -239,6 +245,7 @@ def fill_transformer_layer(
 ) -> None:  # fmt: skip
     """Fill the row of a dense or a mixture layer; `ops` is scratch."""
     count = transformer_operators(ops, mixture, chip, model, software, case, shard)
+    cut_products(ops, count, software, tiers, shard)
     for i in range(count):
         before, back = forward_sums(row), backward_seconds(row)
         add_operator(row, chip, case, software, ops[i])

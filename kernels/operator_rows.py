@@ -36,6 +36,7 @@ def add_weight(
     op.frozen = 0
     op.adapter = 0.0
     op.gathered = op.last = 0.0
+    op.pieces[0] = op.pieces[1] = 1.0
     op.share = 1.0
     op.engines.held = 0.0
     return at + 1

@@ -73,6 +73,7 @@ SOFTWARE = np.dtype(
         ("selective_kept", "f8"),
         ("selective_outputs", "f8", (len(OUTPUTS),)),  # 1 if it is kept
         ("overlap_tp", "f8"),
+        ("overlap_tp_pieces", "f8"),
         ("overlap_tp_inside", "f8"),
         ("overlap_tp_backward", "f8"),
         ("overlap_dp", "f8"),

@@ -286,6 +286,7 @@ GEMM = np.dtype(
         ("n", "f8"),
         ("k", "f8"),
         ("batch", "f8"),
+        ("pieces", "f8", (2,)),  # kernels that share the rows, the columns; 0 as 1
         ("tokens", "f8"),  # rows of one of several groups, whichever side they are
         ("bytes_in", "f8"),  # of an element
         ("bytes_out", "f8"),  # of an element, both ways where it is accumulated
@@ -341,6 +342,7 @@ OPERATOR = np.dtype(
         # 1 if a tensor group gathers its input (cut by columns), -1 if it scatters the
         # output (cut by rows), 0 if nothing is exchanged around it
         ("gathered", "f8"),
+        ("pieces", "f8", (2,)),  # of what a ring gathers, and of what it scatters
         ("last", "f8"),  # 1 if only the residual takes its output
         # what its product and the gradients of input and weight take, filled when timed
         *((f"{of}_time", "f8") for of in ("forward", "input", "weight")),

@@ -1,7 +1,7 @@
 """What stands beside the products with a weight: casts, an adapter, and the launches.
 
-This file knows which engine times a product. It does not know which products a layer
-has, or what a step makes of them.
+This file knows which engine times a product, whole or in pieces. It does not know which
+products a layer has, or what a step makes of them.
 """
 
 from accelsim.kernels.jit import kernel
@@ -26,6 +26,26 @@ def timed(
         op.engines.turned, op.engines.way = turned_elements(product, turn), min(turn, 1)
         return engine_parts(core, op.engines, product, cores, held)
     return product_parts(chip, product)
+
+
+@kernel
+def timed_in_pieces(
+    chip: Record, op: Record, turn: int, rows: float, columns: float
+) -> tuple[float, float, float, float, float, float]:
+    """Return the parts of an operator's product in so many kernels; see `timed`.
+
+    One kernel could go through the tiles of all pieces in their order, so that pieces
+    are not faster, whatever tiles a short list offers either.
+    """
+    pieces = op.product.pieces
+    pieces[0] = pieces[1] = 1.0
+    whole = timed(chip, op, turn)
+    if rows * columns == 1.0:
+        return whole
+    pieces[0], pieces[1] = rows, columns
+    cut = timed(chip, op, turn)
+    pieces[0] = pieces[1] = 1.0
+    return cut if cut[0] > whole[0] else whole
 
 
 @kernel

@@ -29,6 +29,8 @@ class OverlapSpec(Spec):
     """Which communication may run behind computation.
 
     tp : ring exchange of tensor-parallel chunks behind their GEMM.
+    tp_pieces : kernels that a product takes whose output is scattered piece by piece;
+        one that gathers takes as many as the group has workers. 0: products are whole.
     tp_inside : only where one switch joins the whole group (user buffers).
     tp_backward : else, backward, the input that is gathered again runs behind the
         product for the input's gradient, and what is reduced behind the weight's.
@@ -41,6 +43,7 @@ class OverlapSpec(Spec):
     """
 
     tp: bool = False
+    tp_pieces: float = Field(default=0.0, ge=0, le=MAX_PASSES)
     tp_inside: bool = False
     tp_backward: bool = False
     dp: bool = False

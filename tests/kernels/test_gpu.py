@@ -127,6 +127,46 @@ def test_experts_apart_are_one_product_after_the_other(
     assert several == one
 
 
+@given(SIZES, SIZES, DEEP, st.integers(2, 64).map(float), st.integers(0, 1))
+def test_pieces_are_one_product_after_the_other(
+    m: float, n: float, k: float, count: float, by_rows: int
+) -> None:
+    # nothing is found in the cache, or everything
+    pieces = (count, 1.0) if by_rows else (1.0, count)
+    rows, columns = (count * m, n) if by_rows else (m, count * n)
+    for l2_capacity, weight_sets in ((0.0, math.inf), (1e15, 1.0)):
+        worker = a_gpu(l2_capacity=l2_capacity, **CAPPED)
+        alone = product_parts(worker, gemm(m, n, k, weight_sets=weight_sets))
+        cut = gemm(rows, columns, k, weight_sets=weight_sets, pieces=pieces)
+        many = product_parts(worker, cut)
+        assert many[1] == pytest.approx(count * alone[1])
+        assert many[0] == pytest.approx(count * alone[0] + (count - 1) * 2e-6)
+    # where kernels of several streams share the chip, they are as the whole
+    shared, whole = a_gpu(apart=0.0), gemm(rows, columns, k)
+    cut = gemm(rows, columns, k, pieces=pieces)
+    assert product_parts(shared, cut) == product_parts(shared, whole)
+    one = gemm(rows, columns, k, pieces=(1.0, 1.0))
+    assert product_parts(worker, one) == product_parts(worker, whole)
+
+
+def test_pieces_read_what_they_share_once_if_it_fits() -> None:
+    # 8 pieces of 512 rows and one weight of 4096 x 4096: 32 MiB, 4 MiB in, 4 MiB out.
+    # All 64 tiles of a piece leave at its end: 32 MiB of them all
+    side, size = 4096.0, 2.0**25
+    streams = []
+    for capacity in (1e30, 1.25 * size, 0.0):
+        worker = chip(l2_capacity=capacity, matrix_rate=np.full(8, 1e30))
+        cut = gemm(side, side, side, whole=1, pieces=(8.0, 1.0))
+        streams.append(product_parts(worker, cut)[0] * 4e12)
+    # inputs and outputs are warm in an endless cache, the weight is read by the first;
+    # one that a piece fills keeps the weight, and of 96 MiB 1.25 / 3, to the power 2.3;
+    # without a cache each piece reads all of the weight, and its own 8 MiB
+    for stream, moved in zip(
+        streams, (1.0, 3.0 - 2.0 * (1.25 / 3.0) ** 2.3, 10.0), strict=True
+    ):
+        assert stream == pytest.approx(size * (moved + 0.3 / moved**2))
+
+
 def test_small_experts_gain_from_one_kernel() -> None:
     # 64 products of 4 tiles: 4 of 100 units busy 64 times, or 256 tiles in three waves
     worker = a_gpu(split_latency=1.0)  # so that no sum is split

@@ -375,6 +375,39 @@ def test_chunked_exchange_ends_at_the_innermost_switch() -> None:
     assert world(tiers=links).layers(tp=16)[DENSE].tp_crosses == 0.0
 
 
+def test_overlapped_products_are_timed_in_pieces() -> None:
+    worker = chip(kernel_latency=2e-6, wave_fill=1e-6, l2_capacity=3e7)
+    chunks = software(overlap_tp=1.0, overlap_tp_pieces=4.0)
+    links = tiers_of(switch(8, 1e11))
+    cut, plain = (
+        world(chip=worker, tiers=links, software=how)
+        for how in (chunks, software(overlap_tp=1.0))
+    )
+    # queries, keys and values, output, up and down; pieces forward and backward
+    products = [
+        (768.0, HIDDEN, (4.0, 1.0), (1.0, 1.0)),
+        (HIDDEN, 256.0, (1.0, 4.0), (4.0, 1.0)),
+        (1024.0, HIDDEN, (4.0, 1.0), (1.0, 1.0)),
+        (HIDDEN, 1024.0, (1.0, 4.0), (4.0, 1.0)),
+    ]
+    more = [0.0, 0.0]
+    for n, k, forward, backward in products:
+        for way, pieces, wide, deep in ((0, forward, n, k), (1, backward, k, n)):
+            whole, parts = (
+                product_parts(worker, gemm(SEQ, wide, deep, pieces=each))[0]
+                for each in ((1.0, 1.0), pieces)
+            )
+            more[way] += max(0.0, parts - whole)
+    slow, fast = (made.layers(tp=4, sp=1)[DENSE] for made in (cut, plain))
+    assert more[0] > 0.0
+    assert slow.forward_matmul - fast.forward_matmul == pytest.approx(more[0])
+    assert slow.backward_matmul - fast.backward_matmul == pytest.approx(more[1])
+    # nothing goes round
+    for ranks, sp in ((1, 0), (4, 0)):
+        slow, fast = (made.layers(tp=ranks, sp=sp)[DENSE] for made in (cut, plain))
+        assert slow == fast
+
+
 def test_embedding_and_head_exchange_hidden_states_once() -> None:
     size = 2 * SEQ * HIDDEN
     layers = world(tiers=tiers_of(switch(8, 1e11))).layers(tp=4)
