@@ -81,7 +81,7 @@ def speeds(
     of_memory = most * memory + use.memory > 1.0
     of_inner = most * inner + use.inner > 1.0
     of_outer = most * outer + use.outer > 1.0
-    full = of_memory + of_inner + of_outer
+    full = int(of_memory) + int(of_inner) + int(of_outer)
     if full == 0:
         return most, 1.0
     if full > 1:

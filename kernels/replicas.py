@@ -102,9 +102,9 @@ def fill_exchange(
     exchange.scatter = 0.0 if whole else exchange.reduce
     if plan.sharding != UNSHARDED and alike(plan) > 1:
         add_alike(exchange, software, tiers, plan, dense * grad, experts * grad, calls)
-    exchange.table = model.embed_parameters / plan.tp / (dense + experts)
-    if plan.pp > 1:
-        exchange.table = 0.0
+    exchange.table = 0.0
+    if plan.pp == 1 and dense + experts > 0.0:
+        exchange.table = model.embed_parameters / plan.tp / (dense + experts)
     exchange.tied, exchange.tied_bytes = tied_exchange(tiers, software, model, plan)
     exchange.gather, exchange.gathered = 0.0, 0.0
     if plan.sharding != UNSHARDED:

@@ -34,7 +34,7 @@ def test_every_choice_is_computed_once(
     assume(ranks % (etp * ep) == 0)
     tokens = 2048.0 / cp
     sp = int(tp > 1)
-    group = shard(tp=tp, etp=etp, ep=ep, cp=cp, sp=sp, tokens=tokens)
+    group = shard(tp=tp, etp=etp, ep=ep, cp=cp, ring=cp, sp=sp, tokens=tokens)
     group.own_tokens, group.heads, group.kv_heads = tokens / tp, 16.0 / tp, 16.0 / tp
     done = sum(2.0 * op.batch * op.m * op.n * op.k for op in experts_of(group))
     whole = dp * cp * tokens * 6.0 * 2.0 * 2.0 * HIDDEN * 512.0
