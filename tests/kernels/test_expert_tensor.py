@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from accelsim.kernels import tables
+from accelsim.kernels.context import place
 from accelsim.kernels.groups import expert_sharers
 from accelsim.kernels.memory import parameters_at
 from accelsim.kernels.operators import gathered_tokens, transformer_operators
@@ -34,8 +35,9 @@ def test_every_choice_is_computed_once(
     assume(ranks % (etp * ep) == 0)
     tokens = 2048.0 / cp
     sp = int(tp > 1)
-    group = shard(tp=tp, etp=etp, ep=ep, cp=cp, ring=cp, sp=sp, tokens=tokens)
+    group = shard(tp=tp, etp=etp, ep=ep, cp=cp, sp=sp, tokens=tokens)
     group.own_tokens, group.heads, group.kv_heads = tokens / tp, 16.0 / tp, 16.0 / tp
+    place(group)
     done = sum(2.0 * op.batch * op.m * op.n * op.k for op in experts_of(group))
     whole = dp * cp * tokens * 6.0 * 2.0 * 2.0 * HIDDEN * 512.0
     assert ranks * done == pytest.approx(whole)
