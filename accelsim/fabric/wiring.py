@@ -92,7 +92,8 @@ class Builder:
         rows = np.zeros(len(source), EDGE)
         rows["source"], rows["target"], rows["tier"] = source, target, tier
         rows["ports"] = ports
-        rows["bandwidth"] = rows["ports"] * one.bandwidth
+        with np.errstate(over="ignore"):  # a system of 1e300 ports has infinite ones
+            rows["bandwidth"] = rows["ports"] * one.bandwidth
         rows["rate"] = rows["bandwidth"] * share
         rows["latency"] = latency
         rows["energy"] = one.energy

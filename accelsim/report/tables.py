@@ -3,6 +3,7 @@
 This file knows rich and the terminal, and no answer.
 """
 
+import math
 import os
 import shutil
 import sys
@@ -84,7 +85,9 @@ def heading(text: str) -> Text:
 
 
 def bar(share: float) -> str:
-    """Return a bar as long as the share of a whole."""
+    """Return a bar as long as the share of a whole; none of what is no number."""
+    if math.isnan(share):
+        return ""
     return "█" * round(min(max(share, 0.0), 1.0) * BAR)
 
 

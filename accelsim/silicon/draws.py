@@ -40,9 +40,10 @@ def shaped(figure: Figure, u: Values) -> Values:
     if high == low:
         return np.full(len(u), mode)
     split = (mode - low) / (high - low)
-    rising = low + np.sqrt(u * (high - low) * max(mode - low, 0.0))
-    falling = high - np.sqrt((1.0 - u) * (high - low) * max(high - mode, 0.0))
-    return np.where(u < split, rising, falling)
+    with np.errstate(over="ignore", invalid="ignore"):  # figures near 1e308
+        rising = low + np.sqrt(u * (high - low) * max(mode - low, 0.0))
+        falling = high - np.sqrt((1.0 - u) * (high - low) * max(high - mode, 0.0))
+        return np.where(u < split, rising, falling)
 
 
 class Draws:

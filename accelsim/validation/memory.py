@@ -189,7 +189,7 @@ def _network(judged: Judged) -> tuple[tuple[str, str], ...]:
     told = judged.seen.row.get("network_healthy")
     if not told:
         return ()
-    return (("network", "healthy" if float(told) > 0.0 else "degraded"),)
+    return (("network", "degraded" if told == "0" else "healthy"),)
 
 
 def _states(estimate: Estimate) -> float:
