@@ -53,8 +53,7 @@ class Watch:
 
     def fresh(self) -> bool:
         """Return whether all of them are what they were."""
-        look = stamp if getattr(_LOCAL, "settled", None) is not None else _look
-        return [*map(look, self.files)] == [*self.files.values()]
+        return [*map(stamp, self.files)] == [*self.files.values()]
 
 
 def note(path: str | os.PathLike[str]) -> None:

@@ -5,7 +5,6 @@ as an estimate does: the usual space of its question, once for all rows that dif
 nothing but figures of chip and links.
 """
 
-import re
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from accelsim.kernels.plan_tables import MODULES
 from accelsim.kernels.tables import Rows
 from accelsim.question import Question
 from accelsim.specs.run import PlanSpec
+from accelsim.specs.software import split_modules
 from accelsim.training.evaluate import evaluate, settle, step_time
 from accelsim.training.lower import (
     OPTIMIZERS,
@@ -180,7 +180,7 @@ def _modules(column: np.ndarray | None) -> Any:
     words, which = np.unique(column.astype(str), return_inverse=True)
     bits = []
     for word in words.tolist():
-        names = [] if word in ("", "None") else re.split(r"[+,] *", word)
+        names = () if word == "None" else split_modules(word)
         for name in names:
             if name not in MODULES:
                 hint = nearest(name, tuple(MODULES))

@@ -1,6 +1,5 @@
 """A training run: what, on what, with which plan."""
 
-import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -22,6 +21,7 @@ from accelsim.specs.software import (
     RecomputeModule,
     Schedule,
     Sharding,
+    split_modules,
 )
 
 Optimizer = Literal["adam", "adam8bit", "sgd", "muon"]
@@ -117,7 +117,7 @@ class PlanSpec(Spec):
     @classmethod
     def _words(cls, told: Any) -> Any:
         if isinstance(told, str):
-            return tuple(re.split(r"[+,] *", told)) if told else None
+            return split_modules(told) or None
         return tuple(told) if isinstance(told, list) else told
 
     @model_validator(mode="before")

@@ -1,5 +1,6 @@
 """What a training stack can and cannot do, and what it does if nobody says."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -23,6 +24,11 @@ Passes = tuple[Pass, Pass]  # forward, backward
 KeptOutput = Literal[
     "queries", "keys", "values", "context", "attention", "gate", "up", "output"
 ]
+
+
+def split_modules(text: str) -> tuple[str, ...]:
+    """Return the modules of `a+b`, or of `a, b`, as words."""
+    return tuple(re.split(r"[+,] *", text)) if text else ()
 
 
 class OverlapSpec(Spec):
